@@ -1,0 +1,50 @@
+package catalog
+
+// Function is a function, aggregate, window function or set-returning function that a statement may call.
+//
+// Impl says how pgsql emits a call as SQLite SQL:
+//
+//   - a plain name ("lc_upper"): Impl(args…). For aggregates and window functions likewise (with FILTER, OVER kept).
+//   - a text with $1, $2 …: a template; $1 is the emitted first argument (parenthesised by pgsql where it is not
+//     atomic). Further variables: $t1 the OID of the first argument's actual type, $m1 its typmod, $rt the OID of the
+//     result's actual type, $tz the session's TimeZone (TEXT), $env the session's output settings (TEXT, see
+//     ParseOutputSettings), $now the transaction's start (INTEGER µs since 2000-01-01 UTC), $args all arguments,
+//     comma-separated ($args2: from the second).
+//   - "@name": pgsql has code for it (current_setting, nextval, pg_table_is_visible, …), registered under name.
+//
+// A strict function is one whose SQLite side returns NULL for any NULL argument by itself; pgsql adds nothing.
+type Function struct {
+	OID        uint32
+	Schema     string // "pg_catalog", or "layercake"
+	Name       string
+	Args       []uint32 // type OIDs, polymorphic pseudo-types allowed
+	Variadic   bool     // the last argument is VARIADIC: Args ends in its array type
+	Defaults   int      // how many trailing arguments may be left out
+	Ret        uint32
+	RetSet     bool
+	OutNames   []string // names of OUT columns for a set-returning function with more than one (types in OutTypes)
+	OutTypes   []uint32
+	Kind       byte // 'f' function, 'a' aggregate, 'w' window function
+	Strict     bool
+	Volatility byte // 'i', 's', 'v'
+	Impl       string
+}
+
+// Operator is a binary or (Left 0) prefix operator. Impl is as a Function's.
+type Operator struct {
+	OID         uint32
+	Name        string
+	Left, Right uint32
+	Ret         uint32
+	Impl        string
+	Commutator  string
+	Negator     string
+}
+
+// Cast is a conversion between two types. Context is 'i' implicit, 'a' assignment, 'e' explicit. Impl is as a
+// Function's, with $1 the value, $m the target's typmod (-1: none); "" means the stored forms are the same.
+type Cast struct {
+	Source, Target uint32
+	Context        byte
+	Impl           string
+}
