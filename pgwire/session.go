@@ -93,6 +93,9 @@ type Column struct {
 // ResultWriter takes what a statement answers. pgwire implements it over its write buffer, which it flushes when it is
 // full and at the protocol's points; an error means that the client is gone, and the statement should end with it.
 type ResultWriter interface {
+	// SyncFollows says whether the next message, already received, is Sync: the statement now executed is then the last
+	// of its implicit transaction, which the session may commit before it answers. False in the simple protocol.
+	SyncFollows() bool
 	// Columns begins a result set (simple protocol only): RowDescription.
 	Columns(cols []Column) error
 	// Row writes a DataRow. The values are read before it returns.
