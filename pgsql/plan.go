@@ -60,6 +60,7 @@ type Query struct {
 	Reads    []catalog.ID // replicated tables whose rows it reads (views expanded); system tables do not count
 	System   bool         // reads system tables
 	Volatile bool         // calls nextval, setval, set_config and the like: not to be run twice unseen
+	Point    bool         // reads one table, with WHERE holding equality on every primary key column: at most one row
 	Stable   bool         // its result depends on nothing but constants: needs no barrier
 
 	// Locks is set by FOR UPDATE / SHARE: after Columns, the SQL returns for each Lock rowid, _h, _o, _c of the row.
