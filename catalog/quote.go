@@ -1,0 +1,30 @@
+package catalog
+
+import "strings"
+
+// QuoteIdent returns name as an SQL identifier, quoted where it must be, as quote_ident does.
+func QuoteIdent(name string) string {
+	safe := name != ""
+	for i := 0; i < len(name) && safe; i++ {
+		c := name[i]
+		safe = c >= 'a' && c <= 'z' || c == '_' || i > 0 && c >= '0' && c <= '9'
+	}
+	if safe {
+		if _, key := quotedKeywords[name]; !key {
+			return name
+		}
+	}
+	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
+}
+
+// QuoteQualified returns schema.name, each part quoted where it must be.
+func QuoteQualified(schema, name string) string { return QuoteIdent(schema) + "." + QuoteIdent(name) }
+
+// QuoteLiteral returns s as an SQL string literal, as quote_literal does: with a leading E where it has backslashes.
+func QuoteLiteral(s string) string {
+	q := "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	if strings.Contains(s, `\`) {
+		return "E" + strings.ReplaceAll(q, `\`, `\\`)
+	}
+	return q
+}
