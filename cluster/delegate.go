@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/hashicorp/memberlist"
+)
+
+// metaVersion is the first byte of a node's metadata.
+const metaVersion = 1
+
+// appendMeta encodes what memberlist carries with each node: at most 512 bytes.
+func appendMeta(b []byte, n Node) []byte {
+	b = append(b, metaVersion)
+	b = binary.BigEndian.AppendUint64(b, n.ID)
+	b = binary.BigEndian.AppendUint64(b, n.Cluster)
+	for _, s := range []string{n.Name, n.DC, n.RPCAddr, n.PGAddr, n.Addr} {
+		s = s[:min(len(s), 255)]
+		b = append(b, byte(len(s)))
+		b = append(b, s...)
+	}
+	return b
+}
+
+var errMeta = errors.New("cluster: malformed node metadata")
+
+// parseMeta decodes what appendMeta wrote. The bytes come from outside.
+func parseMeta(b []byte) (Node, error) {
+	var n Node
+	if len(b) < 17 || b[0] != metaVersion {
+		return n, errMeta
+	}
+	n.ID = binary.BigEndian.Uint64(b[1:])
+	n.Cluster = binary.BigEndian.Uint64(b[9:])
+	b = b[17:]
+	for _, s := range []*string{&n.Name, &n.DC, &n.RPCAddr, &n.PGAddr, &n.Addr} {
+		if len(b) == 0 || len(b) < 1+int(b[0]) {
+			return n, errMeta
+		}
+		*s = string(b[1 : 1+int(b[0])])
+		b = b[1+int(b[0]):]
+	}
+	return n, nil
+}
+
+// parse reads a memberlist node.
+func parse(m *memberlist.Node) (Node, error) {
+	n, err := parseMeta(m.Meta)
+	if err != nil {
+		return n, err
+	}
+	if n.Addr == "" {
+		n.Addr = net.JoinHostPort(m.Addr.String(), strconv.Itoa(int(m.Port)))
+	}
+	switch m.State {
+	case memberlist.StateSuspect:
+		n.State = Suspect
+	case memberlist.StateDead:
+		n.State = Dead
+	case memberlist.StateLeft:
+		n.State = Left
+	}
+	return n, nil
+}
+
+// delegate receives memberlist's calls. They run under memberlist's locks: nothing here blocks or calls back.
+type delegate struct{ g *Gossip }
+
+// NodeMeta gives the metadata that goes with this node.
+func (d delegate) NodeMeta(limit int) []byte {
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	b := appendMeta(nil, d.g.self)
+	if len(b) > limit {
+		d.g.log.Error("node metadata is too long for gossip; use shorter names", "bytes", len(b), "limit", limit)
+		return nil
+	}
+	return b
+}
+
+// NotifyMsg, GetBroadcasts, LocalState and MergeRemoteState have nothing to do: gossip carries metadata only.
+func (d delegate) NotifyMsg([]byte)                  {}
+func (d delegate) GetBroadcasts(int, int) [][]byte   { return nil }
+func (d delegate) LocalState(bool) []byte            { return nil }
+func (d delegate) MergeRemoteState(_ []byte, _ bool) {}
+func (d delegate) NotifyConflict(a, b *memberlist.Node) {
+	d.g.log.Error("two running nodes have one id: was a data folder copied? restore makes a new member of a copy",
+		"node", a.Name, "address", a.Address(), "other", b.Address())
+}
+
+// admit refuses nodes of other clusters. A node that has joined none yet is let in.
+func (d delegate) admit(m *memberlist.Node) error {
+	n, err := parse(m)
+	if err != nil {
+		return err
+	}
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	own := d.g.self.Cluster
+	if n.Cluster == 0 || own == 0 || n.Cluster == own {
+		return nil
+	}
+	err = fmt.Errorf("cluster: %s at %s: %w (its cluster is %016x, this node's is %016x)", n.Name, n.Addr,
+		ErrOtherCluster, n.Cluster, own)
+	d.g.refused = err
+	return err
+}
+
+// NotifyMerge refuses to merge with another cluster.
+func (d delegate) NotifyMerge(peers []*memberlist.Node) error {
+	for _, m := range peers {
+		if err := d.admit(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// NotifyAlive refuses a single node of another cluster.
+func (d delegate) NotifyAlive(m *memberlist.Node) error { return d.admit(m) }
+
+// NotifyJoin notes that a node is there.
+func (d delegate) NotifyJoin(m *memberlist.Node) {
+	if n, err := parse(m); err == nil {
+		d.g.mu.Lock()
+		delete(d.g.gone, n.ID)
+		d.g.mu.Unlock()
+		d.g.changed()
+	}
+}
+
+// NotifyLeave notes that a node is dead or has left.
+func (d delegate) NotifyLeave(m *memberlist.Node) {
+	if n, err := parse(m); err == nil {
+		if n.State != Left {
+			n.State = Dead
+		}
+		d.g.mu.Lock()
+		d.g.gone[n.ID] = n
+		d.g.mu.Unlock()
+		d.g.changed()
+	}
+}
+
+// NotifyUpdate notes that a node says something new of itself.
+func (d delegate) NotifyUpdate(*memberlist.Node) { d.g.changed() }

@@ -1,0 +1,154 @@
+package replication
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	"layercake/cluster"
+	"layercake/crdt"
+	"layercake/replication/core"
+)
+
+// Store is the log that replication serves and fills. sqlstore.Store satisfies it.
+type Store interface {
+	// Self is this node's id.
+	Self() crdt.NodeID
+	// Vector says what is applied and durable (rule E1). The caller owns the result.
+	Vector() crdt.Vector
+	// Entries returns the entries of o from sequence number from, in order, without a gap: at least one if there is
+	// one, and no more than make maxBytes together. Only durable entries are returned. They are never changed.
+	Entries(ctx context.Context, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error)
+	// Apply merges entries, each after its predecessor and its dependencies, and returns when all are durable. Entries
+	// applied before are skipped. On an error none or some are applied; Vector tells.
+	Apply(ctx context.Context, entries []crdt.Entry) error
+	// Changed returns a channel that is closed at the next durable change.
+	Changed() <-chan struct{}
+	// GetLocal and PutLocal keep values of this node alone: nil is returned for what was never put. A put value is
+	// durable on return.
+	GetLocal(key string) ([]byte, error)
+	PutLocal(key string, val []byte) error
+}
+
+// Defaults of Config.
+const (
+	DefaultConsistencyTimeout = 5 * time.Second
+	DefaultMaxClockOffset     = 500 * time.Millisecond
+	DefaultPing               = 500 * time.Millisecond
+	DefaultMaxEntry           = 1<<30 + 1<<20
+)
+
+// Config says who this node is and how it reaches the others. Store, Name and a listener or an address are needed.
+type Config struct {
+	Store Store
+	Name  string // unique in the cluster
+	DC    string // data centre; "dc1" when empty
+
+	Listener net.Listener // where replication listens; Close closes it. When nil, one is opened at RPCBind
+	RPCBind  string       // host:port, port 0 picks one
+	RPCAddr  string       // what others dial; the listener's address when empty
+	PGAddr   string       // shown in the views
+
+	// Gossip, when set, is opened by Start with this node's id, name, data centre and addresses filled in, and closed by
+	// Close. Without it Join takes replication addresses, and a node whose address changed finds the others by itself.
+	Gossip *cluster.Config
+
+	TLS *tls.Config // both for serving and dialing (cluster certificates, both sides verify); plain TCP when nil
+	// Dial replaces net.Dialer: for tests that cut links.
+	Dial func(ctx context.Context, addr string) (net.Conn, error)
+
+	ConsistencyTimeout time.Duration // for waits whose context has no deadline
+	MaxClockOffset     time.Duration // an entry stamped further ahead waits
+	Ping               time.Duration // how often peers are pinged; one silent for five times as long is unreachable
+	MaxEntry           int64         // bytes; a peer that sends more is cut off
+
+	Now    func() time.Time // time.Now when nil
+	Logger *slog.Logger     // slog.Default when nil
+
+	// Decode reads the head of an entry; crdt.DecodeHead when nil.
+	Decode func([]byte) (crdt.Entry, error)
+	// Digests, when set, gives the digests of all keyspaces and the vector that they belong to.
+	Digests func(ctx context.Context) (crdt.Vector, []Digest, error)
+}
+
+func (c *Config) setDefaults() {
+	if c.DC == "" {
+		c.DC = "dc1"
+	}
+	if c.ConsistencyTimeout == 0 {
+		c.ConsistencyTimeout = DefaultConsistencyTimeout
+	}
+	if c.MaxClockOffset == 0 {
+		c.MaxClockOffset = DefaultMaxClockOffset
+	}
+	if c.Ping == 0 {
+		c.Ping = DefaultPing
+	}
+	if c.MaxEntry == 0 {
+		c.MaxEntry = DefaultMaxEntry
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Dial == nil {
+		c.Dial = func(ctx context.Context, addr string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", addr)
+		}
+	}
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Store == nil:
+		return errors.New("replication: Config.Store is needed")
+	case c.Name == "":
+		return errors.New("replication: Config.Name is needed")
+	case c.Listener == nil && c.RPCBind == "":
+		return errors.New("replication: Config.Listener or Config.RPCBind is needed")
+	}
+	return nil
+}
+
+// Level is how many members a statement waits for.
+type Level = core.Level
+
+// The levels, from the weakest.
+const (
+	None        = core.None
+	One         = core.One
+	Two         = core.Two
+	Three       = core.Three
+	Quorum      = core.Quorum
+	LocalQuorum = core.LocalQuorum
+	EachQuorum  = core.EachQuorum
+	All         = core.All
+)
+
+// ParseLevel reads a level as users write it; anything else is 22023 and lists the valid ones.
+func ParseLevel(s string) (Level, error) { return core.ParseLevel(s) }
+
+// LevelNames lists the levels as users write them.
+func LevelNames() []string { return core.LevelNames() }
+
+// Direction is what a level is asked for.
+type Direction uint8
+
+// The directions.
+const (
+	Read Direction = iota
+	Write
+)
+
+func (d Direction) String() string {
+	if d == Read {
+		return "read"
+	}
+	return "write"
+}

@@ -1,0 +1,46 @@
+package replication
+
+import (
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+)
+
+// Member is a row of the view layercake.nodes.
+type Member struct {
+	core.Member
+	State       string // alive, suspect, dead, joining or left
+	Self        bool
+	RTT         time.Duration // to this member, smoothed; 0 when unknown or self
+	ClockOffset time.Duration // its clock less this node's; 0 when unknown or self
+	Applied     crdt.Vector   // what it is known to have durably applied; shared, not to be changed
+}
+
+// Stream is a row of the view layercake.replication: how far a peer is with an origin that this node sends it.
+type Stream struct {
+	Peer       crdt.NodeID
+	PeerName   string
+	Origin     crdt.Origin
+	Sent       uint64
+	Acked      uint64
+	LagEntries uint64        // entries that this node has and the peer has not acknowledged
+	Lag        time.Duration // how long the oldest of them has waited; 0 when there is none
+	State      string        // streaming, catching up, unreachable, waiting: …
+}
+
+// Digest is what a node says of one keyspace.
+type Digest struct {
+	Relation string
+	Rows     int64
+	Digest   []byte
+}
+
+// NodeDigests is one member's answer to Digests.
+type NodeDigests struct {
+	Node    crdt.NodeID
+	Name    string
+	Vector  crdt.Vector
+	Digests []Digest
+	Err     error // why there is no answer
+}
