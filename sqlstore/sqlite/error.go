@@ -1,0 +1,95 @@
+package sqlite
+
+/*
+#include "lc.h"
+*/
+import "C"
+
+import (
+	"strings"
+
+	"layercake/pgerror"
+)
+
+// Error is an error of SQLite's own. Code is the primary result code (https://www.sqlite.org/rescode.html), Extended
+// the extended one. An error that a function of ours raised is a *pgerror.Error instead.
+type Error struct {
+	Code, Extended int
+	Message        string
+	Offset         int // byte offset in the SQL text where the error is, -1 when unknown
+}
+
+// Primary and extended result codes that callers look for.
+const (
+	CodeBusy       = 5
+	CodeReadOnly   = 8
+	CodeInterrupt  = 9
+	CodeIOErr      = 10
+	CodeFull       = 13
+	CodeTooBig     = 18
+	CodeConstraint = 19
+	CodeAuth       = 23
+
+	ConstraintUnique     = CodeConstraint | 8<<8
+	ConstraintPrimaryKey = CodeConstraint | 6<<8
+	ConstraintRowID      = CodeConstraint | 10<<8
+	IOErrFsync           = CodeIOErr | 4<<8
+	BusySnapshot         = CodeBusy | 2<<8
+)
+
+func (e *Error) Error() string { return "sqlite: " + e.Message }
+
+// Unwrap gives the SQLSTATE of the errors that a client may well cause: errors.As finds a *pgerror.Error then.
+func (e *Error) Unwrap() error {
+	switch e.Code {
+	case CodeInterrupt:
+		return pgerror.New(pgerror.QueryCanceled, "canceling statement due to user request")
+	case CodeFull:
+		return pgerror.New(pgerror.DiskFull, "could not extend the database: no space left on device")
+	case int(C.SQLITE_NOMEM):
+		return pgerror.New(pgerror.OutOfMemory, "out of memory")
+	case CodeTooBig:
+		return pgerror.New(pgerror.ProgramLimitExceeded, "value or statement too large")
+	}
+	return nil
+}
+
+var errClosed = &Error{Code: int(C.SQLITE_MISUSE), Extended: int(C.SQLITE_MISUSE), Message: "connection is closed", Offset: -1}
+
+func (c *Conn) connError() error {
+	return c.makeError(int(c.c.rc), C.GoString(c.c.err), int(c.c.offset))
+}
+
+func (c *Conn) stmtError(p *C.lc_stmt) error {
+	return c.makeError(int(p.rc), C.GoString(p.err), -1)
+}
+
+func (c *Conn) makeError(rc int, msg string, offset int) error {
+	if err := c.goErr; err != nil {
+		c.goErr = nil
+		if strings.HasPrefix(msg, "LCGO:") {
+			return err
+		}
+	}
+	if e := parseError(msg); e != nil {
+		return e
+	}
+	return &Error{Code: rc & 0xff, Extended: rc, Message: msg, Offset: offset}
+}
+
+// parseError reads a message of the form "LCsssss:text", as C functions of ours write it. A detail may follow after a
+// byte 1, a hint after a byte 2.
+func parseError(msg string) *pgerror.Error {
+	if len(msg) < 8 || msg[:2] != "LC" || msg[7] != ':' {
+		return nil
+	}
+	for _, ch := range []byte(msg[2:7]) {
+		if (ch < '0' || ch > '9') && (ch < 'A' || ch > 'Z') {
+			return nil
+		}
+	}
+	e := &pgerror.Error{Code: msg[2:7], Message: msg[8:]}
+	e.Message, e.Hint, _ = strings.Cut(e.Message, "\x02")
+	e.Message, e.Detail, _ = strings.Cut(e.Message, "\x01")
+	return e
+}

@@ -1,0 +1,94 @@
+// What the C files of this package share.
+#ifndef LAYERCAKE_LC_H
+#define LAYERCAKE_LC_H
+
+#include "sqliteapi.h"
+
+// A growing byte buffer. oom is set once memory or the length limit ran out; appends are then ignored.
+typedef struct lc_buf {
+  uint8_t *p;
+  int64_t len, cap;
+  int oom;
+} lc_buf;
+
+int lc_buf_reserve(lc_buf *b, int64_t more);  // nonzero: there is room for more bytes
+void lc_buf_add(lc_buf *b, const void *p, int64_t n);
+void lc_buf_byte(lc_buf *b, uint8_t c);
+void lc_buf_free(lc_buf *b);
+
+// Tags of the row encoding (catalog/rowcodec.go).
+enum { LC_NULL = 0, LC_INTEGER = 1, LC_REAL = 2, LC_TEXT = 3, LC_BLOB = 4 };
+
+// One decoded value. p is not NUL-terminated.
+typedef struct lc_value {
+  int kind;
+  int64_t i;
+  double r;
+  const uint8_t *p;
+  int64_t n;
+} lc_value;
+
+// lc_decode reads one encoded value at p, before end; it returns what follows, or NULL when the bytes are malformed.
+const uint8_t *lc_decode(const uint8_t *p, const uint8_t *end, lc_value *v);
+void lc_encode(lc_buf *b, const lc_value *v);
+void lc_encode_sqlite(lc_buf *b, sqlite3_value *v);
+void lc_result(sqlite3_context *ctx, const lc_value *v);
+void lc_from_sqlite(sqlite3_value *v, lc_value *out);
+
+// A connection. guard says whether statements that are being compiled or run now are the client's.
+typedef struct lc_conn {
+  sqlite3 *db;
+  uintptr_t handle;  // the Go *Conn
+  int guard;
+  int wal_pages;
+  lc_buf scratch;  // arguments of Go functions on their way
+  int rc, offset;  // outcome of lc_open, lc_prepare, lc_exec
+  char *err;
+} lc_conn;
+
+// A prepared statement and the outcome of its last run. Go reads the fields; only C writes them.
+typedef struct lc_stmt {
+  lc_conn *conn;
+  sqlite3_stmt *st;
+  int guard;
+  int nparam, ncol, readonly;
+  lc_buf args;  // copy of the arguments while rows are still to come
+  lc_buf out;   // rows of the last batch
+  int rows;
+  int rc;  // SQLITE_OK: more rows may come; SQLITE_DONE; else an extended error code
+  char *err;
+  int64_t changes;
+} lc_stmt;
+
+lc_conn *lc_open(const char *name, int flags, uintptr_t handle, int busy_ms);
+void lc_close(lc_conn *c);
+int lc_exec(lc_conn *c, const char *sql, int64_t n, int guard);
+lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard);
+void lc_finalize(lc_stmt *s);
+int lc_stmt_exec(lc_stmt *s, const uint8_t *args, int64_t len, int nargs);
+int lc_stmt_query(lc_stmt *s, const uint8_t *args, int64_t len, int nargs, int maxrows, int64_t maxbytes);
+int lc_stmt_fetch(lc_stmt *s, int maxrows, int64_t maxbytes);
+void lc_stmt_reset(lc_stmt *s);
+int lc_checkpoint(lc_conn *c, int mode, int *wal, int *done);
+
+int lc_authorize(void *arg, int action, const char *a, const char *b, const char *db, const char *trigger);
+
+// Functions.
+int lc_register_all(lc_conn *c);
+int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id);
+
+// lc_error makes the call fail with a SQLSTATE; the binding turns the message into a *pgerror.Error.
+void lc_error(sqlite3_context *ctx, const char *sqlstate, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// One call of a Go function: filled by the C trampoline, answered by lcGoCall.
+typedef struct lc_gocall {
+  uintptr_t conn;
+  int id, nargs;
+  uint8_t *args;
+  int64_t len;
+  uint8_t *out;  // room for the encoded result; Go replaces it with malloc'ed memory when it is too small
+  int64_t outlen, outcap;
+  int failed;
+} lc_gocall;
+
+#endif
