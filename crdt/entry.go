@@ -1,5 +1,10 @@
 package crdt
 
+import (
+	"crypto/sha256"
+	"encoding/binary"
+)
+
 // Entry is the head of a log entry (a changeset): one committed transaction. The whole entry travels and is stored as
 // bytes that are never decoded and encoded again; see EncodeEntry and DecodeEntry for their form.
 type Entry struct {
@@ -18,3 +23,88 @@ type Entry struct {
 
 	Bytes []byte // the encoded entry
 }
+
+// Stamp is the stamp of all the entry's mutations.
+func (e *Entry) Stamp() Stamp { return Stamp{HLC: e.HLC, Origin: e.Origin} }
+
+// MaxEntrySize is the longest entry that DecodeEntry takes, in bytes.
+const MaxEntrySize = 1 << 30
+
+// The first byte of an entry is its form. Form 1 is
+//
+//	1 | origin 20 | seq uvarint | HLC 8 | schema uvarint | deps vector | prev 32 | body
+//
+// with the body as Body writes it. A node that meets a form that it does not know must not guess.
+const entryForm = 1
+
+// EncodeEntry fills in e's Bytes and Hash from its other fields and the body of its mutations.
+func EncodeEntry(e *Entry, body []byte) {
+	b := make([]byte, 0, 128+len(e.Deps)*(OriginSize+4)+len(body))
+	b = append(b, entryForm)
+	b = AppendOrigin(b, e.Origin)
+	b = binary.AppendUvarint(b, e.Seq)
+	b = binary.BigEndian.AppendUint64(b, uint64(e.HLC))
+	b = binary.AppendUvarint(b, e.Schema)
+	b = AppendVector(b, e.Deps)
+	b = append(b, e.Prev[:]...)
+	e.Bytes = append(b, body...)
+	e.Hash = sha256.Sum256(e.Bytes)
+}
+
+// DecodeEntry reads the head of an encoded entry and works out its hash. The entry keeps b. The mutations are read by
+// Groups.
+func DecodeEntry(b []byte) (Entry, error) {
+	e, _, err := decodeHead(b)
+	if err != nil {
+		return Entry{}, err
+	}
+	e.Hash = sha256.Sum256(b)
+	return e, nil
+}
+
+func decodeHead(b []byte) (e Entry, body []byte, err error) {
+	fail := func(err error) (Entry, []byte, error) { return Entry{}, nil, err }
+	e.Bytes = b
+	switch {
+	case len(b) == 0:
+		return fail(malformed("empty entry"))
+	case len(b) > MaxEntrySize:
+		return fail(malformed("entry is too long"))
+	case b[0] != entryForm:
+		return fail(malformed("unknown form of entry"))
+	}
+	b = b[1:]
+	if e.Origin, b, err = DecodeOrigin(b); err != nil {
+		return fail(err)
+	}
+	if e.Seq, b, err = uvarint(b); err != nil {
+		return fail(err)
+	}
+	if e.Seq == 0 || e.Seq > MaxSeq {
+		return fail(malformed("sequence number"))
+	}
+	if len(b) < 8 {
+		return fail(malformed("stamp"))
+	}
+	e.HLC, b = HLC(binary.BigEndian.Uint64(b)), b[8:]
+	if e.HLC == 0 || e.HLC > 1<<63-1 {
+		return fail(malformed("stamp"))
+	}
+	if e.Schema, b, err = uvarint(b); err != nil {
+		return fail(err)
+	}
+	if e.Deps, b, err = DecodeVector(b); err != nil {
+		return fail(err)
+	}
+	if len(b) < len(e.Prev) {
+		return fail(malformed("entry ends in its head"))
+	}
+	b = b[copy(e.Prev[:], b):]
+	if first := e.Seq == 1; first != (e.Prev == [32]byte{}) {
+		return fail(malformed("hash of the previous entry"))
+	}
+	return e, b, nil
+}
+
+// MaxSeq is the greatest sequence number.
+const MaxSeq = 1<<40 - 1

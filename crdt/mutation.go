@@ -1,0 +1,321 @@
+package crdt
+
+import "encoding/binary"
+
+// ID names a keyspace or a column: the stamp of its creation (catalog.ID has the same fields).
+type ID struct {
+	HLC  uint64
+	Node uint64
+}
+
+const idSize = 16
+
+func appendID(dst []byte, id ID) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, id.HLC)
+	return binary.BigEndian.AppendUint64(dst, id.Node)
+}
+
+// Op is what a mutation does.
+type Op uint8
+
+// The operations.
+const (
+	Insert   Op = iota + 1 // the whole row
+	Update                 // cells of the row whose INSERT it names (rule M1)
+	Delete                 // the row
+	Truncate               // every row of the keyspace with a lesser stamp
+)
+
+// Group is mutations of one kind on one keyspace that name the same columns.
+type Group struct {
+	Op       Op
+	Keyspace ID
+	Key      []ID // columns of the primary key; none: rows go by their hidden key, one BLOB
+	Columns  []ID // the other columns of INSERT; the cells that UPDATE sets
+	Rows     int
+
+	data    []byte
+	origins []Origin
+}
+
+// Row is one mutation of a Group. Its slices alias the entry's bytes.
+type Row struct {
+	Seen   Stamp  // UPDATE: the stamp of the INSERT that it saw
+	Key    []byte // encoded values of the key columns, or of the hidden key
+	Values []byte // encoded values of Group.Columns
+}
+
+// KeyLen is the number of values in a row's Key.
+func (g *Group) KeyLen() int { return max(1, len(g.Key)) }
+
+// Each calls fn for each row in the order written, until fn fails.
+func (g *Group) Each(fn func(Row) error) error {
+	b := g.data
+	for range g.Rows {
+		r, rest, err := g.next(b)
+		if err != nil {
+			return err
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+		b = rest
+	}
+	return nil
+}
+
+func (g *Group) next(b []byte) (Row, []byte, error) {
+	var r Row
+	if g.Op == Update {
+		i, rest, err := uvarint(b)
+		if err != nil {
+			return Row{}, nil, err
+		}
+		if i >= uint64(len(g.origins)) || len(rest) < 8 {
+			return Row{}, nil, malformed("stamp of the row updated")
+		}
+		r.Seen = Stamp{HLC: HLC(binary.BigEndian.Uint64(rest)), Origin: g.origins[i]}
+		b = rest[8:]
+	}
+	n, err := valuesSize(b, g.KeyLen())
+	if err != nil {
+		return Row{}, nil, err
+	}
+	r.Key, b = b[:n:n], b[n:]
+	if g.Op == Delete {
+		return r, b, nil
+	}
+	if n, err = valuesSize(b, len(g.Columns)); err != nil {
+		return Row{}, nil, err
+	}
+	r.Values = b[:n:n]
+	return r, b[n:], nil
+}
+
+// Body collects the mutations of one transaction in their encoded form:
+//
+//	origins: uvarint count, 20 bytes each (those that UPDATEs name, by number) | group…
+//
+// A group is
+//
+//	op 1 | keyspace 16 | key columns: uvarint count, 16 each | columns: uvarint count, 16 each |
+//	uvarint rows | uvarint length | rows
+//
+// and a row is, for UPDATE, the origin's number (uvarint) and clock (8 bytes) of the INSERT seen; then the key's values;
+// then, except for DELETE, the columns' values. TRUNCATE has neither columns nor rows. The zero Body is empty.
+type Body struct {
+	origins []Origin
+	numbers map[Origin]uint64
+	groups  []*GroupWriter
+}
+
+// GroupWriter collects the rows of one group.
+type GroupWriter struct {
+	head []byte
+	body *Body
+	rows int
+	data []byte
+}
+
+// Group starts a group. Groups stand in the entry in the order in which they were started; one without rows is left
+// out unless it is a TRUNCATE.
+func (b *Body) Group(op Op, keyspace ID, key, columns []ID) *GroupWriter {
+	head := append(make([]byte, 0, 1+idSize*(1+len(key)+len(columns))+8), byte(op))
+	head = appendID(head, keyspace)
+	head = binary.AppendUvarint(head, uint64(len(key)))
+	for _, id := range key {
+		head = appendID(head, id)
+	}
+	head = binary.AppendUvarint(head, uint64(len(columns)))
+	for _, id := range columns {
+		head = appendID(head, id)
+	}
+	g := &GroupWriter{head: head, body: b}
+	b.groups = append(b.groups, g)
+	return g
+}
+
+// Insert adds an INSERT: the encoded values of the key and of the columns.
+func (g *GroupWriter) Insert(key, values []byte) {
+	g.rows++
+	g.data = append(append(g.data, key...), values...)
+}
+
+// InsertEncoded adds n INSERTs (key, then columns) that are encoded already, one after the other. The group keeps rows.
+func (g *GroupWriter) InsertEncoded(n int, rows []byte) {
+	g.rows += n
+	if g.data == nil {
+		g.data = rows[:len(rows):len(rows)]
+		return
+	}
+	g.data = append(g.data, rows...)
+}
+
+// Update adds an UPDATE of the row whose INSERT had the stamp seen.
+func (g *GroupWriter) Update(seen Stamp, key, values []byte) {
+	g.rows++
+	g.data = binary.AppendUvarint(g.data, g.body.origin(seen.Origin))
+	g.data = binary.BigEndian.AppendUint64(g.data, uint64(seen.HLC))
+	g.data = append(append(g.data, key...), values...)
+}
+
+// Delete adds a DELETE.
+func (g *GroupWriter) Delete(key []byte) {
+	g.rows++
+	g.data = append(g.data, key...)
+}
+
+func (b *Body) origin(o Origin) uint64 {
+	n, ok := b.numbers[o]
+	if !ok {
+		if b.numbers == nil {
+			b.numbers = make(map[Origin]uint64)
+		}
+		n = uint64(len(b.origins))
+		b.numbers[o] = n
+		b.origins = append(b.origins, o)
+	}
+	return n
+}
+
+// Encode returns the body's bytes.
+func (b *Body) Encode() []byte {
+	size := 10 + len(b.origins)*OriginSize
+	for _, g := range b.groups {
+		size += len(g.head) + 20 + len(g.data)
+	}
+	out := binary.AppendUvarint(make([]byte, 0, size), uint64(len(b.origins)))
+	for _, o := range b.origins {
+		out = AppendOrigin(out, o)
+	}
+	for _, g := range b.groups {
+		if g.rows == 0 && Op(g.head[0]) != Truncate {
+			continue
+		}
+		out = append(out, g.head...)
+		out = binary.AppendUvarint(out, uint64(g.rows))
+		out = binary.AppendUvarint(out, uint64(len(g.data)))
+		out = append(out, g.data...)
+	}
+	return out
+}
+
+// Groups reads the mutations of e. Everything is checked, to the last row: what Each meets later is well formed. The
+// groups alias e.Bytes.
+func (e *Entry) Groups() ([]Group, error) {
+	_, b, err := decodeHead(e.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	return decodeBody(b)
+}
+
+func decodeBody(b []byte) ([]Group, error) {
+	n, b, err := uvarint(b)
+	if err != nil {
+		return nil, err
+	}
+	if n > uint64(len(b)/OriginSize) {
+		return nil, malformed("more origins than bytes")
+	}
+	origins := make([]Origin, n)
+	for i := range origins {
+		if origins[i], b, err = DecodeOrigin(b); err != nil {
+			return nil, err
+		}
+	}
+	var groups []Group
+	for len(b) > 0 {
+		g := Group{origins: origins}
+		if b, err = g.decode(b); err != nil {
+			return nil, err
+		}
+		groups = append(groups, g)
+	}
+	return groups, nil
+}
+
+func (g *Group) decode(b []byte) ([]byte, error) {
+	if len(b) < 1+idSize {
+		return nil, malformed("group")
+	}
+	g.Op = Op(b[0])
+	if g.Op < Insert || g.Op > Truncate {
+		return nil, malformed("operation")
+	}
+	g.Keyspace = decodeID(b[1:])
+	b, err := g.decodeColumns(b[1+idSize:])
+	if err != nil {
+		return nil, err
+	}
+	rows, b, err := uvarint(b)
+	if err != nil {
+		return nil, err
+	}
+	size, b, err := uvarint(b)
+	if err != nil {
+		return nil, err
+	}
+	// Every row has at least one byte, so that a count beyond the bytes is a lie.
+	if size > uint64(len(b)) || rows > size {
+		return nil, malformed("group is longer than its bytes")
+	}
+	g.Rows, g.data = int(rows), b[:size:size]
+	rest := g.data
+	for range g.Rows {
+		if _, rest, err = g.next(rest); err != nil {
+			return nil, err
+		}
+	}
+	if len(rest) > 0 {
+		return nil, malformed("bytes after a group's rows")
+	}
+	return b[size:], nil
+}
+
+func (g *Group) decodeColumns(b []byte) (rest []byte, err error) {
+	if g.Key, b, err = decodeIDs(b); err != nil {
+		return nil, err
+	}
+	if g.Columns, b, err = decodeIDs(b); err != nil {
+		return nil, err
+	}
+	switch {
+	case g.Op == Truncate && len(g.Key)+len(g.Columns) > 0, g.Op == Delete && len(g.Columns) > 0:
+		return nil, malformed("columns of an operation that has none")
+	case g.Op == Update && len(g.Columns) == 0:
+		return nil, malformed("update of no column")
+	}
+	seen := make(map[ID]bool, len(g.Key)+len(g.Columns))
+	for _, ids := range [][]ID{g.Key, g.Columns} {
+		for _, id := range ids {
+			if seen[id] && g.Op == Insert {
+				return nil, malformed("a column named twice")
+			}
+			seen[id] = true
+		}
+	}
+	return b, nil
+}
+
+func decodeIDs(b []byte) ([]ID, []byte, error) {
+	n, b, err := uvarint(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n > uint64(len(b)/idSize) {
+		return nil, nil, malformed("more columns than bytes")
+	}
+	if n == 0 {
+		return nil, b, nil
+	}
+	ids := make([]ID, n)
+	for i := range ids {
+		ids[i], b = decodeID(b), b[idSize:]
+	}
+	return ids, b, nil
+}
+
+func decodeID(b []byte) ID {
+	return ID{HLC: binary.BigEndian.Uint64(b), Node: binary.BigEndian.Uint64(b[8:])}
+}
