@@ -9,8 +9,16 @@ package catalog
 //     atomic). Further variables: $t1 the OID of the first argument's actual type, $m1 its typmod, $rt the OID of the
 //     result's actual type, $tz the session's TimeZone (TEXT), $env the session's output settings (TEXT, see
 //     ParseOutputSettings), $now the transaction's start (INTEGER µs since 2000-01-01 UTC), $args all arguments,
-//     comma-separated ($args2: from the second).
-//   - "@name": pgsql has code for it (current_setting, nextval, pg_table_is_visible, …), registered under name.
+//     comma-separated ($args2: from the second), $snow the statement's start (as $now).
+//   - "@name": pgsql has code for it (pg_table_is_visible, …), registered under name. "@cast": the call is a cast of its
+//     argument to Ret.
+//
+// A set-returning function's Impl gives one value that holds the rows: an array, to be read through lc_unnest, when
+// the function has one column; a row set, to be read through lc_rows, when OutTypes has several. An Impl that begins
+// with "lc_series(" or "lc_unnest(" is table-valued itself.
+//
+// A VARIADIC function gets its variadic arguments as an array where Impl is a template that names the last parameter
+// ($2 …); where Impl uses $args it takes them one by one, and as an array only if the call says VARIADIC.
 //
 // A strict function is one whose SQLite side returns NULL for any NULL argument by itself; pgsql adds nothing.
 type Function struct {
@@ -42,7 +50,9 @@ type Operator struct {
 }
 
 // Cast is a conversion between two types. Context is 'i' implicit, 'a' assignment, 'e' explicit. Impl is as a
-// Function's, with $1 the value, $m the target's typmod (-1: none); "" means the stored forms are the same.
+// Function's, with $1 the value; "" means the stored forms are the same. A cast between different types knows no
+// typmod (but for $m in those from text, where an interval's fields depend on it): when the target has one, the cast of
+// the target type to itself follows, with $m the typmod and $x 1 if the cast is explicit, else 0.
 type Cast struct {
 	Source, Target uint32
 	Context        byte

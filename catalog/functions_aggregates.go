@@ -1,0 +1,126 @@
+package catalog
+
+// aggregateFunctions are the aggregates. The Impl of an aggregate may have a second part after " => ": a template of what
+// is made of the aggregate's result, which is $1 there.
+// The form of a line is described at parseFunctions.
+const aggregateFunctions = `
+2147 count any int8 ai- count
+2803 count - int8 ai- count
+2109 sum int2 int8 ai- sum
+2108 sum int4 int8 ai- sum
+2107 sum int8 numeric ai- lc_sum8
+2110 sum float4 float4 ai- lc_sumf => lc_f2f4($1)
+2111 sum float8 float8 ai- lc_sumf
+2114 sum numeric numeric ai- lc_sumn
+2113 sum interval interval ai- lc_sum_iv
+2102 avg int2 numeric ai- lc_avgi
+2101 avg int4 numeric ai- lc_avgi
+2100 avg int8 numeric ai- lc_avgi
+2104 avg float4 float8 ai- lc_avgf
+2105 avg float8 float8 ai- lc_avgf
+2103 avg numeric numeric ai- lc_avgn
+2106 avg interval interval ai- lc_avg_iv
+2133 min int2 int2 ai- min
+2132 min int4 int4 ai- min
+2131 min int8 int8 ai- min
+2134 min oid oid ai- min
+2135 min float4 float4 ai- min
+2136 min float8 float8 ai- min
+2145 min text text ai- min
+2245 min bpchar bpchar ai- min
+2138 min date date ai- min
+2139 min time time ai- min
+2142 min timestamp timestamp ai- min
+2143 min timestamptz timestamptz ai- min
+2051 min anyarray anyarray ai- min
+2146 min numeric numeric ai- min($1 COLLATE RTRIM)
+2144 min interval interval ai- min($1 COLLATE LCKEY)
+2140 min timetz timetz ai- min($1 COLLATE LCKEY)
+2117 max int2 int2 ai- max
+2116 max int4 int4 ai- max
+2115 max int8 int8 ai- max
+2118 max oid oid ai- max
+2119 max float4 float4 ai- max
+2120 max float8 float8 ai- max
+2129 max text text ai- max
+2244 max bpchar bpchar ai- max
+2122 max date date ai- max
+2123 max time time ai- max
+2126 max timestamp timestamp ai- max
+2127 max timestamptz timestamptz ai- max
+2050 max anyarray anyarray ai- max
+2130 max numeric numeric ai- max($1 COLLATE RTRIM)
+2128 max interval interval ai- max($1 COLLATE LCKEY)
+2124 max timetz timetz ai- max($1 COLLATE LCKEY)
+2517 bool_and bool bool ai- lc_bool_and
+2518 bool_or bool bool ai- lc_bool_or
+2519 every bool bool ai- lc_bool_and
+2236 bit_and int2 int2 ai- lc_bit_and
+2238 bit_and int4 int4 ai- lc_bit_and
+2240 bit_and int8 int8 ai- lc_bit_and
+2237 bit_or int2 int2 ai- lc_bit_or
+2239 bit_or int4 int4 ai- lc_bit_or
+2241 bit_or int8 int8 ai- lc_bit_or
+6164 bit_xor int2 int2 ai- lc_bit_xor
+6165 bit_xor int4 int4 ai- lc_bit_xor
+6166 bit_xor int8 int8 ai- lc_bit_xor
+3538 string_agg text,text text ai- lc_string_agg
+3545 string_agg bytea,bytea bytea ai- lc_string_agg
+2335 array_agg anynonarray anyarray ai- lc_array_agg($1) => lc_array_of($1, $t1)
+4053 array_agg anyarray anyarray ai- lc_array_agg($1) => lc_array_of_arrays($1, $t1)
+3175 json_agg anyelement json as- lc_string_agg(lc_to_json($1, $t1, $m1, $env), ', ') => '[' || $1 || ']'
+3267 jsonb_agg anyelement jsonb as- lc_string_agg(lc_to_jsonb($1, $t1, $m1, $env), ', ') => '[' || $1 || ']'
+3197 json_object_agg any,any json as- lc_string_agg(lc_json_pair($1, $t1, $m1, $2, $t2, $m2, $env), ', ') => '{ ' || $1 || ' }'
+3270 jsonb_object_agg any,any jsonb ai- lc_string_agg(lc_json_pair($1, $t1, $m1, $2, $t2, $m2, $env), ', ') => lc_jsonb('{' || $1 || '}')
+2156 stddev int2 numeric ai- lc_stddevn(lc_i2n($1))
+2155 stddev int4 numeric ai- lc_stddevn(lc_i2n($1))
+2154 stddev int8 numeric ai- lc_stddevn(lc_i2n($1))
+2159 stddev numeric numeric ai- lc_stddevn
+2157 stddev float4 float8 ai- lc_stddevf
+2158 stddev float8 float8 ai- lc_stddevf
+2714 stddev_samp int2 numeric ai- lc_stddevn(lc_i2n($1))
+2713 stddev_samp int4 numeric ai- lc_stddevn(lc_i2n($1))
+2712 stddev_samp int8 numeric ai- lc_stddevn(lc_i2n($1))
+2717 stddev_samp numeric numeric ai- lc_stddevn
+2715 stddev_samp float4 float8 ai- lc_stddevf
+2716 stddev_samp float8 float8 ai- lc_stddevf
+2726 stddev_pop int2 numeric ai- lc_stddev_popn(lc_i2n($1))
+2725 stddev_pop int4 numeric ai- lc_stddev_popn(lc_i2n($1))
+2724 stddev_pop int8 numeric ai- lc_stddev_popn(lc_i2n($1))
+2729 stddev_pop numeric numeric ai- lc_stddev_popn
+2727 stddev_pop float4 float8 ai- lc_stddev_popf
+2728 stddev_pop float8 float8 ai- lc_stddev_popf
+2150 variance int2 numeric ai- lc_variancen(lc_i2n($1))
+2149 variance int4 numeric ai- lc_variancen(lc_i2n($1))
+2148 variance int8 numeric ai- lc_variancen(lc_i2n($1))
+2153 variance numeric numeric ai- lc_variancen
+2151 variance float4 float8 ai- lc_variancef
+2152 variance float8 float8 ai- lc_variancef
+2643 var_samp int2 numeric ai- lc_variancen(lc_i2n($1))
+2642 var_samp int4 numeric ai- lc_variancen(lc_i2n($1))
+2641 var_samp int8 numeric ai- lc_variancen(lc_i2n($1))
+2646 var_samp numeric numeric ai- lc_variancen
+2644 var_samp float4 float8 ai- lc_variancef
+2645 var_samp float8 float8 ai- lc_variancef
+2720 var_pop int2 numeric ai- lc_var_popn(lc_i2n($1))
+2719 var_pop int4 numeric ai- lc_var_popn(lc_i2n($1))
+2718 var_pop int8 numeric ai- lc_var_popn(lc_i2n($1))
+2723 var_pop numeric numeric ai- lc_var_popn
+2721 var_pop float4 float8 ai- lc_var_popf
+2722 var_pop float8 float8 ai- lc_var_popf
+3100 row_number - int8 wi- row_number
+3101 rank - int8 wi- rank
+3102 dense_rank - int8 wi- dense_rank
+3103 percent_rank - float8 wi- percent_rank
+3104 cume_dist - float8 wi- cume_dist
+3105 ntile int4 int4 wis ntile
+3106 lag anyelement anyelement wis lag
+3107 lag anyelement,int4 anyelement wis lag
+3108 lag anycompatible,int4,anycompatible anycompatible wis lag
+3109 lead anyelement anyelement wis lead
+3110 lead anyelement,int4 anyelement wis lead
+3111 lead anycompatible,int4,anycompatible anycompatible wis lead
+3112 first_value anyelement anyelement wis first_value
+3113 last_value anyelement anyelement wis last_value
+3114 nth_value anyelement,int4 anyelement wis nth_value
+`

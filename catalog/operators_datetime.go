@@ -1,0 +1,38 @@
+package catalog
+
+// datetimeOperators are the arithmetic of dates and times.
+// The form of a line is described at parseOperators.
+const datetimeOperators = `
+1099 - date date int4 . . lc_date_diff($1, $2)
+2555 + int4 date date + . lc_date_add($2, $1)
+2551 + interval date timestamp + . lc_ts_add(lc_date_ts($2), $1, 1)
+1363 + time date timestamp + . lc_date_time($2, $1)
+1366 + timetz date timestamptz + . lc_date_timetz($2, $1)
+1583 * interval float8 interval * . lc_iv_mul($1, $2)
+1585 / interval float8 interval . . lc_iv_div($1, $2)
+1100 + date int4 date + . lc_date_add($1, $2)
+1101 - date int4 date . . lc_date_add($1, lc_neg8($2))
+1336 - - interval interval . . lc_iv_neg($1)
+1076 + date interval timestamp + . lc_ts_add(lc_date_ts($1), $2, 1)
+1077 - date interval timestamp . . lc_ts_add(lc_date_ts($1), $2, -1)
+1584 * float8 interval interval * . lc_iv_mul($2, $1)
+1337 + interval interval interval + . lc_iv_add($1, $2)
+1338 - interval interval interval . . lc_iv_sub($1, $2)
+1800 + time interval time + . lc_time_add($1, $2, 1)
+1801 - time interval time . . lc_time_add($1, $2, -1)
+2066 + timestamp interval timestamp + . lc_ts_add($1, $2, 1)
+2068 - timestamp interval timestamp . . lc_ts_add($1, $2, -1)
+1327 + timestamptz interval timestamptz + . lc_tstz_add($1, $2, 1, $tz)
+1329 - timestamptz interval timestamptz . . lc_tstz_add($1, $2, -1, $tz)
+1802 + timetz interval timetz + . lc_timetz_add($1, $2, 1)
+1803 - timetz interval timetz . . lc_timetz_add($1, $2, -1)
+1360 + date time timestamp + . lc_date_time($1, $2)
+1849 + interval time time + . lc_time_add($2, $1, 1)
+1399 - time time interval . . lc_micros_iv($1 - $2)
+2553 + interval timestamp timestamp + . lc_ts_add($2, $1, 1)
+2067 - timestamp timestamp interval . . lc_ts_diff($1, $2)
+2554 + interval timestamptz timestamptz + . lc_tstz_add($2, $1, 1, $tz)
+1328 - timestamptz timestamptz interval . . lc_ts_diff($1, $2)
+1361 + date timetz timestamptz + . lc_date_timetz($1, $2)
+2552 + interval timetz timetz + . lc_timetz_add($2, $1, 1)
+`
