@@ -6,7 +6,7 @@ import (
 )
 
 // Entry is the head of a log entry (a changeset): one committed transaction. The whole entry travels and is stored as
-// bytes that are never decoded and encoded again; see EncodeEntry and DecodeEntry for their form.
+// bytes that are never decoded and encoded again; see EncodeEntry and DecodeHead for their form.
 type Entry struct {
 	Origin Origin
 	Seq    uint64 // from 1, gap-free within the origin
@@ -27,7 +27,7 @@ type Entry struct {
 // Stamp is the stamp of all the entry's mutations.
 func (e *Entry) Stamp() Stamp { return Stamp{HLC: e.HLC, Origin: e.Origin} }
 
-// MaxEntrySize is the longest entry that DecodeEntry takes, in bytes.
+// MaxEntrySize is the longest entry that DecodeHead takes, in bytes.
 const MaxEntrySize = 1 << 30
 
 // The first byte of an entry is its form. Form 1 is
@@ -51,9 +51,9 @@ func EncodeEntry(e *Entry, body []byte) {
 	e.Hash = sha256.Sum256(e.Bytes)
 }
 
-// DecodeEntry reads the head of an encoded entry and works out its hash. The entry keeps b. The mutations are read by
+// DecodeHead reads the head of an encoded entry and works out its hash. The entry keeps b. The mutations are read by
 // Groups.
-func DecodeEntry(b []byte) (Entry, error) {
+func DecodeHead(b []byte) (Entry, error) {
 	e, _, err := decodeHead(b)
 	if err != nil {
 		return Entry{}, err
