@@ -1,0 +1,25 @@
+package pgwire
+
+import (
+	"crypto/subtle"
+	"encoding/binary"
+)
+
+// cancelRequest cancels the running statement of the session that the request names with its PID and secret key. As in
+// PostgreSQL there is no answer, whether it hits or not.
+func (c *conn) cancelRequest(body []byte) {
+	if len(body) < 4+1 || len(body) > 4+cancelMax {
+		c.log.Info("invalid cancel request", "length", len(body))
+		return
+	}
+	pid, key := binary.BigEndian.Uint32(body), body[4:]
+	c.srv.mu.Lock()
+	target := c.srv.sessions[pid]
+	hit := target != nil && subtle.ConstantTimeCompare(target.key, key) == 1
+	c.srv.mu.Unlock()
+	if !hit {
+		c.log.Info("cancel request with a wrong key or PID", "pid", pid)
+		return
+	}
+	target.interrupt(errCancelled)
+}
