@@ -9,13 +9,19 @@ package catalog
 //     atomic). Further variables: $t1 the OID of the first argument's actual type, $m1 its typmod, $rt the OID of the
 //     result's actual type, $tz the session's TimeZone (TEXT), $env the session's output settings (TEXT, see
 //     ParseOutputSettings), $now the transaction's start (INTEGER µs since 2000-01-01 UTC), $args all arguments,
-//     comma-separated ($args2: from the second), $snow the statement's start (as $now).
+//     comma-separated ($args2: from the second), $targs for each argument its type's OID, its typmod and its value
+//     ($targs2: from the second), $snow the statement's start (as $now).
 //   - "@name": pgsql has code for it (pg_table_is_visible, …), registered under name. "@cast": the call is a cast of its
 //     argument to Ret.
 //
 // A set-returning function's Impl gives one value that holds the rows: an array, to be read through lc_unnest, when
 // the function has one column; a row set, to be read through lc_rows, when OutTypes has several. An Impl that begins
 // with "lc_series(" or "lc_unnest(" is table-valued itself.
+//
+// An aggregate's Impl may be "CALL => FINAL": CALL is the aggregate call, a name or a template (DISTINCT, ORDER BY,
+// FILTER and OVER belong to its outermost call), FINAL a template of what is made of its result, which is $1 there. In
+// that of an ordered-set aggregate the direct arguments come first, then WITHIN GROUP's; $desc is 1 if those are ordered
+// DESC, else 0.
 //
 // A VARIADIC function gets its variadic arguments as an array where Impl is a template that names the last parameter
 // ($2 …); where Impl uses $args it takes them one by one, and as an array only if the call says VARIADIC.
@@ -36,6 +42,9 @@ type Function struct {
 	Strict     bool
 	Volatility byte // 'i', 's', 'v'
 	Impl       string
+
+	// Distinct is an aggregate's Impl for calls with DISTINCT where Impl has several arguments, which SQLite refuses.
+	Distinct string
 }
 
 // Operator is a binary or (Left 0) prefix operator. Impl is as a Function's.

@@ -41,6 +41,7 @@ var functionIndex = sync.OnceValue(func() *functionTables {
 //     VARIADIC (the type is then the array's); "/2" at the end says that two may be left out.
 //   - result: a type, "setof:" before it, "{key:text,value:jsonb}" after it for OUT columns.
 //   - flags: kind (f, a, w), volatility (i, s, v), then "s" if strict.
+//   - Impl: the form for DISTINCT calls may follow it after the word DISTINCT.
 //
 // The tables are part of the program: a malformed line is a programming error.
 func parseFunctions(dst []*Function, schema, text string) []*Function {
@@ -55,6 +56,7 @@ func parseFunctions(dst []*Function, schema, text string) []*Function {
 		}
 		f := &Function{OID: tableOID(w[0]), Schema: schema, Name: w[1], Impl: w[5],
 			Kind: w[4][0], Volatility: w[4][1], Strict: strings.HasSuffix(w[4][2:], "s")}
+		f.Impl, f.Distinct, _ = strings.Cut(f.Impl, " DISTINCT ")
 		args, defaults, ok := strings.Cut(w[2], "/")
 		if ok {
 			f.Defaults = int(tableOID(defaults))

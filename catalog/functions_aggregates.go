@@ -6,10 +6,10 @@ package catalog
 const aggregateFunctions = `
 2147 count any int8 ai- count
 2803 count - int8 ai- count
-2109 sum int2 int8 ai- sum
-2108 sum int4 int8 ai- sum
+2109 sum int2 int8 ai- lc_sumi
+2108 sum int4 int8 ai- lc_sumi
 2107 sum int8 numeric ai- lc_sum8
-2110 sum float4 float4 ai- lc_sumf => lc_f2f4($1)
+2110 sum float4 float4 ai- lc_sumf4
 2111 sum float8 float8 ai- lc_sumf
 2114 sum numeric numeric ai- lc_sumn
 2113 sum interval interval ai- lc_sum_iv
@@ -64,50 +64,65 @@ const aggregateFunctions = `
 6164 bit_xor int2 int2 ai- lc_bit_xor
 6165 bit_xor int4 int4 ai- lc_bit_xor
 6166 bit_xor int8 int8 ai- lc_bit_xor
-3538 string_agg text,text text ai- lc_string_agg
-3545 string_agg bytea,bytea bytea ai- lc_string_agg
-2335 array_agg anynonarray anyarray ai- lc_array_agg($1) => lc_array_of($1, $t1)
-4053 array_agg anyarray anyarray ai- lc_array_agg($1) => lc_array_of_arrays($1, $t1)
-3175 json_agg anyelement json as- lc_string_agg(lc_to_json($1, $t1, $m1, $env), ', ') => '[' || $1 || ']'
-3267 jsonb_agg anyelement jsonb as- lc_string_agg(lc_to_jsonb($1, $t1, $m1, $env), ', ') => '[' || $1 || ']'
+3538 string_agg text,text text ai- lc_string_agg DISTINCT lc_pack($1) => lc_pack_join($1, $2)
+3545 string_agg bytea,bytea bytea ai- lc_string_agg DISTINCT lc_pack($1) => lc_pack_join($1, $2)
+2335 array_agg anynonarray anyarray ai- lc_array_agg($1, $t1) DISTINCT lc_pack($1) => lc_array_of($1, $t1)
+4053 array_agg anyarray anyarray ai- lc_array_agga($1, $t1)
+3175 json_agg anyelement json as- lc_string_agg(lc_to_json_null($1, $t1, $m1, $env), ', ') => '[' || $1 || ']' DISTINCT lc_pack(lc_to_json_null($1, $t1, $m1, $env)) => '[' || lc_pack_join($1, ', ') || ']'
+3267 jsonb_agg anyelement jsonb as- lc_string_agg(lc_to_jsonb_null($1, $t1, $m1, $env), ', ') => '[' || $1 || ']' DISTINCT lc_pack(lc_to_jsonb_null($1, $t1, $m1, $env)) => '[' || lc_pack_join($1, ', ') || ']'
 3197 json_object_agg any,any json as- lc_string_agg(lc_json_pair($1, $t1, $m1, $2, $t2, $m2, $env), ', ') => '{ ' || $1 || ' }'
 3270 jsonb_object_agg any,any jsonb ai- lc_string_agg(lc_json_pair($1, $t1, $m1, $2, $t2, $m2, $env), ', ') => lc_jsonb('{' || $1 || '}')
-2156 stddev int2 numeric ai- lc_stddevn(lc_i2n($1))
-2155 stddev int4 numeric ai- lc_stddevn(lc_i2n($1))
-2154 stddev int8 numeric ai- lc_stddevn(lc_i2n($1))
-2159 stddev numeric numeric ai- lc_stddevn
-2157 stddev float4 float8 ai- lc_stddevf
-2158 stddev float8 float8 ai- lc_stddevf
-2714 stddev_samp int2 numeric ai- lc_stddevn(lc_i2n($1))
-2713 stddev_samp int4 numeric ai- lc_stddevn(lc_i2n($1))
-2712 stddev_samp int8 numeric ai- lc_stddevn(lc_i2n($1))
-2717 stddev_samp numeric numeric ai- lc_stddevn
-2715 stddev_samp float4 float8 ai- lc_stddevf
-2716 stddev_samp float8 float8 ai- lc_stddevf
-2726 stddev_pop int2 numeric ai- lc_stddev_popn(lc_i2n($1))
-2725 stddev_pop int4 numeric ai- lc_stddev_popn(lc_i2n($1))
-2724 stddev_pop int8 numeric ai- lc_stddev_popn(lc_i2n($1))
+2156 stddev int2 numeric ai- lc_stddev_sampn
+2155 stddev int4 numeric ai- lc_stddev_sampn
+2154 stddev int8 numeric ai- lc_stddev_sampn
+2159 stddev numeric numeric ai- lc_stddev_sampn
+2157 stddev float4 float8 ai- lc_stddev_sampf
+2158 stddev float8 float8 ai- lc_stddev_sampf
+2714 stddev_samp int2 numeric ai- lc_stddev_sampn
+2713 stddev_samp int4 numeric ai- lc_stddev_sampn
+2712 stddev_samp int8 numeric ai- lc_stddev_sampn
+2717 stddev_samp numeric numeric ai- lc_stddev_sampn
+2715 stddev_samp float4 float8 ai- lc_stddev_sampf
+2716 stddev_samp float8 float8 ai- lc_stddev_sampf
+2726 stddev_pop int2 numeric ai- lc_stddev_popn
+2725 stddev_pop int4 numeric ai- lc_stddev_popn
+2724 stddev_pop int8 numeric ai- lc_stddev_popn
 2729 stddev_pop numeric numeric ai- lc_stddev_popn
 2727 stddev_pop float4 float8 ai- lc_stddev_popf
 2728 stddev_pop float8 float8 ai- lc_stddev_popf
-2150 variance int2 numeric ai- lc_variancen(lc_i2n($1))
-2149 variance int4 numeric ai- lc_variancen(lc_i2n($1))
-2148 variance int8 numeric ai- lc_variancen(lc_i2n($1))
-2153 variance numeric numeric ai- lc_variancen
-2151 variance float4 float8 ai- lc_variancef
-2152 variance float8 float8 ai- lc_variancef
-2643 var_samp int2 numeric ai- lc_variancen(lc_i2n($1))
-2642 var_samp int4 numeric ai- lc_variancen(lc_i2n($1))
-2641 var_samp int8 numeric ai- lc_variancen(lc_i2n($1))
-2646 var_samp numeric numeric ai- lc_variancen
-2644 var_samp float4 float8 ai- lc_variancef
-2645 var_samp float8 float8 ai- lc_variancef
-2720 var_pop int2 numeric ai- lc_var_popn(lc_i2n($1))
-2719 var_pop int4 numeric ai- lc_var_popn(lc_i2n($1))
-2718 var_pop int8 numeric ai- lc_var_popn(lc_i2n($1))
+2150 variance int2 numeric ai- lc_var_sampn
+2149 variance int4 numeric ai- lc_var_sampn
+2148 variance int8 numeric ai- lc_var_sampn
+2153 variance numeric numeric ai- lc_var_sampn
+2151 variance float4 float8 ai- lc_var_sampf
+2152 variance float8 float8 ai- lc_var_sampf
+2643 var_samp int2 numeric ai- lc_var_sampn
+2642 var_samp int4 numeric ai- lc_var_sampn
+2641 var_samp int8 numeric ai- lc_var_sampn
+2646 var_samp numeric numeric ai- lc_var_sampn
+2644 var_samp float4 float8 ai- lc_var_sampf
+2645 var_samp float8 float8 ai- lc_var_sampf
+2720 var_pop int2 numeric ai- lc_var_popn
+2719 var_pop int4 numeric ai- lc_var_popn
+2718 var_pop int8 numeric ai- lc_var_popn
 2723 var_pop numeric numeric ai- lc_var_popn
 2721 var_pop float4 float8 ai- lc_var_popf
 2722 var_pop float8 float8 ai- lc_var_popf
+2829 corr float8,float8 float8 ai- lc_corr
+2827 covar_pop float8,float8 float8 ai- lc_covar_pop
+2828 covar_samp float8,float8 float8 ai- lc_covar_samp
+2822 regr_avgx float8,float8 float8 ai- lc_regr_avgx
+2823 regr_avgy float8,float8 float8 ai- lc_regr_avgy
+2818 regr_count float8,float8 int8 ai- lc_regr_count
+2826 regr_intercept float8,float8 float8 ai- lc_regr_intercept
+2824 regr_r2 float8,float8 float8 ai- lc_regr_r2
+2825 regr_slope float8,float8 float8 ai- lc_regr_slope
+2819 regr_sxx float8,float8 float8 ai- lc_regr_sxx
+2821 regr_sxy float8,float8 float8 ai- lc_regr_sxy
+2820 regr_syy float8,float8 float8 ai- lc_regr_syy
+3974 percentile_cont float8,float8 float8 ai- lc_percentile_cont($2, $1, $desc)
+3972 percentile_disc float8,anyelement anyelement ai- lc_percentile_disc($2, $1, $t2, $desc)
+3984 mode anyelement anyelement ai- lc_mode($1, $t1)
 3100 row_number - int8 wi- row_number
 3101 rank - int8 wi- rank
 3102 dense_rank - int8 wi- dense_rank

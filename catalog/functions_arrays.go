@@ -17,9 +17,9 @@ const arrayFunctions = `
 3277 array_position anycompatiblearray,anycompatible int4 fi- lc_array_position($1, $2, $t1)
 3278 array_position anycompatiblearray,anycompatible,int4 int4 fi- lc_array_position($1, $2, $t1, $3)
 3279 array_positions anycompatiblearray,anycompatible _int4 fi- lc_array_positions($1, $2, $t1)
-1193 array_fill anyelement,_int4 anyarray fi- lc_array_fill($1, $rt, $2)
+1193 array_fill anyelement,_int4 anyarray fi- lc_array_fill($1, $rt, $2, NULL)
 1286 array_fill anyelement,_int4,_int4 anyarray fi- lc_array_fill($1, $rt, $2, $3)
-6172 trim_array anyarray,int4 anyarray fis lc_trim_array($1, $2, $t1)
+6172 trim_array anyarray,int4 anyarray fis lc_trim_array
 395 array_to_string anyarray,text text fss lc_array_to_string($1, $2, NULL, $t1, $env)
 384 array_to_string anyarray,text,text text fs- lc_array_to_string($1, $2, $3, $t1, $env)
 2748 arraycontains anyarray,anyarray bool fis lc_array_contains($1, $2, $t1)

@@ -27,7 +27,7 @@ const mathFunctions = `
 941 mod int4,int4 int4 fis lc_mod4
 947 mod int8,int8 int8 fis lc_mod8
 1728 mod numeric,numeric numeric fis lc_nmod
-1973 div numeric,numeric numeric fis lc_ndivtrunc
+1973 div numeric,numeric numeric fis lc_ndivt
 1368 power float8,float8 float8 fis lc_power
 2169 power numeric,numeric numeric fis lc_npower
 1346 pow float8,float8 float8 fis lc_power
@@ -40,25 +40,25 @@ const mathFunctions = `
 1341 ln float8 float8 fis lc_ln
 1734 ln numeric numeric fis lc_nln
 1340 log float8 float8 fis lc_log10
-1741 log numeric numeric fis lc_nlog(lc_i2n(10), $1)
+1741 log numeric numeric fis lc_nlog10
 1736 log numeric,numeric numeric fis lc_nlog
 1194 log10 float8 float8 fis lc_log10
-1481 log10 numeric numeric fis lc_nlog(lc_i2n(10), $1)
+1481 log10 numeric numeric fis lc_nlog10
 3281 scale numeric int4 fis lc_nscale
-5042 min_scale numeric int4 fis lc_nmin_scale
-5043 trim_scale numeric numeric fis lc_ntrim_scale
+5042 min_scale numeric int4 fis lc_nminscale
+5043 trim_scale numeric numeric fis lc_ntrimscale
 5044 gcd int4,int4 int4 fis lc_gcd4
 5045 gcd int8,int8 int8 fis lc_gcd8
 5048 gcd numeric,numeric numeric fis lc_ngcd
 5046 lcm int4,int4 int4 fis lc_lcm4
 5047 lcm int8,int8 int8 fis lc_lcm8
 5049 lcm numeric,numeric numeric fis lc_nlcm
-1376 factorial int8 numeric fis lc_factorial
+1376 factorial int8 numeric fis lc_nfac
 320 width_bucket float8,float8,float8,int4 int4 fis lc_width_bucket
 2170 width_bucket numeric,numeric,numeric,int4 int4 fis lc_nwidth_bucket
 3218 width_bucket anycompatible,anycompatiblearray int4 fis lc_width_bucket_array($1, $2, $t2)
 1610 pi - float8 fis 3.141592653589793
-1598 random - float8 fvs lc_random()
+1598 random - float8 fvs lc_session_random()
 1599 setseed float8 void fvs lc_setseed
 1608 degrees float8 float8 fis lc_degrees
 1609 radians float8 float8 fis lc_radians

@@ -21,12 +21,12 @@ const textFunctions = `
 872 initcap text text fis lc_initcap
 883 substr text,int4 text fis lc_substr
 877 substr text,int4,int4 text fis lc_substr
-2086 substr bytea,int4 bytea fis lc_substr
-2085 substr bytea,int4,int4 bytea fis lc_substr
+2086 substr bytea,int4 bytea fis lc_bsubstr
+2085 substr bytea,int4,int4 bytea fis lc_bsubstr
 937 substring text,int4 text fis lc_substr
 936 substring text,int4,int4 text fis lc_substr
-2013 substring bytea,int4 bytea fis lc_substr
-2012 substring bytea,int4,int4 bytea fis lc_substr
+2013 substring bytea,int4 bytea fis lc_bsubstr
+2012 substring bytea,int4,int4 bytea fis lc_bsubstr
 2073 substring text,text text fis lc_substring_regex($1, $2)
 2074 substring text,text,text text fis lc_substring_regex($1, lc_similar_escape($2, $3))
 1623 similar_escape text,text text fi- lc_similar_escape
@@ -39,9 +39,9 @@ const textFunctions = `
 1570 notlike text,text bool fis NOT lc_like($1, $2)
 1572 notlike name,text bool fis NOT lc_like($1, $2)
 2008 notlike bytea,bytea bool fis NOT lc_blike($1, $2)
-849 position text,text int4 fis lc_strpos
-2014 position bytea,bytea int4 fis lc_bposition
-868 strpos text,text int4 fis lc_strpos
+849 position text,text int4 fis lc_position($2, $1)
+2014 position bytea,bytea int4 fis lc_bposition($2, $1)
+868 strpos text,text int4 fis lc_position($2, $1)
 1404 overlay text,text,int4,int4 text fis lc_overlay
 1405 overlay text,text,int4 text fis lc_overlay
 749 overlay bytea,bytea,int4,int4 bytea fis lc_boverlay
