@@ -8,3 +8,18 @@ type Statement struct {
 
 	tree any // set by Parse
 }
+
+// EndsTransaction says whether the statement is one that a failed transaction still takes: COMMIT or ROLLBACK (to a
+// savepoint too).
+func (s *Statement) EndsTransaction() bool {
+	return s.Tag == "COMMIT" || s.Tag == "ROLLBACK"
+}
+
+// ManagesTransaction says whether the statement begins, ends or divides a transaction.
+func (s *Statement) ManagesTransaction() bool {
+	switch s.Tag {
+	case "BEGIN", "START TRANSACTION", "SAVEPOINT", "RELEASE":
+		return true
+	}
+	return s.EndsTransaction()
+}
