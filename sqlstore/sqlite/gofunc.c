@@ -60,11 +60,18 @@ int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id) {
 }
 
 void lc_error(sqlite3_context *ctx, const char *sqlstate, const char *format, ...) {
-  char msg[512];
-  int n = snprintf(msg, sizeof msg, "LC%.5s:", sqlstate);
+  char small[512], *big = NULL;
+  int head = snprintf(small, sizeof small, "LC%.5s:", sqlstate);
   va_list ap;
   va_start(ap, format);
-  vsnprintf(msg + n, sizeof msg - (size_t)n, format, ap);
+  int n = vsnprintf(small + head, sizeof small - (size_t)head, format, ap);
   va_end(ap);
-  sqlite3_result_error(ctx, msg, -1);
+  if (n >= (int)sizeof small - head && (big = malloc((size_t)(n + head) + 1)) != NULL) {
+    memcpy(big, small, (size_t)head);
+    va_start(ap, format);
+    vsnprintf(big + head, (size_t)n + 1, format, ap);
+    va_end(ap);
+  }
+  sqlite3_result_error(ctx, big ? big : small, -1);
+  free(big);
 }

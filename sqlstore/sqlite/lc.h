@@ -73,8 +73,36 @@ int lc_checkpoint(lc_conn *c, int mode, int *wal, int *done);
 
 int lc_authorize(void *arg, int action, const char *a, const char *b, const char *db, const char *trigger);
 
-// Functions.
+// A scalar function. It is registered once for each number of arguments from min to max; max -1: any number.
+typedef void (*lc_func)(sqlite3_context *, int, sqlite3_value **);
+typedef struct lc_def {
+  const char *name;
+  int min, max;
+  lc_func fn;
+  intptr_t arg;    // lc_arg(ctx)
+  int nondeterministic;
+} lc_def;
+
+// An aggregate, usable over any window frame since it has an inverse.
+typedef struct lc_agg {
+  const char *name;
+  int min, max;
+  lc_func step;
+  void (*final)(sqlite3_context *);
+  void (*value)(sqlite3_context *);
+  lc_func inverse;
+  intptr_t arg;
+} lc_agg;
+
+#define LC_END {0}
+
+static inline intptr_t lc_arg(sqlite3_context *ctx) { return (intptr_t)sqlite3_user_data(ctx); }
+
+extern const lc_def lc_integer_functions[], lc_float_functions[], lc_math_functions[], lc_row_functions[];
+extern const lc_agg lc_row_aggregates[];
+
 int lc_register_all(lc_conn *c);
+int lc_register_tables(lc_conn *c);
 int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id);
 
 // lc_error makes the call fail with a SQLSTATE; the binding turns the message into a *pgerror.Error.
@@ -90,5 +118,18 @@ typedef struct lc_gocall {
   int64_t outlen, outcap;
   int failed;
 } lc_gocall;
+
+// lc_null: one of the arguments is NULL. The result of the call stays NULL then.
+static inline int lc_null(int argc, sqlite3_value **argv) {
+  for (int i = 0; i < argc; i++)
+    if (sqlite3_value_type(argv[i]) == SQLITE_NULL) return 1;
+  return 0;
+}
+
+void lc_division_by_zero(sqlite3_context *ctx);
+
+// Floats: NaN is the TEXT 'NaN' in SQLite.
+double lc_get_float(sqlite3_value *v);
+void lc_result_float(sqlite3_context *ctx, double d);
 
 #endif

@@ -1,0 +1,169 @@
+#include "arraycodec.h"
+
+#include <math.h>
+#include <string.h>
+
+lc_keying lc_keying_of(int64_t oid) {
+  switch (oid) {
+    case 1700: case 1231:  // numeric
+      return LC_KEY_NUMERIC;
+    case 1186: case 1187:  // interval
+    case 1266: case 1270:  // timetz
+      return LC_KEY_BAR;
+    case 700: case 701: case 1021: case 1022:  // float4, float8
+      return LC_KEY_FLOAT;
+    default:
+      return LC_KEY_PLAIN;
+  }
+}
+
+static void put_be(lc_buf *b, uint64_t u) {
+  uint8_t x[8];
+  for (int i = 0; i < 8; i++) x[i] = (uint8_t)(u >> (56 - 8 * i));
+  lc_buf_add(b, x, 8);
+}
+
+static void put_float(lc_buf *b, double d) {
+  uint64_t u;
+  if (d == 0) d = 0;  // −0 equals 0
+  if (d != d)
+    u = 0x7ff8000000000000u;
+  else
+    memcpy(&u, &d, 8);
+  put_be(b, u >> 63 ? ~u : u | 0x8000000000000000u);
+}
+
+void lc_array_key(lc_buf *b, const lc_value *v, lc_keying k) {
+  if (v->kind == LC_NULL) {
+    lc_buf_byte(b, 3);
+    return;
+  }
+  lc_buf_byte(b, 2);
+  if (v->kind == LC_INTEGER) {
+    if (k == LC_KEY_FLOAT)
+      put_float(b, (double)v->i);
+    else
+      put_be(b, (uint64_t)v->i ^ 0x8000000000000000u);
+    return;
+  }
+  if (v->kind == LC_REAL || k == LC_KEY_FLOAT) {
+    put_float(b, v->kind == LC_REAL ? v->r : NAN);
+    return;
+  }
+  int64_t n = v->n;
+  if (k == LC_KEY_NUMERIC) {
+    while (n > 0 && v->p[n - 1] == ' ') n--;
+  } else if (k == LC_KEY_BAR) {
+    const uint8_t *bar = n ? memchr(v->p, '|', (size_t)n) : NULL;
+    if (bar) n = bar - v->p;
+  }
+  for (const uint8_t *p = v->p, *end = p + n; p < end;) {
+    const uint8_t *zero = memchr(p, 0, (size_t)(end - p));
+    lc_buf_add(b, p, (zero ? zero : end) - p);
+    if (!zero) break;
+    lc_buf_add(b, "\x00\xff", 2);
+    p = zero + 1;
+  }
+  lc_buf_add(b, "\x00\x00", 2);
+}
+
+static int32_t get4(const uint8_t *p) {
+  return (int32_t)((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
+}
+
+// tail reads what follows the keys of count elements.
+static int tail(const uint8_t *p, const uint8_t *end, int64_t count, int fixed, lc_array *a) {
+  if (p >= end || *p > LC_MAXDIM) return 0;
+  a->ndim = *p++;
+  if (end - p < a->ndim * 8) return 0;
+  int64_t product = a->ndim ? 1 : 0;
+  for (int i = 0; i < a->ndim; i++, p += 8) {
+    a->dim[i] = get4(p);
+    a->lower[i] = get4(p + 4);
+    if (a->dim[i] < 1 || a->dim[i] > count || (product *= a->dim[i]) > count) return 0;
+    if ((int64_t)a->lower[i] + a->dim[i] - 1 > INT32_MAX) return 0;
+  }
+  if (product != count) return 0;
+  a->n = count;
+  a->p = p;
+  a->end = end;
+  for (int64_t i = 0; i < count; i++) {
+    lc_value v;
+    if (!(p = lc_decode(p, end, &v))) return 0;
+    if (v.kind == LC_NULL) continue;
+    // A float's NaN is TEXT under a key of fixed length.
+    int number = v.kind == LC_INTEGER || v.kind == LC_REAL || (fixed && v.n == 3 && memcmp(v.p, "NaN", 3) == 0);
+    if (number != fixed) return 0;
+  }
+  return p == end;
+}
+
+// The keys do not say of which kind they are: numbers have 8 bytes, others end with two zeros. The wrong reading does
+// not lead to a tail that fits.
+static int decode_as(const uint8_t *p, const uint8_t *end, int fixed, lc_array *a) {
+  int64_t count = 0;
+  while (p < end) {
+    switch (*p++) {
+      case 1:
+        return tail(p, end, count, fixed, a);
+      case 3:
+        count++;
+        break;
+      case 2:
+        count++;
+        if (fixed) {
+          if (end - p < 8) return 0;
+          p += 8;
+          break;
+        }
+        for (;;) {
+          p = memchr(p, 0, (size_t)(end - p));
+          if (!p || end - p < 2) return 0;
+          p += 2;
+          if (p[-1] == 0) break;
+          if (p[-1] != 0xff || p == end) return 0;
+        }
+        break;
+      default:
+        return 0;
+    }
+  }
+  return 0;
+}
+
+int lc_array_decode(const uint8_t *p, int64_t n, lc_array *a) {
+  if (!p || n <= 0) return 0;
+  return decode_as(p, p + n, 1, a) || decode_as(p, p + n, 0, a);
+}
+
+int lc_array_arg(sqlite3_context *ctx, sqlite3_value *v, lc_array *a) {
+  const uint8_t *p = sqlite3_value_blob(v);
+  if (lc_array_decode(p, sqlite3_value_bytes(v), a)) return 1;
+  lc_error(ctx, "XX001", "malformed array");
+  return 0;
+}
+
+static void put4(lc_buf *b, int32_t i) {
+  uint8_t x[4];
+  for (int k = 0; k < 4; k++) x[k] = (uint8_t)((uint32_t)i >> (8 * k));
+  lc_buf_add(b, x, 4);
+}
+
+void lc_array_encode(lc_buf *b, const lc_array *a, lc_keying k) {
+  const uint8_t *p = a->p;
+  for (int64_t i = 0; i < a->n; i++) {
+    lc_value v;
+    if (!(p = lc_decode(p, a->end, &v))) {
+      b->oom = 1;
+      return;
+    }
+    lc_array_key(b, &v, k);
+  }
+  lc_buf_byte(b, 1);
+  lc_buf_byte(b, (uint8_t)a->ndim);
+  for (int i = 0; i < a->ndim; i++) {
+    put4(b, a->dim[i]);
+    put4(b, a->lower[i]);
+  }
+  lc_buf_add(b, a->p, a->end - a->p);
+}

@@ -1,0 +1,30 @@
+// Arrays in their stored form: keys that sort as PostgreSQL sorts the array, then the dimensions and the elements.
+#ifndef LAYERCAKE_ARRAYCODEC_H
+#define LAYERCAKE_ARRAYCODEC_H
+
+#include "lc.h"
+
+#define LC_MAXDIM 6
+
+typedef struct lc_array {
+  int ndim;
+  int32_t dim[LC_MAXDIM], lower[LC_MAXDIM];
+  int64_t n;              // elements
+  const uint8_t *p, *end; // their row encoding
+} lc_array;
+
+// lc_array_decode reads a stored array; 0 when the bytes are not one.
+int lc_array_decode(const uint8_t *p, int64_t n, lc_array *a);
+
+// lc_array_arg reads an argument that holds an array, and raises an error when it does not.
+int lc_array_arg(sqlite3_context *ctx, sqlite3_value *v, lc_array *a);
+
+// How the elements of a type are keyed.
+typedef enum { LC_KEY_PLAIN, LC_KEY_NUMERIC, LC_KEY_BAR, LC_KEY_FLOAT } lc_keying;
+lc_keying lc_keying_of(int64_t oid);
+void lc_array_key(lc_buf *b, const lc_value *v, lc_keying k);
+
+// lc_array_encode appends the stored form of the array a.
+void lc_array_encode(lc_buf *b, const lc_array *a, lc_keying k);
+
+#endif
