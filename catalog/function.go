@@ -28,20 +28,22 @@ package catalog
 //
 // A strict function is one whose SQLite side returns NULL for any NULL argument by itself; pgsql adds nothing.
 type Function struct {
-	OID        uint32
-	Schema     string // "pg_catalog", or "layercake"
-	Name       string
-	Args       []uint32 // type OIDs, polymorphic pseudo-types allowed
-	Variadic   bool     // the last argument is VARIADIC: Args ends in its array type
-	Defaults   int      // how many trailing arguments may be left out
-	Ret        uint32
-	RetSet     bool
-	OutNames   []string // names of OUT columns for a set-returning function with more than one (types in OutTypes)
-	OutTypes   []uint32
-	Kind       byte // 'f' function, 'a' aggregate, 'w' window function
-	Strict     bool
-	Volatility byte // 'i', 's', 'v'
-	Impl       string
+	OID         uint32
+	Schema      string // "pg_catalog", or "layercake"
+	Name        string
+	Args        []uint32 // type OIDs, polymorphic pseudo-types allowed
+	Variadic    bool     // the last argument is VARIADIC: Args ends in its array type
+	ArgNames    []string // for named notation; nil: none has a name; may be shorter than Args
+	Defaults    int      // how many trailing arguments may be left out
+	ArgDefaults []string // their values, as PostgreSQL text; pgsql fills them in
+	Ret         uint32
+	RetSet      bool
+	OutNames    []string // names of OUT columns for a set-returning function with more than one (types in OutTypes)
+	OutTypes    []uint32
+	Kind        byte // 'f' function, 'a' aggregate, 'w' window function
+	Strict      bool
+	Volatility  byte // 'i', 's', 'v'
+	Impl        string
 
 	// Distinct is an aggregate's Impl for calls with DISTINCT where Impl has several arguments, which SQLite refuses.
 	Distinct string

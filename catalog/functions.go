@@ -38,7 +38,7 @@ var functionIndex = sync.OnceValue(func() *functionTables {
 // line is Impl.
 //
 //   - arguments: types as pg_type names them, comma-separated; "-" for none; "..." before the last one's type makes it
-//     VARIADIC (the type is then the array's); "/2" at the end says that two may be left out.
+//     VARIADIC (the type is then the array's); ":name" and "=default" may follow the type.
 //   - result: a type, "setof:" before it, "{key:text,value:jsonb}" after it for OUT columns.
 //   - flags: kind (f, a, w), volatility (i, s, v), then "s" if strict.
 //   - Impl: the form for DISTINCT calls may follow it after the word DISTINCT.
@@ -57,14 +57,9 @@ func parseFunctions(dst []*Function, schema, text string) []*Function {
 		f := &Function{OID: tableOID(w[0]), Schema: schema, Name: w[1], Impl: w[5],
 			Kind: w[4][0], Volatility: w[4][1], Strict: strings.HasSuffix(w[4][2:], "s")}
 		f.Impl, f.Distinct, _ = strings.Cut(f.Impl, " DISTINCT ")
-		args, defaults, ok := strings.Cut(w[2], "/")
-		if ok {
-			f.Defaults = int(tableOID(defaults))
-		}
-		if args != "-" {
-			for a := range strings.SplitSeq(args, ",") {
-				a, f.Variadic = strings.CutPrefix(a, "...")
-				f.Args = append(f.Args, tableType(a))
+		if w[2] != "-" {
+			for a := range strings.SplitSeq(w[2], ",") {
+				f.addArg(a)
 			}
 		}
 		var ret string
@@ -81,4 +76,22 @@ func parseFunctions(dst []*Function, schema, text string) []*Function {
 		dst = append(dst, f)
 	}
 	return dst
+}
+
+// addArg appends an argument of a table's line.
+func (f *Function) addArg(a string) {
+	a, def, hasDefault := strings.Cut(a, "=")
+	a, name, named := strings.Cut(a, ":")
+	a, f.Variadic = strings.CutPrefix(a, "...")
+	f.Args = append(f.Args, tableType(a))
+	if named {
+		for len(f.ArgNames) < len(f.Args)-1 {
+			f.ArgNames = append(f.ArgNames, "")
+		}
+		f.ArgNames = append(f.ArgNames, name)
+	}
+	if hasDefault {
+		f.Defaults++
+		f.ArgDefaults = append(f.ArgDefaults, def)
+	}
 }

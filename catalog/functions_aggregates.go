@@ -12,14 +12,14 @@ const aggregateFunctions = `
 2110 sum float4 float4 ai- lc_sumf4
 2111 sum float8 float8 ai- lc_sumf
 2114 sum numeric numeric ai- lc_sumn
-2113 sum interval interval ai- lc_sum_iv
+2113 sum interval interval ai- lc_pack($1) => lc_sum_packed_iv($1)
 2102 avg int2 numeric ai- lc_avgi
 2101 avg int4 numeric ai- lc_avgi
 2100 avg int8 numeric ai- lc_avgi
 2104 avg float4 float8 ai- lc_avgf
 2105 avg float8 float8 ai- lc_avgf
 2103 avg numeric numeric ai- lc_avgn
-2106 avg interval interval ai- lc_avg_iv
+2106 avg interval interval ai- lc_pack($1) => lc_avg_packed_iv($1)
 2133 min int2 int2 ai- min
 2132 min int4 int4 ai- min
 2131 min int8 int8 ai- min

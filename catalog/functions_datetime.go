@@ -10,7 +10,7 @@ const datetimeFunctions = `
 274 timeofday - text fvs lc_timeofday($tz)
 2020 date_trunc text,timestamp timestamp fis lc_date_trunc($1, $2)
 1217 date_trunc text,timestamptz timestamptz fss lc_date_trunc_tz($1, $2, $tz)
-1284 date_trunc text,timestamptz,text timestamptz fss lc_date_trunc_tz($1, $2, $3)
+1284 date_trunc text,timestamptz,text timestamptz fss lc_date_trunc_at($1, $2, $3)
 1218 date_trunc text,interval interval fis lc_date_trunc_iv($1, $2)
 6177 date_bin interval,timestamp,timestamp timestamp fis lc_date_bin
 6178 date_bin interval,timestamptz,timestamptz timestamptz fis lc_date_bin
@@ -30,20 +30,20 @@ const datetimeFunctions = `
 1199 age timestamptz,timestamptz interval fis lc_age(lc_tstz_ts($1, $tz), lc_tstz_ts($2, $tz))
 2059 age timestamp interval fss lc_age(lc_date_ts(lc_ts_date(lc_tstz_ts($now, $tz))), $1)
 1386 age timestamptz interval fss lc_age(lc_date_ts(lc_ts_date(lc_tstz_ts($now, $tz))), lc_tstz_ts($1, $tz))
-3846 make_date int4,int4,int4 date fis lc_make_date
-3847 make_time int4,int4,float8 time fis lc_make_time
-3461 make_timestamp int4,int4,int4,int4,int4,float8 timestamp fis lc_make_timestamp
-3462 make_timestamptz int4,int4,int4,int4,int4,float8 timestamptz fss lc_ts_tstz(lc_make_timestamp($1, $2, $3, $4, $5, $6), $tz)
-3463 make_timestamptz int4,int4,int4,int4,int4,float8,text timestamptz fss lc_ts_tstz(lc_make_timestamp($1, $2, $3, $4, $5, $6), lc_zone($7))
-3464 make_interval int4,int4,int4,int4,int4,int4,float8/7 interval fis lc_make_interval
+3846 make_date int4:year,int4:month,int4:day date fis lc_make_date
+3847 make_time int4:hour,int4:min,float8:sec time fis lc_make_time
+3461 make_timestamp int4:year,int4:month,int4:mday,int4:hour,int4:min,float8:sec timestamp fis lc_make_timestamp
+3462 make_timestamptz int4:year,int4:month,int4:mday,int4:hour,int4:min,float8:sec timestamptz fss lc_ts_tstz(lc_make_timestamp($1, $2, $3, $4, $5, $6), $tz)
+3463 make_timestamptz int4:year,int4:month,int4:mday,int4:hour,int4:min,float8:sec,text:timezone timestamptz fss lc_ts_at(lc_make_timestamp($1, $2, $3, $4, $5, $6), $7)
+3464 make_interval int4:years=0,int4:months=0,int4:weeks=0,int4:days=0,int4:hours=0,int4:mins=0,float8:secs=0.0 interval fis lc_make_interval
 1295 justify_days interval interval fis lc_justify_days
 1175 justify_hours interval interval fis lc_justify_hours
 2711 justify_interval interval interval fis lc_justify_interval
-1159 timezone text,timestamptz timestamp fis lc_tstz_ts($2, lc_zone($1))
-2069 timezone text,timestamp timestamptz fis lc_ts_tstz($2, lc_zone($1))
-2037 timezone text,timetz timetz fss lc_timetz_zone($2, lc_zone($1), $now)
-1026 timezone interval,timestamptz timestamp fis lc_tstz_ts($2, lc_zone_iv($1))
-2070 timezone interval,timestamp timestamptz fis lc_ts_tstz($2, lc_zone_iv($1))
+1159 timezone text,timestamptz timestamp fis lc_tstz_at($2, $1)
+2069 timezone text,timestamp timestamptz fis lc_ts_at($2, $1)
+2037 timezone text,timetz timetz fss lc_timetz_zone($2, $1, $now)
+1026 timezone interval,timestamptz timestamp fis lc_tstz_at($2, lc_zone_iv($1))
+2070 timezone interval,timestamp timestamptz fis lc_ts_at($2, lc_zone_iv($1))
 2038 timezone interval,timetz timetz fis lc_timetz_zone($2, lc_zone_iv($1), $now)
 1373 isfinite date bool fis lc_isfinite_date
 2048 isfinite timestamp bool fis lc_isfinite_ts

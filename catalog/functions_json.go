@@ -27,18 +27,18 @@ const jsonFunctions = `
 3210 jsonb_typeof jsonb text fis lc_json_typeof
 3261 json_strip_nulls json json fis lc_json_strip_nulls
 3262 jsonb_strip_nulls jsonb jsonb fis lc_jsonb_strip_nulls
-3951 json_extract_path json,..._text json fis lc_json_path($1, $2)
-3953 json_extract_path_text json,..._text text fis lc_json_path_text($1, $2)
-3217 jsonb_extract_path jsonb,..._text jsonb fis lc_jsonb_path($1, $2)
-3940 jsonb_extract_path_text jsonb,..._text text fis lc_jsonb_path_text($1, $2)
-3947 json_object_field json,text json fis lc_json_get
-3948 json_object_field_text json,text text fis lc_json_get_text
-3949 json_array_element json,int4 json fis lc_json_get
-3950 json_array_element_text json,int4 text fis lc_json_get_text
-3478 jsonb_object_field jsonb,text jsonb fis lc_jsonb_get
-3214 jsonb_object_field_text jsonb,text text fis lc_jsonb_get_text
-3215 jsonb_array_element jsonb,int4 jsonb fis lc_jsonb_get
-3216 jsonb_array_element_text jsonb,int4 text fis lc_jsonb_get_text
+3951 json_extract_path json:from_json,..._text:path_elems json fis lc_json_path($1, $2)
+3953 json_extract_path_text json:from_json,..._text:path_elems text fis lc_json_path_text($1, $2)
+3217 jsonb_extract_path jsonb:from_json,..._text:path_elems jsonb fis lc_jsonb_path($1, $2)
+3940 jsonb_extract_path_text jsonb:from_json,..._text:path_elems text fis lc_jsonb_path_text($1, $2)
+3947 json_object_field json:from_json,text:field_name json fis lc_json_get
+3948 json_object_field_text json:from_json,text:field_name text fis lc_json_get_text
+3949 json_array_element json:from_json,int4:element_index json fis lc_json_get
+3950 json_array_element_text json:from_json,int4:element_index text fis lc_json_get_text
+3478 jsonb_object_field jsonb:from_json,text:field_name jsonb fis lc_jsonb_get
+3214 jsonb_object_field_text jsonb:from_json,text:field_name text fis lc_jsonb_get_text
+3215 jsonb_array_element jsonb:from_json,int4:element_index jsonb fis lc_jsonb_get
+3216 jsonb_array_element_text jsonb:from_json,int4:element_index text fis lc_jsonb_get_text
 4046 jsonb_contains jsonb,jsonb bool fis lc_jsonb_contains
 4050 jsonb_contained jsonb,jsonb bool fis lc_jsonb_contains($2, $1)
 4047 jsonb_exists jsonb,text bool fis lc_jsonb_exists
@@ -47,20 +47,20 @@ const jsonFunctions = `
 3301 jsonb_concat jsonb,jsonb jsonb fis lc_jsonb_concat
 3302 jsonb_delete jsonb,text jsonb fis lc_jsonb_delete
 3303 jsonb_delete jsonb,int4 jsonb fis lc_jsonb_delete
-3343 jsonb_delete jsonb,..._text jsonb fis lc_jsonb_delete_keys
+3343 jsonb_delete jsonb:from_json,..._text:path_elems jsonb fis lc_jsonb_delete_keys
 3304 jsonb_delete_path jsonb,_text jsonb fis lc_jsonb_delete_path
-3305 jsonb_set jsonb,_text,jsonb,bool/1 jsonb fis lc_jsonb_set
-5054 jsonb_set_lax jsonb,_text,jsonb,bool,text/2 jsonb fi- lc_jsonb_set_lax
-3579 jsonb_insert jsonb,_text,jsonb,bool/1 jsonb fis lc_jsonb_insert
+3305 jsonb_set jsonb:jsonb_in,_text:path,jsonb:replacement,bool:create_if_missing=true jsonb fis lc_jsonb_set
+5054 jsonb_set_lax jsonb:jsonb_in,_text:path,jsonb:replacement,bool:create_if_missing=true,text:null_value_treatment='use_json_null' jsonb fi- lc_jsonb_set_lax
+3579 jsonb_insert jsonb:jsonb_in,_text:path,jsonb:replacement,bool:insert_after=false jsonb fis lc_jsonb_insert
 3306 jsonb_pretty jsonb text fis lc_jsonb_pretty
 3957 json_object_keys json setof:text fis lc_json_object_keys
 3931 jsonb_object_keys jsonb setof:text fis lc_json_object_keys
-3958 json_each json setof:record{key:text,value:json} fis lc_json_each
-3208 jsonb_each jsonb setof:record{key:text,value:jsonb} fis lc_jsonb_each
-3959 json_each_text json setof:record{key:text,value:text} fis lc_json_each_text
-3932 jsonb_each_text jsonb setof:record{key:text,value:text} fis lc_jsonb_each_text
-3955 json_array_elements json setof:json fis lc_json_array_elements
-3219 jsonb_array_elements jsonb setof:jsonb fis lc_jsonb_array_elements
-3969 json_array_elements_text json setof:text fis lc_json_array_elements_text
-3465 jsonb_array_elements_text jsonb setof:text fis lc_jsonb_array_elements_text
+3958 json_each json:from_json setof:record{key:text,value:json} fis lc_json_each
+3208 jsonb_each jsonb:from_json setof:record{key:text,value:jsonb} fis lc_jsonb_each
+3959 json_each_text json:from_json setof:record{key:text,value:text} fis lc_json_each_text
+3932 jsonb_each_text jsonb:from_json setof:record{key:text,value:text} fis lc_jsonb_each_text
+3955 json_array_elements json:from_json setof:json fis lc_json_array_elements
+3219 jsonb_array_elements jsonb:from_json setof:jsonb fis lc_jsonb_array_elements
+3969 json_array_elements_text json:from_json setof:text fis lc_json_array_elements_text
+3465 jsonb_array_elements_text jsonb:from_json setof:text fis lc_jsonb_array_elements_text
 `

@@ -19,7 +19,7 @@ const sessionFunctions = `
 5060 pg_current_xact_id_if_assigned - xid8 fss lc_txid_current_if_assigned()
 2026 pg_backend_pid - int4 fss lc_backend_pid()
 2171 pg_cancel_backend int4 bool fvs lc_cancel_backend
-2096 pg_terminate_backend int4,int8/1 bool fvs lc_terminate_backend
+2096 pg_terminate_backend int4:pid,int8:timeout=0 bool fvs lc_terminate_backend
 2880 pg_advisory_lock int8 void fvs lc_advisory_lock($1, NULL, 0, 0, 1)
 2886 pg_advisory_lock int4,int4 void fvs lc_advisory_lock($1, $2, 0, 0, 1)
 2881 pg_advisory_lock_shared int8 void fvs lc_advisory_lock($1, NULL, 1, 0, 1)
@@ -85,7 +85,7 @@ const sessionFunctions = `
 3159 pg_get_viewdef oid,int4 text fss @pg_get_viewdef
 1686 pg_get_keywords - setof:record{word:text,catcode:char,barelabel:bool,catdesc:text,baredesc:text} fss @pg_get_keywords
 6120 pg_get_replica_identity_index regclass regclass fss @null
-2289 pg_options_to_table _text setof:record{option_name:text,option_value:text} fss @pg_options_to_table
+2289 pg_options_to_table _text:options_array setof:record{option_name:text,option_value:text} fss @pg_options_to_table
 2079 pg_table_is_visible oid bool fss @pg_table_is_visible
 2080 pg_type_is_visible oid bool fss @pg_type_is_visible
 2081 pg_function_is_visible oid bool fss @pg_function_is_visible
@@ -198,7 +198,7 @@ const sessionFunctions = `
 3298 row_security_active oid bool fss 0
 3299 row_security_active text bool fss 0
 3943 acldefault char,oid _aclitem fis @null
-1689 aclexplode _aclitem setof:record{grantor:oid,grantee:oid,privilege_type:text,is_grantable:bool} fss @empty
+1689 aclexplode _aclitem:acl setof:record{grantor:oid,grantee:oid,privilege_type:text,is_grantable:bool} fss @empty
 1597 pg_encoding_to_char int4 name fss CASE $1 WHEN 6 THEN 'UTF8' WHEN 0 THEN 'SQL_ASCII' WHEN 8 THEN 'LATIN1' ELSE '' END
 1264 pg_char_to_encoding name int4 fss CASE replace(lower($1), '-', '') WHEN 'utf8' THEN 6 WHEN 'unicode' THEN 6 WHEN 'sql_ascii' THEN 0 WHEN 'latin1' THEN 8 ELSE -1 END
 2319 pg_encoding_max_length int4 int4 fis CASE $1 WHEN 6 THEN 4 WHEN 0 THEN 1 WHEN 8 THEN 1 END
@@ -212,7 +212,7 @@ const sessionFunctions = `
 3163 pg_trigger_depth - int4 fss 0
 3778 pg_tablespace_location oid text fss CASE WHEN $1 IS NOT NULL THEN '' END
 6121 pg_relation_is_publishable regclass bool fss CASE WHEN $1 IS NOT NULL THEN 1 END
-3425 pg_partition_ancestors regclass setof:regclass fvs @empty
+3425 pg_partition_ancestors regclass:partitionid setof:regclass fvs @empty
 3424 pg_partition_root regclass regclass fis @null
 638 pg_index_column_has_property regclass,int4,text bool fss @pg_index_column_has_property
 637 pg_index_has_property regclass,text bool fss @pg_index_has_property
@@ -240,7 +240,7 @@ const sessionFunctions = `
 2561 pg_blocking_pids int4 _int4 fvs lc_blocking_pids
 3376 pg_safe_snapshot_blocking_pids int4 _int4 fvs lc_in('{}', 1007, -1, NULL)
 4032 pg_sequence_last_value regclass int8 fvs lc_sequence_last_value
-3078 pg_sequence_parameters oid record{start_value:int8,minimum_value:int8,maximum_value:int8,increment:int8,cycle_option:bool,cache_size:int8,data_type:oid} fss @pg_sequence_parameters
+3078 pg_sequence_parameters oid:sequence_oid record{start_value:int8,minimum_value:int8,maximum_value:int8,increment:int8,cycle_option:bool,cache_size:int8,data_type:oid} fss @pg_sequence_parameters
 2621 pg_reload_conf - bool fvs 1
 1928 pg_stat_get_numscans oid int8 fss 0
 2230 pg_stat_clear_snapshot - void fv- NULL
@@ -258,7 +258,7 @@ const sessionFunctions = `
 1371 pg_lock_status - setof:record{locktype:text,database:oid,relation:oid,page:int4,tuple:int2,virtualxid:text,transactionid:xid,classid:oid,objid:oid,objsubid:int2,virtualtransaction:text,pid:int4,mode:text,granted:bool,fastpath:bool,waitstart:timestamptz} fvs @pg_lock_status
 3082 pg_available_extensions - setof:record{name:name,default_version:text,comment:text} fss @pg_available_extensions
 3083 pg_available_extension_versions - setof:record{name:name,version:text,superuser:bool,trusted:bool,relocatable:bool,schema:name,requires:_name,comment:text} fss @empty
-3084 pg_extension_update_paths name setof:record{source:text,target:text,path:text} fss @empty
+3084 pg_extension_update_paths name:name setof:record{source:text,target:text,path:text} fss @empty
 3809 pg_export_snapshot - text fvs @unsupported
 2622 pg_rotate_logfile - bool fvs 0
 275 pg_nextoid regclass,name,regclass oid fvs @unsupported

@@ -88,10 +88,10 @@ const textFunctions = `
 2089 to_hex int4 text fis lc_to_hex($1 & 4294967295)
 2090 to_hex int8 text fis lc_to_hex
 3696 starts_with text,text bool fis lc_starts_with
-4350 normalize text,text/1 text fis lc_normalize
-4351 is_normalized text,text/1 bool fis lc_is_normalized
+4350 normalize text,text='NFC' text fis lc_normalize
+4351 is_normalized text,text='NFC' bool fis lc_is_normalized
 6198 unistr text text fis lc_unistr
-1268 parse_ident text,bool/1 _text fis lc_parse_ident
+1268 parse_ident text:str,bool:strict=true _text fis lc_parse_ident
 1845 to_ascii text text fis lc_to_ascii
 1813 convert bytea,name,name bytea fss lc_convert
 1714 convert_from bytea,name text fss lc_convert_from
