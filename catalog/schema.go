@@ -195,4 +195,6 @@ type OutputSettings struct {
 	ExtraFloatDigits int    // as PostgreSQL 12+: above 0 the shortest exact form
 	ByteaOutput      string // "hex" or "escape"
 	XMLBinary        string
+	// Now is what 'now' and 'today' stand for: the transaction's start, µs since 2000-01-01 UTC. 0: ask the clock.
+	Now int64
 }
