@@ -174,6 +174,7 @@ func (c *conn) observe(cfg *tls.Config) *tls.Config {
 	given := cfg.Clone()
 	observed := cfg.Clone()
 	observed.SessionTicketsDisabled = true // a resumed session shows no certificate
+	observed.Certificates = nil            // else GetCertificate is asked only by clients that name a server
 	observed.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := chooseCertificate(given, hello)
 		c.cert = cert

@@ -1,6 +1,7 @@
 package copyformat
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -143,7 +144,7 @@ func (d *Reader) nextLine() ([][]byte, error) {
 // split makes fields of a line.
 func (d *Reader) split(line []byte) error {
 	d.fields, d.scratch = d.fields[:0], d.scratch[:0]
-	if !utf8.Valid(line) {
+	if !utf8.Valid(line) || bytes.IndexByte(line, 0) >= 0 {
 		d.current = nil // it cannot be shown
 		return invalidUTF8(line)
 	}

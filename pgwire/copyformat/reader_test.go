@@ -89,7 +89,9 @@ func TestReader(t *testing.T) {
 		{"marker behind data", text("a"), "x\\.\n", nil, "22P04", "end-of-copy marker is not alone on its line", "COPY t, line 1"},
 		{"not UTF-8", text("a"), "ok\n\xff\xfe\n", []string{"ok"}, "22021", `invalid byte sequence for encoding "UTF8": 0xff 0xfe`, "COPY t, line 2"},
 		{"escaped to no UTF-8", text("a"), "\\xff\n", nil, "22021", `invalid byte sequence for encoding "UTF8": 0xff`, `COPY t, line 1: "\xff"`},
-		{"NUL", text("a"), "\\0\n", nil, "22021", `invalid byte sequence for encoding "UTF8": 0x00`, `COPY t, line 1: "\0"`},
+		{"escaped NUL", text("a"), "\\0\n", nil, "22021", `invalid byte sequence for encoding "UTF8": 0x00`, `COPY t, line 1: "\0"`},
+		{"NUL", text("a"), "a\x00b\n", nil, "22021", `invalid byte sequence for encoding "UTF8": 0x00`, "COPY t, line 1"},
+		{"csv NUL", csv("a"), "\"a\x00b\"\n", nil, "22021", `invalid byte sequence for encoding "UTF8": 0x00`, "COPY t, line 1"},
 
 		{"csv", csv(abc...), "1,x\n2,\"y,z\"\n", []string{"1|x", "2|y,z"}, "", "", ""},
 		{"csv null and empty", csv(abc...), ",\"\"\n", []string{"<>|"}, "", "", ""},

@@ -162,9 +162,6 @@ func (d *Reader) splitCSV(line []byte) error {
 			}
 			field = d.scratch[out:len(d.scratch):len(d.scratch)]
 		}
-		if bytes.IndexByte(field, 0) >= 0 {
-			return invalidUTF8(field)
-		}
 		column := len(d.fields)
 		isNull := len(field) == len(null) && string(field) == null &&
 			(!quoted || column < len(d.forceNull) && d.forceNull[column])
