@@ -98,7 +98,8 @@ typedef struct lc_agg {
 
 static inline intptr_t lc_arg(sqlite3_context *ctx) { return (intptr_t)sqlite3_user_data(ctx); }
 
-extern const lc_def lc_integer_functions[], lc_float_functions[], lc_math_functions[], lc_row_functions[];
+extern const lc_def lc_integer_functions[], lc_float_functions[], lc_math_functions[], lc_row_functions[],
+    lc_numeric_functions[];
 extern const lc_agg lc_row_aggregates[];
 
 int lc_register_all(lc_conn *c);
