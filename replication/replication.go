@@ -2,18 +2,54 @@ package replication
 
 import (
 	"context"
+	crand "crypto/rand"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
 
+	"google.golang.org/grpc"
+
+	"layercake/cluster"
 	"layercake/crdt"
+	"layercake/pgerror"
 	"layercake/replication/core"
 )
 
 // Replicator is a running node of a cluster. Its methods are safe for concurrent use.
 type Replicator struct {
-	cfg Config
-}
+	cfg      Config
+	self     crdt.NodeID
+	instance uint64
+	member   core.Member // this node, with the addresses it has now; set by Start
 
-var errNotRunning = errors.New("replication: not running")
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup // every goroutine but those of gRPC and memberlist, which their own Stop joins
+	server *grpc.Server
+	gossip *cluster.Gossip
+
+	applyWake chan struct{} // there may be entries to apply
+	putWake   chan struct{} // there are values to make durable
+	dialWake  chan struct{} // there may be somebody to dial
+	handlers  chan struct{} // bounds the requests of peers that are being answered
+
+	mu      sync.Mutex // protects following fields
+	core    *core.Node
+	links   map[crdt.NodeID]*link
+	dials   map[crdt.NodeID]*dialing
+	waits   map[core.Ticket]chan core.Done
+	calls   map[uint64]chan core.App
+	lastID  uint64
+	puts    []core.Put
+	adopted chan struct{} // closed when another member list is in force
+	version uint64        // of the list in force
+	started bool
+	closed  bool
+}
 
 // New prepares a node. Nothing runs until Start.
 func New(cfg Config) (*Replicator, error) {
@@ -21,59 +57,254 @@ func New(cfg Config) (*Replicator, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	return &Replicator{cfg: cfg}, nil
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Replicator{
+		cfg: cfg, self: cfg.Store.Self(), instance: randomID(), ctx: ctx, cancel: cancel,
+		applyWake: make(chan struct{}, 1), putWake: make(chan struct{}, 1), dialWake: make(chan struct{}, 1),
+		handlers: make(chan struct{}, 4),
+		links:    map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
+		waits: map[core.Ticket]chan core.Done{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}),
+	}, nil
+}
+
+// randomID gives a random number that is not 0.
+func randomID() uint64 {
+	var b [8]byte
+	for {
+		crand.Read(b[:]) // never fails
+		if id := binary.BigEndian.Uint64(b[:]); id != 0 {
+			return id
+		}
+	}
 }
 
 // Start listens and, if the store remembers a cluster, connects to its members. ctx bounds only the start.
-func (r *Replicator) Start(ctx context.Context) error { return errNotRunning }
+func (r *Replicator) Start(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.started || r.closed {
+		return errors.New("replication: Start after Start or Close")
+	}
+	st, err := r.load()
+	if err != nil {
+		return err
+	}
+	listener := r.cfg.Listener
+	if listener == nil {
+		var lc net.ListenConfig
+		if listener, err = lc.Listen(ctx, "tcp", r.cfg.RPCBind); err != nil {
+			return fmt.Errorf("replication: %w", err)
+		}
+	}
+	r.member = core.Member{ID: r.self, Name: r.cfg.Name, DC: r.cfg.DC, RPCAddr: r.cfg.RPCAddr, PGAddr: r.cfg.PGAddr}
+	if r.member.RPCAddr == "" {
+		r.member.RPCAddr = listener.Addr().String()
+	}
+	if r.cfg.Gossip != nil {
+		gc := *r.cfg.Gossip
+		gc.Self = cluster.Node{ID: uint64(r.self), Name: r.cfg.Name, DC: r.cfg.DC, RPCAddr: r.member.RPCAddr, PGAddr: r.cfg.PGAddr}
+		if st.List != nil {
+			gc.Self.Cluster = uint64(st.List.Cluster)
+		}
+		if gc.Logger == nil {
+			gc.Logger = r.cfg.Logger
+		}
+		gc.OnChange = func() { poke(r.dialWake) }
+		if r.gossip, err = cluster.Open(gc); err != nil {
+			listener.Close()
+			return err
+		}
+		r.member.GossipAddr = r.gossip.Self().Addr
+	}
+	r.core = core.New(core.Config{
+		Self: r.member, Instance: r.instance, Ping: r.cfg.Ping, MaxClockOffset: r.cfg.MaxClockOffset,
+		Rand: rand.New(rand.NewPCG(r.instance, uint64(r.self))),
+	}, st, r.cfg.Now())
+	r.started = true
+	r.version = r.core.List().Version
+	r.server = r.newServer()
+	r.goDo(func() {
+		if err := r.server.Serve(listener); err != nil && r.ctx.Err() == nil {
+			r.cfg.Logger.Error("replication stopped serving", "err", err)
+		}
+	})
+	for _, loop := range []func(){r.tick, r.watch, r.apply, r.put, r.dial, r.mingle} {
+		r.goDo(loop)
+	}
+	if l := r.core.List(); l.Has(r.self) {
+		r.updateRecord(l)
+	}
+	r.flush()
+	return nil
+}
+
+// updateRecord has the members note this node's new addresses, if they changed. The proposal stays under way until a
+// majority is there; nothing waits for it.
+func (r *Replicator) updateRecord(l *core.List) {
+	if m, _ := l.Member(r.self); m == r.member {
+		return
+	}
+	t := r.core.ChangeList(r.cfg.Now(), core.WithMember(r.member))
+	done := make(chan core.Done, 1)
+	r.waits[t] = done
+	r.goDo(func() {
+		select {
+		case d := <-done:
+			if d.Err != nil {
+				r.cfg.Logger.Error("the members did not take this node's new name or addresses", "err", d.Err)
+			}
+		case <-r.ctx.Done():
+		}
+	})
+}
+
+// load reads what this node remembers.
+func (r *Replicator) load() (core.State, error) {
+	st := core.State{Vector: r.cfg.Store.Vector(), Registers: map[string][]byte{}}
+	b, err := r.cfg.Store.GetLocal(core.ListKey)
+	if err != nil {
+		return st, fmt.Errorf("replication: read the member list: %w", err)
+	}
+	if b != nil {
+		if st.List, err = core.DecodeList(b); err != nil {
+			return st, fmt.Errorf("replication: the stored member list: %w", err)
+		}
+	}
+	if b, err = r.cfg.Store.GetLocal(core.RegistersKey); err != nil {
+		return st, fmt.Errorf("replication: read the registers: %w", err)
+	}
+	names, err := core.DecodeNames(b)
+	if err != nil {
+		return st, fmt.Errorf("replication: the stored registers: %w", err)
+	}
+	for _, name := range names {
+		b, err := r.cfg.Store.GetLocal(core.RegisterKey(name))
+		if err != nil {
+			return st, fmt.Errorf("replication: read register %s: %w", name, err)
+		}
+		if b != nil {
+			st.Registers[name] = b
+		}
+	}
+	return st, nil
+}
+
+// Close stops everything and waits for it. A second Close is harmless. Whoever waits is told that the node stops.
+func (r *Replicator) Close() error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return nil
+	}
+	r.closed = true
+	started := r.started
+	r.cancel()
+	for _, l := range r.links {
+		l.close(errStopping)
+	}
+	r.mu.Unlock()
+	if !started {
+		if r.cfg.Listener != nil {
+			return r.cfg.Listener.Close()
+		}
+		return nil
+	}
+	r.server.Stop() // closes the listener and waits for the handlers
+	r.wg.Wait()
+	if r.gossip != nil {
+		return r.gossip.Close()
+	}
+	return nil
+}
+
+// goDo runs f in a goroutine that Close joins.
+func (r *Replicator) goDo(f func()) {
+	r.wg.Add(1)
+	go func() {
+		defer r.wg.Done()
+		f()
+	}()
+}
+
+// do runs f on the core and hands out what comes of it.
+func (r *Replicator) do(f func(n *core.Node, now time.Time)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f(r.core, r.cfg.Now())
+	r.flush()
+}
+
+// flush hands out what the core wants done. r.mu is held, so nothing here blocks.
+func (r *Replicator) flush() {
+	n := r.core
+	if puts := n.Puts(); len(puts) > 0 {
+		r.puts = append(r.puts, puts...)
+		poke(r.putWake)
+	}
+	for _, d := range n.Decisions() {
+		if ch := r.waits[d.Ticket]; ch != nil {
+			delete(r.waits, d.Ticket)
+			ch <- d // has room for one
+		}
+	}
+	for _, id := range n.Closes() {
+		if l := r.links[id]; l != nil {
+			l.close(errSilent)
+		}
+	}
+	for _, id := range n.Roused() {
+		if l := r.links[id]; l != nil {
+			poke(l.wake)
+		}
+	}
+	if n.Ready() {
+		poke(r.applyWake)
+	}
+	if v := n.List().Version; v != r.version {
+		r.version = v
+		close(r.adopted)
+		r.adopted = make(chan struct{})
+		poke(r.dialWake)
+		r.cfg.Logger.Info("member list in force", "version", v, "members", len(n.List().Members))
+	}
+}
+
+// poke wakes a loop that has a channel with room for one.
+func poke(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}
+
+var (
+	errStopping = errors.New("replication: the node is stopping")
+	errSilent   = errors.New("replication: nothing was heard for too long")
+)
 
 // IsMember says whether this node belongs to a cluster: if not, Bootstrap or Join comes next.
-func (r *Replicator) IsMember() bool { return false }
-
-// Bootstrap creates a cluster of this node alone.
-func (r *Replicator) Bootstrap(ctx context.Context) error { return errNotRunning }
-
-// Join makes this node a member through any of addrs (gossip addresses when Config.Gossip is set, else replication
-// addresses), and returns when it has caught up with a majority. A name in use, or another cluster, is an error.
-func (r *Replicator) Join(ctx context.Context, addrs []string) error { return errNotRunning }
-
-// Close stops everything and waits for it. A second Close is harmless.
-func (r *Replicator) Close() error { return nil }
-
-// Check refuses at once (53000) when too few members are reachable for a level.
-func (r *Replicator) Check(level Level, dir Direction) error { return errNotRunning }
-
-// Barrier returns when this node has applied all that enough members had when it was called. A time-out is 53000.
-func (r *Replicator) Barrier(ctx context.Context, level Level) error { return errNotRunning }
-
-// WriteBack returns when enough members have durably applied v, the vector of the snapshot that a statement read.
-func (r *Replicator) WriteBack(ctx context.Context, level Level, v crdt.Vector) error {
-	return errNotRunning
-}
-
-// Confirm returns when the entry is durable on enough members. A time-out is 40003.
-func (r *Replicator) Confirm(ctx context.Context, level Level, o crdt.Origin, seq uint64) error {
-	return errNotRunning
-}
-
-// Members lists the member list for the view layercake.nodes.
-func (r *Replicator) Members() []Member { return nil }
-
-// Streams lists what is sent to whom for the view layercake.replication.
-func (r *Replicator) Streams() []Stream { return nil }
-
-// Digests collects the digests of all members at equal vectors.
-func (r *Replicator) Digests(ctx context.Context) ([]NodeDigests, error) { return nil, errNotRunning }
-
-// Grant takes a block of n numbers from a register and returns the first; a majority must be reachable.
-func (r *Replicator) Grant(ctx context.Context, register string, n int64) (int64, error) {
-	return 0, errNotRunning
-}
-
-// ResetRegister sets the next number that Grant gives.
-func (r *Replicator) ResetRegister(ctx context.Context, register string, value int64) error {
-	return errNotRunning
+func (r *Replicator) IsMember() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.core != nil && r.core.IsMember()
 }
 
 // Cluster is the cluster's id, 0 before this node is a member.
-func (r *Replicator) Cluster() core.ClusterID { return 0 }
+func (r *Replicator) Cluster() core.ClusterID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.core == nil {
+		return 0
+	}
+	return r.core.List().Cluster
+}
+
+// Addr is the address that others dial for replication, empty before Start.
+func (r *Replicator) Addr() string { return r.member.RPCAddr }
+
+// GossipAddr is the address that others give to Join, empty without gossip.
+func (r *Replicator) GossipAddr() string { return r.member.GossipAddr }
+
+func notRunning() error {
+	return pgerror.New(pgerror.CannotConnectNow, "this node's replication is not running")
+}

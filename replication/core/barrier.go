@@ -1,0 +1,271 @@
+package core
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"layercake/crdt"
+)
+
+// barriers are the rounds of questions under way, and the statements that wait for the next.
+type barriers struct {
+	last   uint64
+	rounds map[uint64]*round
+	next   []waiter // arrived after the rounds under way had been asked: they wait for a later one (rule Q1)
+}
+
+// round is one asking of the members for their vectors, shared by the statements that waited for it.
+type round struct {
+	id      uint64
+	started time.Time
+	full    bool                        // for the completion check of a member change
+	scope   func(id crdt.NodeID) bool   // whom it asks, nil: all members
+	asked   map[crdt.NodeID]time.Time   // when last
+	replies map[crdt.NodeID]crdt.Vector // what of each reply is not applied here yet
+	names   map[crdt.NodeID][]string    // registers, with full
+	vectors map[crdt.NodeID]crdt.Vector // whole replies, with full
+	waiters []waiter
+}
+
+type waiter struct {
+	ticket Ticket
+	level  Level
+}
+
+const (
+	maxAsking = 2                    // rounds that wait for replies at a time; more share the next
+	askingFor = 5 * time.Millisecond // a round that waits longer for replies does not keep the next from starting
+	maxRounds = 256
+)
+
+func (b *barriers) init() { b.rounds = map[uint64]*round{} }
+
+// Barrier begins to wait until this node has durably applied all that enough members had when asked, which is after now.
+// If nobody needs to be asked, done is true and there is no ticket.
+func (n *Node) Barrier(now time.Time, level Level) (t Ticket, done bool) {
+	n.now = now
+	if met(n.groups[level], func(id crdt.NodeID) bool { return id == n.self }) {
+		return 0, true
+	}
+	w := waiter{n.ticket(), level}
+	if n.cfg.Knobs.JoinRunningBarrier {
+		for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+			r := n.barriers.rounds[id]
+			r.waiters = append(r.waiters, w)
+			n.checkRound(r)
+			return w.ticket, false
+		}
+	}
+	n.barriers.next = append(n.barriers.next, w)
+	n.startBarrier()
+	return w.ticket, false
+}
+
+// startBarrier asks for those who wait for the next round, unless enough rounds are being asked.
+func (n *Node) startBarrier() {
+	b := &n.barriers
+	if len(b.next) == 0 || len(b.rounds) >= maxRounds {
+		return
+	}
+	asking := 0
+	for _, r := range b.rounds {
+		if !r.full && n.now.Sub(r.started) < askingFor && !n.roundMet(r, func(id crdt.NodeID) bool { return r.replies[id] != nil }) {
+			asking++
+		}
+	}
+	if asking >= maxAsking {
+		return
+	}
+	r := n.newRound()
+	r.waiters, b.next = b.next, nil
+	local := !slices.ContainsFunc(r.waiters, func(w waiter) bool { return w.level != LocalQuorum })
+	if local { // no question crosses to another data centre for nothing
+		dc := n.list.dcOf(n.self)
+		r.scope = func(id crdt.NodeID) bool { return n.list.dcOf(id) == dc }
+	}
+	n.ask(r)
+}
+
+func (n *Node) newRound() *round {
+	b := &n.barriers
+	b.last++
+	r := &round{id: b.last, started: n.now, asked: map[crdt.NodeID]time.Time{},
+		replies: map[crdt.NodeID]crdt.Vector{}}
+	b.rounds[r.id] = r
+	return r
+}
+
+// roundMet says whether the members for which has is true are enough for every waiter of r.
+func (n *Node) roundMet(r *round, has func(crdt.NodeID) bool) bool {
+	for _, w := range r.waiters {
+		if !met(n.groups[w.level], func(id crdt.NodeID) bool { return id == n.self || has(id) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// ask asks all that r may ask, can reach, and that have not been asked lately.
+func (n *Node) ask(r *round) {
+	for _, p := range n.linked() {
+		n.askOne(r, p)
+	}
+}
+
+func (n *Node) askOne(r *round, p *peer) {
+	if r.replies[p.id] != nil || !n.list.Has(p.id) || r.scope != nil && !r.scope(p.id) {
+		return
+	}
+	if n.cfg.Knobs.MergeReplies && len(r.asked) >= len(n.list.Members)/2 {
+		return
+	}
+	r.asked[p.id] = n.now
+	n.send(p.id, Ask{Version: n.list.Version, Round: r.id, Full: r.full})
+}
+
+// askBarriers asks p, whose link has just come up, for all rounds under way (rule Q2).
+func (n *Node) askBarriers(p *peer) {
+	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+		n.askOne(n.barriers.rounds[id], p)
+	}
+}
+
+// reaskBarriers repeats questions without an answer (rule Q2).
+func (n *Node) reaskBarriers() {
+	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+		r := n.barriers.rounds[id]
+		for _, p := range n.linked() {
+			if at, ok := r.asked[p.id]; !ok || n.now.Sub(at) >= n.cfg.Retry {
+				n.askOne(r, p)
+			}
+		}
+	}
+}
+
+// replied takes the answer to a question. Only one from a member with the very list that counts here does count; after
+// an older one the question is repeated.
+func (n *Node) replied(p *peer, m Reply) {
+	r := n.barriers.rounds[m.Round]
+	if r == nil || r.replies[p.id] != nil {
+		return
+	}
+	if m.Version != n.list.Version {
+		r.asked[p.id] = n.now.Add(50*time.Millisecond - n.cfg.Retry)
+		return
+	}
+	left := crdt.Vector{}
+	for o, seq := range p.have {
+		if n.vec[o] < seq {
+			left[o] = seq
+		}
+	}
+	r.replies[p.id] = left
+	if r.full {
+		r.vectors[p.id] = p.have.Clone()
+		r.names[p.id] = m.Registers
+		n.checkCompletion()
+		return
+	}
+	n.checkRound(r)
+	n.startBarrier()
+}
+
+// advanceBarriers is called when more is durable here.
+func (n *Node) advanceBarriers() {
+	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+		r := n.barriers.rounds[id]
+		changed := false
+		for _, left := range r.replies {
+			for o, seq := range left {
+				if n.vec[o] >= seq {
+					delete(left, o)
+					changed = true
+				}
+			}
+		}
+		if changed {
+			n.checkRound(r)
+		}
+	}
+}
+
+// checkRound lets the waiters pass for which enough replies, each by itself, are covered by what is durable here. A
+// reply that waits for something that died with its sender keeps nobody who has enough others (rule Q2).
+func (n *Node) checkRound(r *round) {
+	if r.full {
+		return
+	}
+	covered := func(id crdt.NodeID) bool {
+		if id == n.self {
+			return true
+		}
+		left, ok := r.replies[id]
+		return ok && len(left) == 0
+	}
+	if n.cfg.Knobs.MergeReplies {
+		for _, left := range r.replies {
+			if len(left) > 0 {
+				return
+			}
+		}
+	}
+	r.waiters = slices.DeleteFunc(r.waiters, func(w waiter) bool {
+		if !met(n.groups[w.level], covered) {
+			return false
+		}
+		n.decide(w.ticket, nil, nil)
+		return true
+	})
+	if len(r.waiters) == 0 {
+		delete(n.barriers.rounds, r.id)
+	}
+}
+
+func (n *Node) checkBarriers() {
+	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+		n.checkRound(n.barriers.rounds[id])
+	}
+}
+
+func (n *Node) cancelBarrier(t Ticket) {
+	is := func(w waiter) bool { return w.ticket == t }
+	n.barriers.next = slices.DeleteFunc(n.barriers.next, is)
+	for id, r := range n.barriers.rounds {
+		if r.full {
+			continue
+		}
+		r.waiters = slices.DeleteFunc(r.waiters, is)
+		if len(r.waiters) == 0 {
+			delete(n.barriers.rounds, id)
+		}
+	}
+}
+
+// Behind says what a barrier at level that has not passed waits for: how many members have not answered, and how many
+// of those that did have entries that are not applied here yet.
+func (n *Node) Behind(t Ticket) (unanswered, ahead int) {
+	for _, r := range n.barriers.rounds {
+		if !slices.ContainsFunc(r.waiters, func(w waiter) bool { return w.ticket == t }) {
+			continue
+		}
+		for _, m := range n.list.Members {
+			if m.ID == n.self {
+				continue
+			}
+			if left, ok := r.replies[m.ID]; !ok {
+				unanswered++
+			} else if len(left) > 0 {
+				ahead++
+			}
+		}
+	}
+	return unanswered, ahead
+}
+
+func sortedOrigins[V any](m map[crdt.Origin]V) []crdt.Origin {
+	return slices.SortedFunc(maps.Keys(m), crdt.Origin.Compare)
+}
+
+func sortedTickets[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

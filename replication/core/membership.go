@@ -1,0 +1,98 @@
+package core
+
+import (
+	"layercake/crdt"
+	"layercake/pgerror"
+)
+
+// completion is the check that the last member change is complete (rule C3): a majority of the members has durably
+// applied all that a majority of the members before had, once these had adopted the list (rule C2), and every register's
+// accepted state has been accepted again by a majority.
+type completion struct {
+	round     *round
+	target    crdt.Vector // nil until a majority of the members before has answered
+	spreading map[string]bool
+}
+
+// listComplete says whether the change that led to the list in force is complete, and begins to find out.
+func (n *Node) listComplete() bool {
+	ps := &n.props
+	if ps.complete >= n.list.Version || len(n.list.Before) == 0 || n.cfg.Knobs.ChangeEarly {
+		return true
+	}
+	if ps.check == nil {
+		r := n.newRound()
+		r.full, r.vectors, r.names = true, map[crdt.NodeID]crdt.Vector{}, map[crdt.NodeID][]string{}
+		ps.check = &completion{round: r}
+		n.ask(r)
+		n.checkCompletion()
+	}
+	return ps.complete >= n.list.Version
+}
+
+func (n *Node) checkCompletion() {
+	ps := &n.props
+	c := ps.check
+	if c == nil {
+		return
+	}
+	if c.target == nil {
+		before := []group{{ids: n.list.Before, need: len(n.list.Before)/2 + 1}}
+		answered := func(id crdt.NodeID) bool { return id == n.self || c.round.vectors[id] != nil }
+		if !met(before, answered) {
+			return
+		}
+		c.target = n.vec.Clone()
+		c.spreading = map[string]bool{}
+		for _, name := range n.registerNames() {
+			c.spreading[name] = true
+		}
+		for id, v := range c.round.vectors {
+			c.target.Merge(v)
+			for _, name := range c.round.names[id] {
+				c.spreading[name] = true
+			}
+		}
+		delete(c.spreading, membersRegister) // the adopted list itself stands for it
+		for _, name := range sortedTickets(c.spreading) {
+			n.enqueue(&proposal{register: name})
+		}
+		if ps.check != c {
+			return
+		}
+	}
+	if len(c.spreading) > 0 || !n.majority(func(id crdt.NodeID) bool {
+		if id == n.self {
+			return n.vec.Covers(c.target)
+		}
+		p := n.peers[id]
+		return p != nil && p.version == n.list.Version && p.have.Covers(c.target)
+	}) {
+		return
+	}
+	ps.complete, ps.check = n.list.Version, nil
+	delete(n.barriers.rounds, c.round.id)
+	if q := ps.queues[membersRegister]; len(q) > 0 && q[0].phase == idle {
+		n.begin(q[0])
+	}
+}
+
+// WithMember is a change for ChangeList: m is a member, with these addresses. A name that another id has is refused.
+func WithMember(m Member) func(*List) (*List, error) {
+	return func(l *List) (*List, error) {
+		if o, ok := l.ByName(m.Name); ok && o.ID != m.ID {
+			return nil, pgerror.New(pgerror.DuplicateObject,
+				"the name %q belongs to another member of this cluster (id %016x, at %s)", m.Name, uint64(o.ID), o.RPCAddr).
+				WithHint("Choose another name. Names are not given twice, even if their node is down.")
+		}
+		if o, ok := l.Member(m.ID); ok && o == m {
+			return l, nil
+		}
+		return l.with(m), nil
+	}
+}
+
+// FirstList is the list of a new cluster, of one member.
+func FirstList(id ClusterID, m Member) *List {
+	return &List{Cluster: id, Version: 1, Members: []Member{m}}
+}

@@ -1,0 +1,153 @@
+package core
+
+import "layercake/crdt"
+
+// A Message is what nodes say to each other. A link delivers messages in order or breaks; it never loses one in the
+// middle. Messages that count towards a quorum carry the version of the sender's member list.
+type Message interface{ kind() byte }
+
+// Hello is the first message on a link, in both directions.
+type Hello struct {
+	Cluster  ClusterID
+	Member   Member // the sender, with the addresses it has now
+	Instance uint64 // random, new at each start of the process
+	Joining  bool   // the sender has not caught up yet
+	List     *List  // the sender's member list
+	Vector   crdt.Vector
+}
+
+// Have says that the sender has durably applied more: the origins that rose since its last Have, Reply or Hello on this
+// link. It is the ack of entries, and what relays and write-backs go by (rule E1).
+type Have struct {
+	Version uint64
+	Delta   crdt.Vector
+	Joining bool
+}
+
+// Ask asks for the receiver's vector, as of now or later.
+type Ask struct {
+	Version uint64
+	Round   uint64
+	Full    bool // also for the names of the registers
+}
+
+// Reply answers Ask: the sender's vector is what it said before on this link, raised by Delta.
+type Reply struct {
+	Version   uint64
+	Round     uint64
+	Delta     crdt.Vector
+	Registers []string
+}
+
+// Subscribe asks for the entries of an origin from From on, also those to come, whoever wrote them. From 0 ends it.
+// Sub numbers the subscription: entries of an earlier one are not wanted any more.
+type Subscribe struct {
+	Origin crdt.Origin
+	From   uint64
+	Sub    uint64
+}
+
+// Entries carries entries of one origin, in order and without a gap. As a message they are their stored bytes. Sub 0 is what every node
+// sends unasked: its own newest epoch.
+type Entries struct {
+	Origin crdt.Origin
+	Sub    uint64
+	List   []crdt.Entry
+}
+
+// News carries a member list that is decided.
+type News struct{ List *List }
+
+// Ping measures the round trip; Pong answers it.
+type Ping struct{ ID uint64 }
+
+// Pong answers a Ping with the sender's clock.
+type Pong struct {
+	ID    uint64
+	Nanos int64 // Unix time in nanoseconds
+}
+
+// Ballot orders proposals.
+type Ballot struct {
+	N    uint64
+	Node crdt.NodeID
+}
+
+// Less orders ballots.
+func (b Ballot) Less(c Ballot) bool { return b.N < c.N || b.N == c.N && b.Node < c.Node }
+
+// Prepare opens a ballot for a register.
+type Prepare struct {
+	Version  uint64
+	Register string
+	Ballot   Ballot
+}
+
+// Promise answers Prepare. OK says that the sender will take no smaller ballot; Accepted and Value are what it has
+// accepted last. If not OK, Promised is what it has promised to another.
+type Promise struct {
+	Version  uint64
+	Register string
+	Ballot   Ballot
+	OK       bool
+	Promised Ballot
+	Accepted Ballot
+	Value    []byte
+}
+
+// Accept proposes a value under a ballot.
+type Accept struct {
+	Version  uint64
+	Register string
+	Ballot   Ballot
+	Value    []byte
+}
+
+// Accepted answers Accept.
+type Accepted struct {
+	Version  uint64
+	Register string
+	Ballot   Ballot
+	OK       bool
+	Promised Ballot
+}
+
+// App is a message between runtimes, of no meaning to the core: a request or its answer.
+type App struct {
+	What   byte
+	Answer bool
+	ID     uint64
+	Body   []byte
+}
+
+const (
+	kindHello byte = iota + 1
+	kindHave
+	kindAsk
+	kindReply
+	kindSubscribe
+	kindEntries
+	kindNews
+	kindPing
+	kindPong
+	kindPrepare
+	kindPromise
+	kindAccept
+	kindAccepted
+	kindApp
+)
+
+func (Hello) kind() byte     { return kindHello }
+func (Have) kind() byte      { return kindHave }
+func (Ask) kind() byte       { return kindAsk }
+func (Reply) kind() byte     { return kindReply }
+func (Subscribe) kind() byte { return kindSubscribe }
+func (Entries) kind() byte   { return kindEntries }
+func (News) kind() byte      { return kindNews }
+func (Ping) kind() byte      { return kindPing }
+func (Pong) kind() byte      { return kindPong }
+func (Prepare) kind() byte   { return kindPrepare }
+func (Promise) kind() byte   { return kindPromise }
+func (Accept) kind() byte    { return kindAccept }
+func (Accepted) kind() byte  { return kindAccepted }
+func (App) kind() byte       { return kindApp }

@@ -1,0 +1,358 @@
+package core
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"layercake/crdt"
+)
+
+// recv is an origin whose entries come in: those that wait to be applied, and who was asked for more.
+type recv struct {
+	origin   crdt.Origin
+	pending  []crdt.Entry // in order, without a gap; the first follows what is applied or being applied
+	applying uint64       // the last entry that is being applied, 0: none
+	applied  uint64       // durable
+
+	src   crdt.NodeID // whom this node subscribed to, 0: nobody
+	sub   uint64
+	since time.Time // of the last arrival, or of the subscription
+}
+
+// next is the sequence number that is to arrive next.
+func (r *recv) next() uint64 {
+	if k := len(r.pending); k > 0 {
+		return r.pending[k-1].Seq + 1
+	}
+	return max(r.applied, r.applying) + 1
+}
+
+// advanced forgets what has become durable.
+func (r *recv) advanced(seq uint64) {
+	r.applied = max(r.applied, seq)
+	i := 0
+	for i < len(r.pending) && r.pending[i].Seq <= r.applied {
+		i++
+	}
+	r.pending = r.pending[i:]
+	if len(r.pending) == 0 {
+		r.pending = nil
+	}
+}
+
+// blocked says why an origin's next entry cannot be applied.
+type blocked struct {
+	seq   uint64
+	why   string
+	since time.Time
+	until time.Time // not tried before
+}
+
+func (n *Node) recv(o crdt.Origin) *recv {
+	r := n.recvs[o]
+	if r == nil {
+		r = &recv{origin: o, applied: n.vec[o], since: n.now}
+		n.recvs[o] = r
+	}
+	return r
+}
+
+// dropIfIdle forgets an ended epoch that nothing more is known of, so that old epochs cost nothing.
+func (n *Node) dropIfIdle(r *recv) {
+	if len(r.pending) == 0 && r.applying == 0 && r.src == 0 && n.ended(r.origin) {
+		delete(n.recvs, r.origin)
+	}
+}
+
+// ended says whether a newer epoch of o's node is known.
+func (n *Node) ended(o crdt.Origin) bool {
+	e, ok := n.newest[o.Node]
+	return ok && o.Compare(crdt.Origin{Node: o.Node, Epoch: e}) < 0
+}
+
+// learnEpoch notes that o exists. It returns true if it is a newer epoch of its node: then what is held back from older
+// ones is dropped, and the rest of them is taken from members' logs only, by new subscriptions (rule E3).
+func (n *Node) learnEpoch(o crdt.Origin) bool {
+	e, ok := n.newest[o.Node]
+	if ok && o.Compare(crdt.Origin{Node: o.Node, Epoch: e}) <= 0 {
+		return false
+	}
+	n.newest[o.Node] = o.Epoch
+	if !ok || n.cfg.Knobs.KeepHeld {
+		return true
+	}
+	for _, old := range sortedOrigins(n.recvs) {
+		if r := n.recvs[old]; old.Node == o.Node && old != o {
+			n.unsubscribe(r)
+			r.pending = nil
+			delete(n.errs, r.origin)
+			n.dropIfIdle(r)
+		}
+	}
+	return true
+}
+
+func (n *Node) learnEpochs(v crdt.Vector) {
+	for o := range v {
+		n.learnEpoch(o)
+	}
+}
+
+// receiveEntries takes entries off a link. What was not asked for in this way is dropped: it comes again if needed.
+func (n *Node) receiveEntries(p *peer, m Entries) {
+	n.learnEpoch(m.Origin)
+	r := n.recv(m.Origin)
+	if m.Sub == 0 {
+		if p.id != m.Origin.Node || n.ended(m.Origin) {
+			n.dropIfIdle(r)
+			return
+		}
+	} else if r.src != p.id || r.sub != m.Sub {
+		n.dropIfIdle(r)
+		return
+	}
+	for _, e := range m.List {
+		if e.Origin != m.Origin {
+			n.block(m.Origin, r.next(), fmt.Sprintf("node %x sent what is no entry of it", p.id))
+			return
+		}
+		if e.Seq > r.next() {
+			break // after a drop: the review asks again
+		}
+		if e.Seq < r.next() {
+			continue
+		}
+		r.pending = append(r.pending, e)
+		r.since = n.now
+	}
+	if k := len(r.pending); k > 0 { // it has it durably, else it could not have sent it (rule E1)
+		n.raise(p, crdt.Vector{m.Origin: r.pending[k-1].Seq})
+	}
+}
+
+func (n *Node) block(o crdt.Origin, seq uint64, why string) {
+	b, ok := n.errs[o]
+	if !ok || b.seq != seq {
+		b = blocked{seq: seq, since: n.now}
+	}
+	b.why = why
+	b.until = n.now.Add(n.cfg.Retry)
+	n.errs[o] = b
+}
+
+// NextBatch returns entries that may be applied now, each after its predecessor and all it depends on, and all at once
+// to share an fsync. There is one batch at a time: Applied must follow.
+func (n *Node) NextBatch(now time.Time) []crdt.Entry {
+	n.now = now
+	if len(n.batch) > 0 {
+		return nil
+	}
+	ahead := map[crdt.Origin]uint64{} // what the batch adds to the vector
+	at := func(o crdt.Origin) uint64 {
+		if s, ok := ahead[o]; ok {
+			return s
+		}
+		return n.vec[o]
+	}
+	taken := map[crdt.Origin]int{}
+	limit, bytes := n.cfg.MaxBatch, 0
+	var batch []crdt.Entry
+	for progress := true; progress; {
+		progress = false
+		for _, o := range n.waiting() {
+			r := n.recvs[o]
+			for taken[o] < len(r.pending) {
+				e := &r.pending[taken[o]]
+				if len(batch) > 0 && (bytes+len(e.Bytes) > limit || n.single > 0 || len(batch) >= maxBatchEntries) {
+					progress = false
+					break
+				}
+				if !n.ripe(e, at) {
+					break
+				}
+				batch = append(batch, *e)
+				bytes += len(e.Bytes)
+				ahead[o] = e.Seq
+				taken[o]++
+				progress = true
+			}
+		}
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	for o, k := range taken {
+		if r := n.recvs[o]; k > 0 {
+			r.applying = r.pending[k-1].Seq
+			r.pending = r.pending[k:]
+		}
+	}
+	n.batch = batch
+	if n.cfg.Knobs.AckEarly {
+		n.Advance(now, ahead)
+	}
+	return batch
+}
+
+// maxBatchEntries bounds how long one batch keeps the store's writer.
+const maxBatchEntries = 4096
+
+// waiting lists the origins that have entries pending, in order.
+func (n *Node) waiting() []crdt.Origin {
+	var os []crdt.Origin
+	for o, r := range n.recvs {
+		if len(r.pending) > 0 {
+			os = append(os, o)
+		}
+	}
+	slices.SortFunc(os, crdt.Origin.Compare)
+	return os
+}
+
+// ripe says whether e may be applied when at tells what is: its predecessor and dependencies are there, and its stamp is
+// not too far ahead of the clock. An entry that is too far ahead waits, with all that follows it.
+func (n *Node) ripe(e *crdt.Entry, at func(crdt.Origin) uint64) bool {
+	if at(e.Origin)+1 != e.Seq {
+		return false
+	}
+	if b, ok := n.errs[e.Origin]; ok && n.now.Before(b.until) {
+		return false
+	}
+	for o, seq := range e.Deps {
+		if at(o) < seq && o != e.Origin {
+			return false
+		}
+	}
+	if ahead := time.UnixMilli(int64(e.HLC >> 16)).Sub(n.now); ahead > n.cfg.MaxClockOffset {
+		n.block(e.Origin, e.Seq, fmt.Sprintf("entry %d is stamped %v ahead of this node's clock, more than max_clock_offset",
+			e.Seq, ahead.Round(time.Millisecond)))
+		return false
+	}
+	return true
+}
+
+// Applied says how the last batch went: v is what is durable now. After an error what is missing is tried again, entry
+// by entry, so that one that cannot be applied holds up its own origin only.
+func (n *Node) Applied(now time.Time, v crdt.Vector, err error) {
+	n.now = now
+	batch := n.batch
+	n.batch = nil
+	if n.single > 0 {
+		n.single--
+	}
+	if err != nil {
+		if len(batch) > 1 {
+			n.single = len(batch)
+		} else if len(batch) == 1 {
+			n.block(batch[0].Origin, batch[0].Seq, err.Error())
+		}
+	}
+	back := map[crdt.Origin][]crdt.Entry{}
+	for _, e := range batch {
+		if e.Seq > v[e.Origin] {
+			back[e.Origin] = append(back[e.Origin], e)
+		} else if b, ok := n.errs[e.Origin]; ok && b.seq <= e.Seq {
+			delete(n.errs, e.Origin)
+		}
+	}
+	for _, e := range batch {
+		r := n.recvs[e.Origin]
+		if r == nil {
+			continue
+		}
+		r.applying = 0
+		if b := back[e.Origin]; b != nil {
+			if !n.ended(e.Origin) || n.cfg.Knobs.KeepHeld {
+				r.pending = append(slices.Clone(b), r.pending...)
+			} else {
+				r.pending = nil
+			}
+			delete(back, e.Origin)
+		}
+	}
+	n.Advance(now, v)
+	for _, e := range batch {
+		if r := n.recvs[e.Origin]; r != nil {
+			n.dropIfIdle(r)
+		}
+	}
+}
+
+// reviewAll looks at every origin that some linked peer has more of.
+func (n *Node) reviewAll() {
+	known := map[crdt.Origin]struct{}{}
+	for _, p := range n.linked() {
+		for o, seq := range p.have {
+			if n.vec[o] < seq && (n.recvs[o] == nil || n.recvs[o].next() <= seq) {
+				known[o] = struct{}{}
+			}
+		}
+	}
+	for o, r := range n.recvs {
+		if _, ok := known[o]; !ok {
+			r.since = n.now // nobody has more: nothing is missing
+		}
+		known[o] = struct{}{}
+	}
+	for _, o := range sortedOrigins(known) {
+		n.review(o)
+	}
+}
+
+// review decides who is to send o. Its node does unasked, if it is linked and this is its newest epoch. Everything else
+// is subscribed to at a peer that has it: the entries of an unreachable origin, ended epochs, and what stopped coming.
+func (n *Node) review(o crdt.Origin) {
+	node := n.peers[o.Node]
+	pushed := node != nil && node.linked && !n.ended(o)
+	r := n.recv(o)
+	stalled := len(r.pending) == 0 && r.applying == 0 && n.now.Sub(r.since) >= n.cfg.Stall
+	if pushed && !stalled && r.src != o.Node {
+		n.unsubscribe(r)
+		return
+	}
+	if r.src == 0 || stalled {
+		if best := n.source(o, r.next()); best != nil {
+			n.unsubscribe(r)
+			n.subs++
+			r.src, r.sub, r.since = best.id, n.subs, n.now
+			n.send(best.id, Subscribe{Origin: o, From: r.next(), Sub: r.sub})
+		}
+	}
+	n.dropIfIdle(r)
+}
+
+// source picks the linked peer to ask for o from next on: the origin's own node before others, this data centre before
+// others, then who has most, and not the one that let us down.
+func (n *Node) source(o crdt.Origin, next uint64) *peer {
+	var best *peer
+	rank := func(p *peer) int {
+		k := 0
+		if p.id == o.Node {
+			k += 4
+		}
+		if n.list.dcOf(p.id) == n.list.dcOf(n.self) {
+			k += 2
+		}
+		if r := n.recvs[o]; r != nil && r.src == p.id {
+			k -= 8
+		}
+		return k
+	}
+	for _, p := range n.linked() {
+		if p.have[o] < next {
+			continue
+		}
+		if best == nil || rank(p) > rank(best) || rank(p) == rank(best) && p.have[o] > best.have[o] {
+			best = p
+		}
+	}
+	return best
+}
+
+func (n *Node) unsubscribe(r *recv) {
+	if r.src != 0 {
+		n.send(r.src, Subscribe{Origin: r.origin, From: 0, Sub: r.sub})
+		r.src, r.sub = 0, 0
+	}
+}

@@ -1,0 +1,340 @@
+package replication
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+)
+
+// stream is what gRPC's client and server streams have in common.
+type stream interface {
+	SendMsg(m any) error
+	RecvMsg(m any) error
+}
+
+// link is the one stream between this node and a peer, dialed by either. Two loops serve it.
+type link struct {
+	peer     crdt.NodeID
+	name     string
+	instance uint64
+	dialed   bool // by this node
+	since    time.Time
+	stream   stream
+	wake     chan struct{}
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	loops  sync.WaitGroup
+}
+
+func (r *Replicator) newLink(s stream, dialed bool) *link {
+	l := &link{stream: s, dialed: dialed, wake: make(chan struct{}, 1)}
+	l.ctx, l.cancel = context.WithCancelCause(r.ctx)
+	return l
+}
+
+// close ends the link; its loops end by themselves.
+func (l *link) close(err error) { l.cancel(err) }
+
+// The first byte of a frame.
+const (
+	frameWhole = iota // a message
+	framePart         // a part of a long message, more follow; whole messages may stand between
+	frameLast         // the last part
+)
+
+// handshakeWithin bounds how long a peer may take to say Hello.
+const handshakeWithin = 3 * time.Second
+
+// vet says whether a peer may be linked to.
+func (r *Replicator) vet(h core.Hello) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	own := r.core.List()
+	switch {
+	case own.Version == 0:
+		return errors.New("this node is not a member of a cluster yet")
+	case h.Cluster != own.Cluster:
+		return refusal("%s belongs to cluster %016x, this node to %016x", h.Member.Name, uint64(h.Cluster), uint64(own.Cluster))
+	case h.Member.ID == r.self:
+		return refusal("node %s runs twice: a data folder was copied (restore makes a new member of a copy)", h.Member.Name)
+	case !own.Has(h.Member.ID) && (h.List == nil || h.List.Version <= own.Version || !h.List.Has(h.Member.ID)):
+		return refusal("%s (id %016x) is not a member of this cluster", h.Member.Name, uint64(h.Member.ID))
+	case h.List != nil && h.List.Version > own.Version && !h.List.Has(r.self):
+		return refusal("this node is no longer a member of the cluster")
+	}
+	return nil
+}
+
+// attach puts a link in force. Of two links that both nodes dialed at the same time the one dialed by the smaller id
+// stays; otherwise the newer one does, since its dialer had none.
+func (r *Replicator) attach(l *link, h, said core.Hello) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
+	}
+	now := r.cfg.Now()
+	l.peer, l.name, l.instance, l.since = h.Member.ID, h.Member.Name, h.Instance, now
+	if old := r.links[l.peer]; old != nil {
+		better := old.dialed == (r.self < l.peer) && l.dialed != old.dialed
+		if better && old.instance == l.instance && now.Sub(old.since) < handshakeWithin && old.ctx.Err() == nil {
+			return false
+		}
+		old.close(errors.New("replication: replaced by a newer link"))
+		r.core.Down(now, l.peer)
+	}
+	r.links[l.peer] = l
+	r.core.Up(now, h, said)
+	if d := r.dials[l.peer]; d != nil {
+		d.failures = 0
+	}
+	r.flush()
+	poke(l.wake)
+	r.cfg.Logger.Debug("linked", "peer", l.name, "dialed", l.dialed)
+	return true
+}
+
+// detach takes a link out of force, if it still is.
+func (r *Replicator) detach(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.links[l.peer] != l {
+		return
+	}
+	delete(r.links, l.peer)
+	now := r.cfg.Now()
+	r.core.Down(now, l.peer)
+	if d := r.dials[l.peer]; d != nil {
+		d.next = now
+	}
+	r.flush()
+	poke(r.dialWake)
+	if r.ctx.Err() == nil {
+		r.cfg.Logger.Info("link lost", "peer", l.name, "err", context.Cause(l.ctx))
+	}
+}
+
+// serve runs the loops of an attached link until it ends.
+func (r *Replicator) serve(l *link) {
+	l.loops.Go(func() { l.close(r.sendLoop(l)) })
+	<-l.ctx.Done()
+	r.detach(l)
+}
+
+// sendLoop sends what the core has for the peer. Back-pressure is that it is busy: nothing is read from the log
+// meanwhile.
+func (r *Replicator) sendLoop(l *link) error {
+	for {
+		r.mu.Lock()
+		if r.links[l.peer] != l {
+			r.mu.Unlock()
+			return errors.New("replication: replaced by a newer link")
+		}
+		m, some := r.core.NextMessage(l.peer)
+		var read core.ReadLog
+		reading := false
+		if !some {
+			read, reading = r.core.NextRead(l.peer)
+		}
+		r.mu.Unlock()
+		var err error
+		switch {
+		case some:
+			err = r.sendMessage(l, core.Append(nil, m))
+		case reading:
+			err = r.sendEntries(l, read)
+		default:
+			select {
+			case <-l.wake:
+			case <-l.ctx.Done():
+				return l.ctx.Err()
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Replicator) sendMessage(l *link, b []byte) error {
+	if len(b) <= maxFrame-1 {
+		return l.stream.SendMsg(&frame{parts: [][]byte{{frameWhole}, b}})
+	}
+	return r.sendParts(l, [][]byte{b})
+}
+
+// sendEntries reads entries from the log and sends them as they are stored.
+func (r *Replicator) sendEntries(l *link, read core.ReadLog) error {
+	entries, err := r.cfg.Store.Entries(l.ctx, read.Origin, read.From, read.MaxBytes)
+	if err != nil {
+		entries = nil
+		if l.ctx.Err() == nil {
+			r.cfg.Logger.Error("could not read the log", "peer", l.name, "origin", TransactionID(read.Origin, read.From), "err", err)
+		}
+	}
+	sizes := make([]int, len(entries))
+	total := 0
+	for i := range entries {
+		sizes[i] = len(entries[i].Bytes)
+		total += sizes[i] + binary.MaxVarintLen32
+	}
+	wanted := false
+	r.do(func(n *core.Node, now time.Time) { wanted = n.Sent(now, read, sizes) })
+	if !wanted || len(entries) == 0 {
+		return nil
+	}
+	parts := make([][]byte, 0, 2*len(entries)+2)
+	head := core.AppendEntriesHead(nil, read.Origin, read.Sub, len(entries))
+	whole := total+len(head) < maxFrame
+	if whole {
+		parts = append(parts, []byte{frameWhole})
+	}
+	parts = append(parts, head)
+	for i := range entries {
+		parts = append(parts, binary.AppendUvarint(nil, uint64(sizes[i])), entries[i].Bytes)
+	}
+	if whole {
+		return l.stream.SendMsg(&frame{parts: parts})
+	}
+	return r.sendParts(l, parts)
+}
+
+// sendParts cuts a long message into frames. Small messages pass between them: acks and questions never wait for a
+// large entry. Another long one ends that, until this one is through: messages keep their order.
+func (r *Replicator) sendParts(l *link, parts [][]byte) error {
+	var held []byte
+	for len(parts) > 0 {
+		out, room := [][]byte{{framePart}}, maxFrame-1
+		for len(parts) > 0 && room > 0 {
+			k := min(room, len(parts[0]))
+			out = append(out, parts[0][:k])
+			room -= k
+			if parts[0] = parts[0][k:]; len(parts[0]) == 0 {
+				parts = parts[1:]
+			}
+		}
+		if len(parts) == 0 {
+			out[0] = []byte{frameLast}
+		}
+		if err := l.stream.SendMsg(&frame{parts: out}); err != nil {
+			return err
+		}
+		for len(parts) > 0 && held == nil {
+			m, some := r.nextMessage(l)
+			if !some {
+				break
+			}
+			b := core.Append(nil, m)
+			if len(b) > maxFrame-1 {
+				held = b
+				break
+			}
+			if err := l.stream.SendMsg(&frame{parts: [][]byte{{frameWhole}, b}}); err != nil {
+				return err
+			}
+		}
+	}
+	if held != nil {
+		return r.sendParts(l, [][]byte{held})
+	}
+	return nil
+}
+
+// nextMessage takes the next small message for a link that is in force.
+func (r *Replicator) nextMessage(l *link) (core.Message, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.links[l.peer] != l {
+		return nil, false
+	}
+	return r.core.NextMessage(l.peer)
+}
+
+// receive reads frames and hands each whole message to take, until an error.
+func (r *Replicator) receive(l *link, take func(core.Message) error) error {
+	var long []byte
+	for {
+		var f frame
+		if err := l.stream.RecvMsg(&f); err != nil {
+			return err
+		}
+		if len(f.bytes) == 0 {
+			return core.ErrMalformed
+		}
+		b := f.bytes[1:]
+		switch f.bytes[0] {
+		case frameWhole:
+		case framePart, frameLast:
+			if int64(len(long)+len(b)) > r.cfg.MaxEntry {
+				return fmt.Errorf("replication: a message of more than %d bytes", r.cfg.MaxEntry)
+			}
+			long = append(long, b...)
+			if f.bytes[0] == framePart {
+				r.heard(l)
+				continue
+			}
+			b, long = long, nil
+		default:
+			return core.ErrMalformed
+		}
+		m, err := core.Decode(b)
+		if err != nil {
+			return err
+		}
+		if err := take(m); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Replicator) heard(l *link) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l.peer != 0 && r.links[l.peer] == l {
+		r.core.Heard(r.cfg.Now(), l.peer)
+	}
+}
+
+// take gives a message of an attached link to the core, or answers it.
+func (r *Replicator) take(l *link, m core.Message) error {
+	if a, ok := m.(core.App); ok {
+		return r.takeApp(l, a)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.links[l.peer] != l {
+		return errors.New("replication: replaced by a newer link")
+	}
+	r.core.Receive(r.cfg.Now(), l.peer, m)
+	r.flush()
+	return nil
+}
+
+// receiveLoop reads the link: first Hello, which goes to hello, then everything else, once attached is closed.
+func (r *Replicator) receiveLoop(l *link, hello chan<- core.Hello, attached <-chan struct{}) error {
+	first := true
+	return r.receive(l, func(m core.Message) error {
+		if first {
+			h, ok := m.(core.Hello)
+			if !ok {
+				return core.ErrMalformed
+			}
+			first = false
+			hello <- h // has room
+			select {
+			case <-attached:
+				return nil
+			case <-l.ctx.Done():
+				return l.ctx.Err()
+			}
+		}
+		return r.take(l, m)
+	})
+}

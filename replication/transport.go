@@ -1,0 +1,127 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+)
+
+// The gRPC service is written by hand: two methods whose messages are bytes. Link is the one stream of a pair of nodes,
+// Join the question of a node that is not a member yet.
+const (
+	linkMethod = "/layercake.Replication/Link"
+	joinMethod = "/layercake.Replication/Join"
+)
+
+// maxFrame bounds what is given to gRPC at once. Longer messages are cut, so that small ones can pass between the parts.
+const maxFrame = 1 << 20
+
+// frame is what travels: parts to be sent one after the other, or the bytes that came.
+type frame struct {
+	parts [][]byte
+	bytes []byte
+}
+
+// codec hands bytes through. What is sent is not copied: entries are never changed.
+type codec struct{}
+
+func (codec) Name() string { return "layercake" }
+
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	f, ok := v.(*frame)
+	if !ok {
+		return nil, errors.New("replication: not a frame")
+	}
+	out := make(mem.BufferSlice, 0, len(f.parts))
+	for _, p := range f.parts {
+		out = append(out, mem.SliceBuffer(p))
+	}
+	return out, nil
+}
+
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	f, ok := v.(*frame)
+	if !ok {
+		return errors.New("replication: not a frame")
+	}
+	f.bytes = data.Materialize() // a copy, as entries outlive gRPC's buffers
+	return nil
+}
+
+var linkDesc = grpc.StreamDesc{StreamName: "Link", ServerStreams: true, ClientStreams: true}
+
+// newServer makes the gRPC server of this node.
+func (r *Replicator) newServer() *grpc.Server {
+	creds := insecure.NewCredentials()
+	if r.cfg.TLS != nil {
+		creds = credentials.NewTLS(r.cfg.TLS)
+	}
+	s := grpc.NewServer(
+		grpc.Creds(creds),
+		grpc.ForceServerCodecV2(codec{}),
+		grpc.MaxRecvMsgSize(maxFrame+1024),
+		grpc.InitialWindowSize(4<<20), grpc.InitialConnWindowSize(8<<20),
+		grpc.WaitForHandlers(true),
+		grpc.ConnectionTimeout(5*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
+	)
+	stream := linkDesc
+	stream.Handler = func(_ any, ss grpc.ServerStream) error { return r.serveLink(ss) }
+	s.RegisterService(&grpc.ServiceDesc{
+		ServiceName: "layercake.Replication",
+		HandlerType: (*any)(nil),
+		Streams:     []grpc.StreamDesc{stream},
+		Methods: []grpc.MethodDesc{{
+			MethodName: "Join",
+			Handler: func(_ any, ctx context.Context, dec func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+				var f frame
+				if err := dec(&f); err != nil {
+					return nil, err
+				}
+				b, err := r.serveJoin(ctx, f.bytes)
+				if err != nil {
+					return nil, err
+				}
+				return &frame{parts: [][]byte{b}}, nil
+			},
+		}},
+	}, r)
+	return s
+}
+
+// connect prepares a connection to a node. It is made when it is first used, once: a failed one is thrown away.
+func (r *Replicator) connect(addr string) (*grpc.ClientConn, error) {
+	creds := insecure.NewCredentials()
+	if r.cfg.TLS != nil {
+		creds = credentials.NewTLS(r.cfg.TLS)
+	}
+	return grpc.NewClient("passthrough:///"+addr,
+		grpc.WithTransportCredentials(creds),
+		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return r.cfg.Dial(ctx, addr) }),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{}), grpc.MaxCallRecvMsgSize(maxFrame+1024)),
+		grpc.WithInitialWindowSize(4<<20), grpc.WithInitialConnWindowSize(8<<20),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
+		grpc.WithDisableServiceConfig(), grpc.WithNoProxy(),
+	)
+}
+
+// refusal is an error that will not go away by itself, as gRPC carries it.
+func refusal(format string, args ...any) error {
+	return status.Errorf(codes.FailedPrecondition, format, args...)
+}
+
+// refused says whether err is a refusal, and gives its text.
+func refused(err error) (string, bool) {
+	s, ok := status.FromError(err)
+	return s.Message(), ok && s.Code() == codes.FailedPrecondition
+}
