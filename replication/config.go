@@ -56,6 +56,8 @@ type Config struct {
 	// Close. Without it Join takes replication addresses, and a node whose address changed finds the others by itself.
 	Gossip *cluster.Config
 
+	Seeds []string // gossip addresses to try besides those of the members, should all have moved
+
 	TLS *tls.Config // both for serving and dialing (cluster certificates, both sides verify); plain TCP when nil
 	// Dial replaces net.Dialer: for tests that cut links.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)

@@ -57,7 +57,8 @@ func (r *Replicator) adopt(ctx context.Context, l *core.List) error {
 
 // Join makes this node a member through any of addrs (gossip addresses when Config.Gossip is set, else replication
 // addresses), and returns when it has caught up with a majority. Until ctx ends it tries again whatever may pass; a name
-// in use, or another cluster, is an error at once.
+// in use, or another cluster, is an error at once. A node that is a member already only catches up: addrs help it to
+// find the others if all have moved.
 func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 	r.mu.Lock()
 	if !r.started || r.closed {
@@ -65,8 +66,10 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 		return notRunning()
 	}
 	member := r.core.IsMember()
+	r.seeds = append(r.seeds, addrs...)
 	r.core.SetJoining(r.cfg.Now(), true)
 	r.mu.Unlock()
+	poke(r.mingleWake)
 	var last error
 	for wait := 100 * time.Millisecond; !member; wait = min(2*wait, 2*time.Second) {
 		l, err := r.askToJoin(ctx, addrs)
@@ -208,7 +211,7 @@ func (r *Replicator) mingle() {
 	defer t.Stop()
 	for {
 		r.mu.Lock()
-		own := r.core.List()
+		own, more := r.core.List(), r.seeds
 		r.mu.Unlock()
 		alive := map[crdt.NodeID]bool{}
 		for _, g := range r.gossip.Nodes() {
@@ -221,13 +224,16 @@ func (r *Replicator) mingle() {
 			}
 		}
 		if len(seeds) > 0 {
+			seeds = append(seeds, more...)
 			slices.Sort(seeds)
+			seeds = slices.Compact(seeds)
 			if _, err := r.gossip.Join(r.ctx, seeds); err != nil && r.ctx.Err() == nil {
 				r.cfg.Logger.Debug("gossip does not reach members", "seeds", seeds, "err", err)
 			}
 		}
 		select {
 		case <-t.C:
+		case <-r.mingleWake:
 		case <-r.ctx.Done():
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,10 +33,11 @@ type Replicator struct {
 	server *grpc.Server
 	gossip *cluster.Gossip
 
-	applyWake chan struct{} // there may be entries to apply
-	putWake   chan struct{} // there are values to make durable
-	dialWake  chan struct{} // there may be somebody to dial
-	handlers  chan struct{} // bounds the requests of peers that are being answered
+	applyWake  chan struct{} // there may be entries to apply
+	putWake    chan struct{} // there are values to make durable
+	dialWake   chan struct{} // there may be somebody to dial
+	mingleWake chan struct{} // there are new seeds
+	handlers   chan struct{} // bounds the requests of peers that are being answered
 
 	mu      sync.Mutex // protects following fields
 	core    *core.Node
@@ -47,6 +49,7 @@ type Replicator struct {
 	puts    []core.Put
 	adopted chan struct{} // closed when another member list is in force
 	version uint64        // of the list in force
+	seeds   []string      // gossip addresses to try besides those of the members
 	started bool
 	closed  bool
 }
@@ -61,6 +64,7 @@ func New(cfg Config) (*Replicator, error) {
 	return &Replicator{
 		cfg: cfg, self: cfg.Store.Self(), instance: randomID(), ctx: ctx, cancel: cancel,
 		applyWake: make(chan struct{}, 1), putWake: make(chan struct{}, 1), dialWake: make(chan struct{}, 1),
+		mingleWake: make(chan struct{}, 1), seeds: slices.Clone(cfg.Seeds),
 		handlers: make(chan struct{}, 4),
 		links:    map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
 		waits: map[core.Ticket]chan core.Done{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}),
