@@ -1,6 +1,7 @@
 #include "arraycodec.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 lc_keying lc_keying_of(int64_t oid) {
@@ -166,4 +167,15 @@ void lc_array_encode(lc_buf *b, const lc_array *a, lc_keying k) {
     put4(b, a->lower[i]);
   }
   lc_buf_add(b, a->p, a->end - a->p);
+}
+
+void lc_array_result(sqlite3_context *ctx, const lc_array *a, lc_keying k) {
+  lc_buf b = {0};
+  lc_array_encode(&b, a, k);
+  if (b.oom) {
+    lc_buf_free(&b);
+    sqlite3_result_error_nomem(ctx);
+  } else {
+    sqlite3_result_blob64(ctx, b.p, (sqlite3_uint64)b.len, free);
+  }
 }

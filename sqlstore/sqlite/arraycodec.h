@@ -27,4 +27,7 @@ void lc_array_key(lc_buf *b, const lc_value *v, lc_keying k);
 // lc_array_encode appends the stored form of the array a.
 void lc_array_encode(lc_buf *b, const lc_array *a, lc_keying k);
 
+// lc_array_result makes the array a the result of the call.
+void lc_array_result(sqlite3_context *ctx, const lc_array *a, lc_keying k);
+
 #endif

@@ -252,11 +252,12 @@ num num_of_text(calc *k, const char *s, int64_t n) {
   if (p < end && (*p == 'e' || *p == 'E')) {
     int neg = 0;
     p++;
+    while (p < end && blank(*p)) p++;  // strtol's doing
     if (p < end && (*p == '+' || *p == '-')) neg = *p++ == '-';
     if (p == end) bad_syntax(k, s, n);
     for (; p < end && *p >= '0' && *p <= '9'; p++)
       if (exponent < 2000000000) exponent = exponent * 10 + (*p - '0');
-    if (p == digits || p[-1] < '0' || p[-1] > '9') bad_syntax(k, s, n);
+    if (p[-1] < '0' || p[-1] > '9') bad_syntax(k, s, n);
     if (exponent >= 1073741823) {
       if (p != end) bad_syntax(k, s, n);
       num_overflow(k);
