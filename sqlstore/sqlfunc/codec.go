@@ -1,0 +1,341 @@
+package sqlfunc
+
+import (
+	"bytes"
+	"runtime"
+	"strings"
+
+	"layercake/catalog"
+	"layercake/sqlstore/sqlite"
+)
+
+const platform = runtime.GOARCH + "-" + runtime.GOOS
+
+var codecFuncs = []def{
+	strict("lc_in", 4, input),
+	pure("lc_out", 4, output),
+	pure("lc_out", 3, output3),
+	strict("lc_array_cast", 4, arrayCast),
+	pure("lc_array_of", 2, arrayOf),
+	pure("lc_concat", -1, concat),
+	pure("lc_concat_ws", -1, concatWS),
+	pure("lc_format", -1, format),
+	pure("lc_array_to_string", 5, arrayToString),
+	pure("lc_string_to_array", 2, stringToArray),
+	pure("lc_string_to_array", 3, stringToArray),
+	strict("lc_record_cmp", 2, compareRecords),
+}
+
+// settings reads $env; NULL stands for a new session's settings.
+func settings(v catalog.Value) (*catalog.OutputSettings, error) {
+	if v.IsNull() {
+		return catalog.DefaultOutput(), nil
+	}
+	s, err := catalog.ParseOutputSettings(string(v.Bytes))
+	if err != nil {
+		return nil, badArgs("settings", err)
+	}
+	return s, nil
+}
+
+// input is the cast from text by a type's input function: value, type, typmod, $env.
+func input(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	s, err := settings(args[3])
+	if err != nil {
+		return null, err
+	}
+	return catalog.DecodeText(uint32(args[1].Int()), int32(args[2].Int()), args[0].Bytes, s)
+}
+
+// output is the cast to text by a type's output function: value, type, typmod, $env.
+func output(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if args[0].IsNull() {
+		return null, nil
+	}
+	s, err := settings(args[3])
+	if err != nil {
+		return null, err
+	}
+	typmod := int32(-1)
+	if !args[2].IsNull() {
+		typmod = int32(args[2].Int())
+	}
+	return catalog.TextBytes(appendOut(nil, uint32(args[1].Int()), typmod, args[0], s)), nil
+}
+
+// appendOut writes a value as its output function does. A value of type unknown is text; a reg* value may be a name
+// already.
+func appendOut(dst []byte, typ uint32, typmod int32, v catalog.Value, s *catalog.OutputSettings) []byte {
+	return catalog.AppendText(dst, typ, typmod, v, s)
+}
+
+// output3 is output without a typmod.
+func output3(ctx *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	return output(ctx, []catalog.Value{args[0], args[1], catalog.Int(-1), args[2]})
+}
+
+// typed is an argument with its type, as $targs gives it.
+type typed struct {
+	typ    uint32
+	typmod int32
+	v      catalog.Value
+}
+
+// typedArgs reads $targs.
+func typedArgs(args []catalog.Value) ([]typed, error) {
+	if len(args)%3 != 0 {
+		return nil, badArgs("typed arguments", errCount)
+	}
+	out := make([]typed, 0, len(args)/3)
+	for ; len(args) > 0; args = args[3:] {
+		out = append(out, typed{uint32(args[0].Int()), int32(args[1].Int()), args[2]})
+	}
+	return out, nil
+}
+
+func (t typed) appendText(dst []byte, s *catalog.OutputSettings) []byte {
+	return appendOut(dst, t.typ, t.typmod, t.v, s)
+}
+
+func concat(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	s, err := settings(args[0])
+	if err != nil {
+		return null, err
+	}
+	list, err := typedArgs(args[1:])
+	if err != nil {
+		return null, err
+	}
+	out := []byte{}
+	for _, a := range list {
+		out = a.appendText(out, s)
+	}
+	return catalog.TextBytes(out), nil
+}
+
+func concatWS(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	s, err := settings(args[0])
+	if err != nil {
+		return null, err
+	}
+	list, err := typedArgs(args[2:])
+	if err != nil || args[1].IsNull() {
+		return null, err
+	}
+	out, first := []byte{}, true
+	for _, a := range list {
+		if a.v.IsNull() {
+			continue
+		}
+		if !first {
+			out = append(out, args[1].Bytes...)
+		}
+		first = false
+		out = a.appendText(out, s)
+	}
+	return catalog.TextBytes(out), nil
+}
+
+// textArray makes a text[].
+func textArray(list []string) catalog.Value {
+	elems := make([]catalog.Value, len(list))
+	for i, s := range list {
+		elems[i] = catalog.Str(s)
+	}
+	return catalog.EncodeArray(catalog.TextOID, catalog.Vector(len(elems)), elems)
+}
+
+// elemType gives the element type where typ is an array type, else typ.
+func elemType(typ uint32) uint32 {
+	if e := catalog.ElemOf(typ); e != 0 {
+		return e
+	}
+	return typ
+}
+
+// arrayOf makes an array of the values of a packed column (lc_pack); NULL for none. The type is the elements'.
+func arrayOf(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	var elems []catalog.Value
+	for b := args[0].Bytes; len(b) > 0; {
+		v, rest, err := catalog.DecodeValue(b)
+		if err != nil {
+			return null, badArgs("lc_array_of", err)
+		}
+		elems, b = append(elems, v), rest
+	}
+	if len(elems) == 0 {
+		return null, nil
+	}
+	return catalog.EncodeArray(uint32(args[1].Int()), catalog.Vector(len(elems)), elems), nil
+}
+
+// arrayCast casts an array element by element: value, source type, target type, $env.
+func arrayCast(ctx *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	from, to := elemType(uint32(args[1].Int())), elemType(uint32(args[2].Int()))
+	s, err := settings(args[3])
+	if err != nil {
+		return null, err
+	}
+	dims, elems, err := catalog.DecodeArray(args[0].Bytes)
+	if err != nil {
+		return null, badArgs("lc_array_cast", err)
+	}
+	for i := range elems {
+		if elems[i].IsNull() {
+			continue
+		}
+		if elems[i], err = castElement(elems[i], from, to, s); err != nil {
+			return null, err
+		}
+	}
+	return catalog.EncodeArray(to, dims, elems), nil
+}
+
+// castElement casts one value. Casts that are not those of the input and output functions are those between numbers,
+// which round, and between dates and times.
+func castElement(v catalog.Value, from, to uint32, s *catalog.OutputSettings) (catalog.Value, error) {
+	switch from {
+	case catalog.NumericOID, catalog.Float4OID, catalog.Float8OID:
+		switch to {
+		case catalog.Int2OID, catalog.Int4OID, catalog.Int8OID:
+			return roundToInt(v, from, to)
+		}
+	case catalog.BoolOID:
+		if to == catalog.Int4OID {
+			return v, nil
+		}
+		if v.Bool() {
+			return catalog.DecodeText(to, -1, []byte("true"), s)
+		}
+		return catalog.DecodeText(to, -1, []byte("false"), s)
+	case catalog.Int4OID:
+		if to == catalog.BoolOID {
+			return catalog.Bool(v.Int() != 0), nil
+		}
+	case catalog.JSONBOID:
+		if to != catalog.JSONOID && catalog.TypeByOID(to).Category != 'S' {
+			return jsonbScalar(v, to)
+		}
+	case catalog.TimestamptzOID:
+		wall := catalog.TimestampToLocal(v.Int(), s.TimeZone)
+		if to == catalog.TimestampOID {
+			return catalog.Int(wall), nil
+		}
+		if to == catalog.DateOID {
+			return timestampToDate(nil, []catalog.Value{catalog.Int(wall)})
+		}
+	case catalog.TimestampOID:
+		if to == catalog.DateOID {
+			return timestampToDate(nil, []catalog.Value{v})
+		}
+	}
+	return catalog.DecodeText(to, -1, appendOut(nil, from, -1, v, s), s)
+}
+
+// arrayToString has the array, the delimiter, what stands for NULL (NULL: leave out), the array's type and $env.
+func arrayToString(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if args[0].IsNull() || args[1].IsNull() {
+		return null, nil
+	}
+	s, err := settings(args[4])
+	if err != nil {
+		return null, err
+	}
+	_, elems, err := catalog.DecodeArray(args[0].Bytes)
+	if err != nil {
+		return null, badArgs("lc_array_to_string", err)
+	}
+	elem := elemType(uint32(args[3].Int()))
+	out, first := []byte{}, true
+	for _, e := range elems {
+		if e.IsNull() && args[2].IsNull() {
+			continue
+		}
+		if !first {
+			out = append(out, args[1].Bytes...)
+		}
+		first = false
+		if e.IsNull() {
+			out = append(out, args[2].Bytes...)
+		} else {
+			out = appendOut(out, elem, -1, e, s)
+		}
+	}
+	return catalog.TextBytes(out), nil
+}
+
+// stringToArray has the text, the delimiter (NULL: every character is an element) and the text that stands for NULL.
+func stringToArray(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if args[0].IsNull() {
+		return null, nil
+	}
+	s := text(args[0])
+	var parts []string
+	switch {
+	case s == "":
+	case args[1].IsNull():
+		parts = strings.Split(s, "")
+	case len(args[1].Bytes) == 0:
+		parts = []string{s}
+	default:
+		parts = strings.Split(s, text(args[1]))
+	}
+	elems := make([]catalog.Value, len(parts))
+	for i, p := range parts {
+		if len(args) < 3 || args[2].IsNull() || p != text(args[2]) {
+			elems[i] = catalog.Str(p)
+		}
+	}
+	return catalog.EncodeArray(catalog.TextOID, catalog.Vector(len(elems)), elems), nil
+}
+
+// compareRecords orders rows column by column, NULL last.
+func compareRecords(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	at, av, err := catalog.DecodeRecord(args[0].Bytes)
+	if err != nil {
+		return null, badArgs("lc_record_cmp", err)
+	}
+	bt, bv, err := catalog.DecodeRecord(args[1].Bytes)
+	if err != nil {
+		return null, badArgs("lc_record_cmp", err)
+	}
+	if len(av) != len(bv) {
+		return null, errf("42804", "cannot compare record types with different numbers of columns")
+	}
+	for i := range av {
+		if at[i] != bt[i] {
+			return null, errf("42804", "cannot compare dissimilar column types %s and %s at record column %d",
+				catalog.FormatTypeName(at[i]), catalog.FormatTypeName(bt[i]), i+1)
+		}
+		if c := compareStored(at[i], av[i], bv[i]); c != 0 {
+			return catalog.Int(int64(c)), nil
+		}
+	}
+	return catalog.Int(0), nil
+}
+
+// compareStored orders two stored values of one type as PostgreSQL's btree does, NULL last.
+func compareStored(typ uint32, a, b catalog.Value) int {
+	switch {
+	case a.IsNull() && b.IsNull():
+		return 0
+	case a.IsNull():
+		return 1
+	case b.IsNull():
+		return -1
+	}
+	switch typ {
+	case catalog.JSONBOID:
+		return compareJSONBText(a.Bytes, b.Bytes)
+	case catalog.NumericOID:
+		return catalog.CompareNumeric(a.Bytes, b.Bytes)
+	case catalog.IntervalOID, catalog.TimetzOID:
+		return compareKeyed(a.Bytes, b.Bytes)
+	case catalog.Float4OID, catalog.Float8OID:
+		return compareFloats(a.Float(), b.Float())
+	}
+	if a.Kind == catalog.Integer {
+		return compareTimes(a, b)
+	}
+	return bytes.Compare(a.Bytes, b.Bytes)
+}
