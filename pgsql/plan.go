@@ -31,6 +31,7 @@ const (
 	ArgNew                     // column Index of the new row at hand (constraint look-ups, RETURNING, ON CONFLICT's excluded)
 	ArgOld                     // column Index of the old row at hand (referential actions)
 	ArgRowID                   // rowid of the existing row at hand (ON CONFLICT's target)
+	ArgPack                    // Pack's values, as one row in catalog's row encoding (BLOB)
 	ArgCTE                     // the RETURNING rows of Modify.With[Index] (or Query.With[Index]), as a row set
 )
 
@@ -40,6 +41,7 @@ type Arg struct {
 	Index int
 	Name  string
 	Value catalog.Value
+	Pack  []Arg
 }
 
 // Query is a statement that returns rows: compiled SQLite SQL whose parameters ?1, ?2 … are Args[0], Args[1] …
@@ -103,6 +105,9 @@ type Modify struct {
 	Op     ModifyOp
 	Table  *catalog.Table
 	Source *Query
+	// Values gives the new rows of an INSERT directly when every value is a constant, a parameter or a value of the
+	// session, and there are no CHECKs: Source, which says the same, need not be run then.
+	Values [][]Arg
 	Tag    string // "INSERT 0", "UPDATE", "DELETE"; the row count is added by who runs it
 
 	SetColumns []int // UPDATE: indexes into Table.Columns of the cells that SET names (generated columns included)
@@ -176,6 +181,8 @@ type OnConflict struct {
 	Action     *Query
 	SetColumns []int
 	KeyChange  bool
+	NotNull    []int             // as Modify.NotNull, for the row as updated
+	Referenced []ReferencedCheck // as Modify.Referenced, for the row updated
 }
 
 // DDL is a statement that changes the schema: changes of object rows, made against exactly the Schema it was compiled
@@ -192,6 +199,11 @@ type DDL struct {
 	// Then are statements to compile against the new schema and run in the same transaction (CREATE TABLE AS's INSERT,
 	// a volatile default's UPDATE), as PostgreSQL text.
 	Then []string
+	// Finish gives changes to make once Then has run, against the schema as it is by then (ALTER COLUMN TYPE puts the
+	// new column in the old one's place). nil: none. Validate runs after them.
+	Finish func(*catalog.Schema) []catalog.Change
+	// Setting is the setting that ALTER ROLE or ALTER DATABASE … SET keeps, for its value to be checked.
+	Setting *Set
 	// Restart lists sequences to reset (TRUNCATE … RESTART IDENTITY, ALTER SEQUENCE RESTART).
 	Restart []SequenceRestart
 }

@@ -1,0 +1,247 @@
+package pgsql
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+)
+
+// isAggregate says whether a name is that of aggregates or window functions.
+func (c *compiler) isAggregate(schema, name string) bool {
+	for _, f := range catalog.FunctionsNamed(name) {
+		if f.Kind != 'f' && c.visible(f, schema) {
+			return true
+		}
+	}
+	return false
+}
+
+// aggregateCall compiles a call of an aggregate or window function, with all that only they may have.
+func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) *expr {
+	loc := n.Location
+	if !c.isAggregate(schema, name) {
+		c.notAggregate(n, schema, name, s)
+	}
+	windowed := n.Over != nil
+	c.aggregateAllowed(s, name, windowed, loc)
+	if n.AggStar && name != "count" {
+		c.failAt(loc, pgerror.UndefinedFunction, "%s(*) must be used to call a parameterless aggregate function", name)
+	}
+	if windowed && n.AggDistinct {
+		c.failAt(loc, pgerror.FeatureNotSupported, "DISTINCT is not implemented for window functions")
+	}
+	if windowed && len(n.AggOrder) > 0 {
+		c.failAt(loc, pgerror.FeatureNotSupported, "aggregate ORDER BY is not implemented for window functions")
+	}
+	if !windowed {
+		s.aggDepth++
+	}
+	mark, savedCtx := len(s.bare), s.ctx
+	if !windowed {
+		s.ctx = ctxAggArg
+	}
+	args := c.callArgs(n, s)
+	var order []sortTerm
+	for _, o := range n.AggOrder {
+		sb := o.GetSortBy()
+		e := c.expr(sb.Node, s)
+		if n.AggWithinGroup {
+			args = append(args, e)
+			continue
+		}
+		order = c.sortTerms(order, e, sb, -1)
+	}
+	filter := ""
+	if n.AggFilter != nil {
+		filter = c.text(c.coerceBool(c.expr(n.AggFilter, s), "FILTER"))
+	}
+	s.ctx = savedCtx
+	if !windowed {
+		s.aggDepth--
+		if mark < len(s.bare) {
+			s.bare = s.bare[:mark]
+		}
+		s.hasAgg = true
+	} else {
+		s.hasWindow = true
+	}
+	x := c.resolveCall(n, schema, name, args, s)
+	if x.fn == nil || x.fn.Kind == 'f' {
+		c.notAggregate(n, schema, name, s)
+	}
+	if x.fn.Kind == 'w' && !windowed {
+		c.failAt(loc, pgerror.WrongObjectType, "window function %s requires an OVER clause", name)
+	}
+	if x.fn.Volatility == 's' {
+		c.unstable = true
+	}
+	a := &aggCall{call: x, distinct: n.AggDistinct, order: order, filter: filter, star: n.AggStar}
+	if n.AggWithinGroup && len(n.AggOrder) == 1 {
+		a.desc = n.AggOrder[0].GetSortBy().SortbyDir == pg.SortByDir_SORTBY_DESC
+	}
+	if windowed {
+		a.over = " OVER " + c.overClause(n.Over, s)
+	}
+	return c.emitAggregate(a)
+}
+
+// notAggregate reports aggregate syntax on what is none.
+func (c *compiler) notAggregate(n *pg.FuncCall, schema, name string, s *scope) {
+	saved := n
+	types := []uint32{}
+	for _, a := range n.Args {
+		types = append(types, argType(c.expr(a, s)))
+	}
+	known := len(catalog.FunctionsNamed(name)) > 0
+	what := ""
+	switch {
+	case saved.AggStar:
+		what = "%s(*) specified, but %s is not an aggregate function"
+	case saved.AggDistinct:
+		what = "DISTINCT specified, but %s is not an aggregate function"
+	case saved.AggWithinGroup:
+		what = "WITHIN GROUP specified, but %s is not an aggregate function"
+	case saved.AggOrder != nil:
+		what = "ORDER BY specified, but %s is not an aggregate function"
+	case saved.AggFilter != nil:
+		what = "FILTER specified, but %s is not an aggregate function"
+	case saved.Over != nil:
+		what = "OVER specified, but %s is not a window function nor an aggregate function"
+	}
+	if !known || what == "" {
+		e := pgerror.New(pgerror.UndefinedFunction, "function %s does not exist", c.signature(schema, name, types))
+		c.fail(e.WithHint("No function matches the given name and argument types. You might need to add explicit type casts.").At(c.position(n.Location)))
+	}
+	c.failAt(n.Location, pgerror.WrongObjectType, "%s", strings.ReplaceAll(what, "%s", name))
+}
+
+// aggregateAllowed refuses aggregates and window functions where they may not stand.
+func (c *compiler) aggregateAllowed(s *scope, name string, windowed bool, loc int32) {
+	if windowed {
+		switch s.ctx {
+		case ctxSelect, ctxOrder, ctxDistinctOn:
+			if s.inWindow {
+				c.failAt(loc, pgerror.WindowingError, "window function calls cannot be nested")
+			}
+			return
+		case ctxAggArg:
+			c.failAt(loc, pgerror.GroupingError, "aggregate function calls cannot contain window function calls")
+		}
+		c.failAt(loc, pgerror.WindowingError, "window functions are not allowed in %s", s.ctx)
+	}
+	switch s.ctx {
+	case ctxSelect, ctxHaving, ctxOrder, ctxDistinctOn, ctxWindowPartition, ctxWindowOrder, ctxWindowFrame:
+		return
+	case ctxAggArg:
+		c.failAt(loc, pgerror.GroupingError, "aggregate function calls cannot be nested")
+	}
+	c.failAt(loc, pgerror.GroupingError, "aggregate functions are not allowed in %s", s.ctx)
+}
+
+// aggCall is a resolved aggregate call with its modifiers.
+type aggCall struct {
+	*call
+	distinct bool
+	star     bool
+	desc     bool
+	order    []sortTerm
+	filter   string
+	over     string
+}
+
+// emitAggregate writes the call: DISTINCT, ORDER BY, FILTER and OVER belong to the outermost call of the Impl's first
+// part, the second part is made of its result.
+func (c *compiler) emitAggregate(a *aggCall) *expr {
+	f := a.fn
+	impl := f.Impl
+	if a.distinct && f.Distinct != "" {
+		impl = f.Distinct
+	}
+	if impl == "" || strings.HasPrefix(impl, "@") {
+		c.unsupported(a.loc, "aggregate function %s", f.Name)
+	}
+	inner, final, hasFinal := strings.Cut(impl, " => ")
+	suffix := ""
+	if a.distinct && len(a.args) > 0 {
+		c.distinctOrder(a)
+	}
+	if len(a.order) > 0 {
+		suffix = " ORDER BY " + sortText(a.order)
+	}
+	prefix := ""
+	if a.distinct {
+		prefix = "DISTINCT "
+	}
+	args := a.args
+	var sql string
+	depth := 0
+	for _, x := range args {
+		depth = max(depth, x.depth)
+	}
+	if a.star {
+		sql = inner + "(*)"
+	} else {
+		t := &template{impl: inner, args: args, ret: a.ret, typmod: -1, desc: a.desc}
+		var b strings.Builder
+		if strings.Contains(inner, "$") {
+			open := strings.IndexByte(inner, '(')
+			b.WriteString(inner[:open+1])
+			b.WriteString(prefix)
+			t.impl = inner[open : len(inner)-1]
+			var body strings.Builder
+			if a.distinct && t.impl == "($1" && catalog.Collation(args[0].typ) != "" {
+				body.WriteString("(" + c.collated(args[0]))
+			} else {
+				c.expand(&body, t)
+			}
+			b.WriteString(body.String()[1:])
+		} else {
+			b.WriteString(inner)
+			b.WriteByte('(')
+			b.WriteString(prefix)
+			for i, x := range args {
+				if i > 0 {
+					b.WriteString(", ")
+				}
+				if a.distinct {
+					b.WriteString(c.collated(x))
+				} else {
+					b.WriteString(c.text(x))
+				}
+			}
+		}
+		b.WriteString(suffix)
+		b.WriteByte(')')
+		sql = b.String()
+	}
+	if a.filter != "" {
+		sql += " FILTER (WHERE " + a.filter + ")"
+	}
+	sql += a.over
+	e := plain(sql, a.ret, a.over == "" && a.filter == "", a.loc)
+	e.depth = depth + 2
+	if hasFinal {
+		t := &template{impl: final, args: append([]*expr{e}, args[min(1, len(args)):]...), ret: a.ret, typmod: -1}
+		e = c.emit(t, a.loc)
+	}
+	return e
+}
+
+// distinctOrder sorts the input of an aggregate with DISTINCT, as PostgreSQL does by sorting to find duplicates.
+func (c *compiler) distinctOrder(a *aggCall) {
+	c.hashable(a.args[0])
+	if len(a.order) > 0 {
+		if a.order[0].sql != c.sortKey(a.args[0]) {
+			c.failAt(a.order[0].e.loc, pgerror.InvalidColumnReference, "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list")
+		}
+		return
+	}
+	switch a.fn.Name {
+	case "array_agg", "string_agg", "json_agg", "jsonb_agg":
+		e := a.args[0]
+		a.order = append(a.order, sortTerm{e: e, sql: c.sortKey(e), order: " NULLS LAST"})
+	}
+}

@@ -1,0 +1,219 @@
+package pgsql
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+)
+
+// cte is a WITH query.
+type cte struct {
+	name    string
+	sqlName string // unique within the statement
+	cols    []relCol
+	rel     *rel
+	hint    string // " MATERIALIZED", " NOT MATERIALIZED"
+	used    bool
+
+	modify *Modify // a data-modifying one: index in With
+	index  int
+
+	pending   bool // it is being compiled: a reference is recursive
+	recursive bool
+	own       *scope // the level of its WITH
+	listed    bool   // already in own.ctes
+}
+
+// findCTE finds a WITH query by name, from the inside out.
+func (s *scope) findCTE(name string) *cte {
+	for level := s; level != nil; level = level.outer {
+		for i := len(level.ctes) - 1; i >= 0; i-- {
+			if level.ctes[i].name == name {
+				return level.ctes[i]
+			}
+		}
+	}
+	return nil
+}
+
+// withClause compiles a WITH clause into s (data-modifying queries through c.modify).
+func (c *compiler) withClause(w *pg.WithClause, s *scope) {
+	if w == nil {
+		return
+	}
+	for _, n := range w.Ctes {
+		x := n.GetCommonTableExpr()
+		for _, have := range s.ctes {
+			if have.name == x.Ctename && have.own == s {
+				c.failAt(x.Location, pgerror.DuplicateAlias, "WITH query name \"%s\" specified more than once", x.Ctename)
+			}
+		}
+		if x.SearchClause != nil || x.CycleClause != nil {
+			c.unsupported(x.Location, "SEARCH or CYCLE clause")
+		}
+		q := &cte{name: x.Ctename, sqlName: "w" + c.alias(), own: s}
+		switch x.Ctematerialized {
+		case pg.CTEMaterialize_CTEMaterializeAlways:
+			q.hint = " MATERIALIZED"
+		case pg.CTEMaterialize_CTEMaterializeNever:
+			q.hint = " NOT MATERIALIZED"
+		}
+		names := stringList(x.Aliascolnames)
+		sel := x.Ctequery.GetSelectStmt()
+		switch {
+		case sel == nil:
+			c.modifyingCTE(q, x, s)
+		case w.Recursive && sel.Op == pg.SetOperation_SETOP_UNION:
+			c.recursiveCTE(q, sel, names, s)
+		default:
+			q.rel = c.selectQuery(sel, s)
+			q.cols = q.rel.cols
+		}
+		q.cols = append([]relCol(nil), q.cols...)
+		if len(names) > len(q.cols) {
+			c.failAt(x.Location, pgerror.InvalidColumnReference, "WITH query \"%s\" has %d columns available but %d columns specified", x.Ctename, len(q.cols), len(names))
+		}
+		for i, name := range names {
+			q.cols[i].name = name
+		}
+		q.pending = false
+		if !q.listed {
+			s.ctes = append(s.ctes, q)
+		}
+	}
+}
+
+// modifyingCTE compiles INSERT, UPDATE or DELETE in WITH.
+func (c *compiler) modifyingCTE(q *cte, x *pg.CommonTableExpr, s *scope) {
+	if s.outer != nil && s.outer.outer != nil || s.outer != nil && !s.outer.top {
+		c.failAt(x.Location, pgerror.FeatureNotSupported, "WITH clause containing a data-modifying statement must be at the top level")
+	}
+	m := c.modify(x.Ctequery, s)
+	q.modify, q.index = m, len(c.with)
+	c.with = append(c.with, m)
+	for _, col := range m.Returning {
+		q.cols = append(q.cols, relCol{name: col.Name, typ: col.Type, typmod: col.Typmod, loc: -1})
+	}
+}
+
+// recursiveCTE compiles a query of WITH RECURSIVE that may name itself.
+func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *scope) {
+	if len(sel.SortClause) > 0 || sel.LimitCount != nil || sel.LimitOffset != nil {
+		c.unsupported(-1, "ORDER BY or LIMIT in a recursive query")
+	}
+	inner := &scope{outer: s, ctx: ctxFrom}
+	c.withClause(sel.WithClause, inner)
+	left := c.query(sel.Larg, inner)
+	c.resolve(left)
+	q.cols = append([]relCol(nil), left.cols...)
+	for i := range q.cols {
+		q.cols[i].notNull = false
+		q.cols[i].tableOID, q.cols[i].attNum = 0, 0
+		if i < len(names) {
+			q.cols[i].name = names[i]
+		}
+	}
+	q.pending = true
+	s.ctes = append(s.ctes, q)
+	q.listed = true
+	right := c.query(sel.Rarg, inner)
+	q.pending = false
+	if len(left.cols) != len(right.cols) {
+		c.failAt(-1, pgerror.SyntaxError, "each UNION query must have the same number of columns")
+	}
+	for i := range left.cols {
+		pair := []*expr{left.column(i), right.column(i)}
+		typ := c.commonType("UNION", pair)
+		if q.recursive && typ != left.cols[i].typ {
+			e := pgerror.New(pgerror.DatatypeMismatch, "recursive query \"%s\" column %d has type %s in non-recursive term but type %s overall",
+				q.name, i+1, catalog.FormatType(left.cols[i].typ, left.cols[i].typmod), typeDisplay(typ))
+			c.fail(e.WithHint("Cast the output of the non-recursive term to the correct type.").At(c.position(left.cols[i].loc)))
+		}
+		if !c.coerceColumn(left, i, typ, -1, implicitCast) || !c.coerceColumn(right, i, typ, -1, implicitCast) {
+			c.failAt(right.cols[i].loc, pgerror.CannotCoerce, "UNION could not convert type %s to %s", typeDisplay(pair[1].typ), typeDisplay(typ))
+		}
+		q.cols[i].typ = typ
+		if right.cols[i].typmod != left.cols[i].typmod {
+			if q.recursive && left.cols[i].typmod >= 0 {
+				e := pgerror.New(pgerror.DatatypeMismatch, "recursive query \"%s\" column %d has type %s in non-recursive term but type %s overall",
+					q.name, i+1, catalog.FormatType(left.cols[i].typ, left.cols[i].typmod), catalog.FormatType(typ, -1))
+				c.fail(e.WithHint("Cast the output of the non-recursive term to the correct type.").At(c.position(left.cols[i].loc)))
+			}
+			q.cols[i].typmod = -1
+		}
+	}
+	q.rel = &rel{cols: q.cols, build: func() string {
+		op := " UNION "
+		if sel.All {
+			op = " UNION ALL "
+		}
+		l := left.sql()
+		if !left.plain || !sel.All && needsCollation(left) {
+			l = "SELECT " + c.collatedNames(left, !sel.All) + " FROM (" + l + ")"
+		}
+		r := right.sql()
+		if !q.recursive && (!right.plain || right.terms > 1) {
+			r = "SELECT " + columnNames(len(q.cols)) + " FROM (" + r + ")"
+		}
+		text := l + op + r
+		if len(inner.ctes) > 0 {
+			text = c.withSQL(inner) + text
+		}
+		return text
+	}}
+	if q.recursive && (!right.plain || right.terms > 1) {
+		c.unsupported(-1, "recursive term with ORDER BY, LIMIT or set operations")
+	}
+}
+
+// cteItem puts a WITH query into FROM.
+func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string) *fromItem {
+	alias := c.alias()
+	it := &rangeItem{name: name, alias: alias, loc: rv.Location}
+	if name == "" {
+		it.name = q.name
+	}
+	if q.pending {
+		q.recursive = true
+	}
+	q.used = true
+	sql := q.sqlName + " AS " + alias
+	it.cols = relColumns(&rel{cols: q.cols}, alias)
+	if q.modify != nil {
+		if q.modify.Returning == nil {
+			c.failAt(rv.Location, pgerror.FeatureNotSupported, "WITH query \"%s\" does not have a RETURNING clause", q.name)
+		}
+		for i := range it.cols {
+			it.cols[i].sql = alias + "." + rowsColumn(i)
+		}
+		c.unstable = true
+		sql = "lc_rows(" + c.arg(Arg{Kind: ArgCTE, Index: q.index}) + ", " + itoa(len(q.cols)) + ") AS " + alias
+	}
+	c.renameColumns(it, names, rv.Location)
+	return &fromItem{sql: sql, items: []*rangeItem{it}, top: it, count: 1}
+}
+
+// withSQL is the "WITH … " text of s's common table expressions, "" for none.
+func (c *compiler) withSQL(s *scope) string {
+	var parts []string
+	for _, q := range s.ctes {
+		if q.modify != nil || q.rel == nil || !q.used {
+			continue
+		}
+		cols := make([]string, len(q.cols))
+		for i := range cols {
+			cols[i] = "c" + itoa(i+1)
+		}
+		if len(cols) == 0 {
+			cols = []string{"c0"}
+		}
+		parts = append(parts, q.sqlName+"("+strings.Join(cols, ", ")+") AS"+q.hint+" ("+q.rel.sql()+")")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "WITH RECURSIVE " + strings.Join(parts, ", ") + " "
+}

@@ -1,0 +1,569 @@
+package pgsql
+
+import (
+	"fmt"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+)
+
+// caseExpr compiles both forms of CASE.
+func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
+	var arg *expr
+	if n.Arg != nil {
+		arg = c.expr(n.Arg, s)
+		if arg.isUnknown() {
+			arg = c.resolveUnknown(arg)
+		}
+	}
+	conds := make([]string, len(n.Args))
+	// the ELSE result stands first when the common type is looked for, as in transformCaseExpr
+	results := make([]*expr, 1, len(n.Args)+1)
+	depth := 0
+	for i, a := range n.Args {
+		w := a.GetCaseWhen()
+		cond := c.expr(w.Expr, s)
+		if arg != nil {
+			cond = c.binary("=", arg, cond, w.Location)
+		} else {
+			cond = c.coerceBool(cond, "CASE/WHEN")
+		}
+		conds[i] = c.text(cond)
+		depth = max(depth, cond.depth)
+		results = append(results, c.expr(w.Result, s))
+	}
+	if n.Defresult != nil {
+		results[0] = c.expr(n.Defresult, s)
+	} else {
+		results[0] = &expr{kind: exprUnknown, typ: catalog.UnknownOID, typmod: -1, loc: n.Location, atomic: true}
+	}
+	typ, typmod := c.unify("CASE", results)
+	var b strings.Builder
+	b.WriteString("CASE")
+	for i, cond := range conds {
+		b.WriteString(" WHEN ")
+		b.WriteString(cond)
+		b.WriteString(" THEN ")
+		b.WriteString(c.text(results[i+1]))
+	}
+	if n.Defresult != nil {
+		b.WriteString(" ELSE ")
+		b.WriteString(c.text(results[0]))
+	} else {
+		typmod = sharedTypmod(results[1:])
+	}
+	b.WriteString(" END")
+	e := plain(b.String(), typ, true, n.Location, results...)
+	e.depth = max(e.depth, depth+1)
+	e.typmod = typmod
+	return e
+}
+
+func sharedTypmod(list []*expr) int32 {
+	for _, e := range list[1:] {
+		if e.typmod != list[0].typmod {
+			return -1
+		}
+	}
+	return list[0].typmod
+}
+
+// coalesce compiles COALESCE.
+func (c *compiler) coalesce(n *pg.CoalesceExpr, s *scope) *expr {
+	list := make([]*expr, len(n.Args))
+	for i, a := range n.Args {
+		list[i] = c.expr(a, s)
+	}
+	typ, typmod := c.unify("COALESCE", list)
+	if len(list) == 1 {
+		return list[0]
+	}
+	e := plain("coalesce("+c.texts(list)+")", typ, true, n.Location, list...)
+	e.typmod = typmod
+	return e
+}
+
+// texts joins the SQL of several expressions with commas.
+func (c *compiler) texts(list []*expr) string {
+	parts := make([]string, len(list))
+	for i, e := range list {
+		parts[i] = c.text(e)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// minMax compiles GREATEST and LEAST, which pass over NULLs: of two, CASE; of more, nested.
+func (c *compiler) minMax(n *pg.MinMaxExpr, s *scope) *expr {
+	what, op := "GREATEST", ">="
+	if n.Op == pg.MinMaxOp_IS_LEAST {
+		what, op = "LEAST", "<="
+	}
+	list := make([]*expr, len(n.Args))
+	for i, a := range n.Args {
+		list[i] = c.expr(a, s)
+	}
+	typ, typmod := c.unify(what, list)
+	// (SELECT x FROM (the arguments) WHERE x IS NOT NULL ORDER BY x LIMIT 1) evaluates each argument once
+	if len(list) == 1 {
+		return list[0]
+	}
+	c.comparable(op, list[0], list[1], n.Location)
+	if len(list) == 2 {
+		fn := "max("
+		if what == "LEAST" {
+			fn = "min("
+		}
+		l, r := c.text(list[0]), c.text(list[1])
+		e := plain("coalesce("+fn+c.collated(list[0])+", "+c.collated(list[1])+"), "+l+", "+r+")", typ, true, n.Location, list...)
+		e.typmod = typmod
+		return e
+	}
+	var b strings.Builder
+	b.WriteString("(SELECT x FROM (")
+	for i, e := range list {
+		if i > 0 {
+			b.WriteString(" UNION ALL ")
+		}
+		b.WriteString("SELECT ")
+		b.WriteString(c.text(e))
+		if i == 0 {
+			b.WriteString(" AS x")
+		}
+	}
+	b.WriteString(") WHERE x IS NOT NULL ORDER BY x")
+	if coll := catalog.Collation(typ); coll != "" {
+		b.WriteString(" COLLATE " + coll)
+	}
+	if what == "GREATEST" {
+		b.WriteString(" DESC")
+	}
+	b.WriteString(" LIMIT 1)")
+	e := plain(b.String(), typ, true, n.Location, list...)
+	e.typmod = typmod
+	return e
+}
+
+// sqlValueFunction compiles CURRENT_DATE and its kin.
+func (c *compiler) sqlValueFunction(n *pg.SQLValueFunction) *expr {
+	loc, typmod := n.Location, n.Typmod
+	if typmod == 0 && n.Op != pg.SQLValueFunctionOp_SVFOP_CURRENT_TIME_N && n.Op != pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP_N &&
+		n.Op != pg.SQLValueFunctionOp_SVFOP_LOCALTIME_N && n.Op != pg.SQLValueFunctionOp_SVFOP_LOCALTIMESTAMP_N {
+		typmod = -1
+	}
+	now := c.now(loc)
+	as := func(typ uint32) *expr {
+		e := c.coerceTypmod(c.coerceType(now, typ, explicitCast), typmod, explicitCast)
+		e.loc = loc
+		return e
+	}
+	name := func(arg string) *expr { return plain(c.session(arg), catalog.NameOID, true, loc) }
+	switch n.Op {
+	case pg.SQLValueFunctionOp_SVFOP_CURRENT_DATE:
+		return as(catalog.DateOID)
+	case pg.SQLValueFunctionOp_SVFOP_CURRENT_TIME, pg.SQLValueFunctionOp_SVFOP_CURRENT_TIME_N:
+		return as(catalog.TimetzOID)
+	case pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP, pg.SQLValueFunctionOp_SVFOP_CURRENT_TIMESTAMP_N:
+		return as(catalog.TimestamptzOID)
+	case pg.SQLValueFunctionOp_SVFOP_LOCALTIME, pg.SQLValueFunctionOp_SVFOP_LOCALTIME_N:
+		return as(catalog.TimeOID)
+	case pg.SQLValueFunctionOp_SVFOP_LOCALTIMESTAMP, pg.SQLValueFunctionOp_SVFOP_LOCALTIMESTAMP_N:
+		return as(catalog.TimestampOID)
+	case pg.SQLValueFunctionOp_SVFOP_SESSION_USER:
+		return name("session_user")
+	case pg.SQLValueFunctionOp_SVFOP_CURRENT_CATALOG:
+		return name("database")
+	case pg.SQLValueFunctionOp_SVFOP_CURRENT_SCHEMA:
+		return c.currentSchema(loc)
+	}
+	return name("user")
+}
+
+// arrayExpr compiles ARRAY[…]. typ is the array type of a cast around it, 0 for none.
+func (c *compiler) arrayExpr(n *pg.A_ArrayExpr, s *scope, typ uint32) *expr {
+	if len(n.Elements) == 0 {
+		if typ == 0 {
+			e := pgerror.New(pgerror.IndeterminateDatatype, "cannot determine type of empty array")
+			c.fail(e.WithHint("Explicitly cast to the desired type, for example ARRAY[]::integer[].").At(c.position(n.Location)))
+		}
+		return c.arrayOf(nil, catalog.ElemOf(typ), n.Location)
+	}
+	list := make([]*expr, len(n.Elements))
+	nested := false
+	for i, el := range n.Elements {
+		if sub := el.GetAArrayExpr(); sub != nil {
+			list[i] = c.arrayExpr(sub, s, typ)
+			nested = true
+		} else {
+			list[i] = c.expr(el, s)
+		}
+	}
+	var elem uint32
+	if typ != 0 {
+		elem = catalog.ElemOf(typ)
+		want := elem
+		if nested {
+			want = typ
+		}
+		for i, e := range list {
+			f := c.coerceType(e, want, explicitCast)
+			if f == nil {
+				c.failAt(e.loc, pgerror.CannotCoerce, "cannot cast type %s to %s", typeDisplay(e.typ), typeDisplay(want))
+			}
+			list[i] = f
+		}
+	} else {
+		t, _ := c.unify("ARRAY", list)
+		elem = t
+		if inner := catalog.ElemOf(t); inner != 0 {
+			nested, elem = true, inner
+		} else if catalog.ArrayOf(t) == 0 {
+			c.failAt(n.Location, pgerror.UndefinedObject, "could not find array type for data type %s", typeDisplay(t))
+		}
+	}
+	if nested {
+		t := template{impl: "lc_array_nest($re, $args)", args: list, ret: catalog.ArrayOf(elem), typmod: -1}
+		return c.emit(&t, n.Location)
+	}
+	return c.arrayOf(list, elem, n.Location)
+}
+
+// rowExpr compiles ROW(…) and (a, b).
+func (c *compiler) rowExpr(n *pg.RowExpr, s *scope) *expr {
+	e := &expr{kind: exprRow, typ: catalog.RecordOID, typmod: -1, loc: n.Location, atomic: true}
+	for _, t := range c.expandStars(n.Args, s) {
+		e.row = append(e.row, t.e)
+		e.rowNames = append(e.rowNames, fmt.Sprintf("f%d", len(e.row)))
+		e.depth = max(e.depth, t.e.depth+1)
+	}
+	return e
+}
+
+// recordText is a row as a value: a record.
+func (c *compiler) recordText(e *expr) string {
+	var b strings.Builder
+	b.WriteString("lc_record(")
+	var types []string
+	for i, x := range e.row {
+		x = c.resolveUnknown(x)
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(fmt.Sprint(x.typ))
+		b.WriteString(", ")
+		b.WriteString(c.text(x))
+		types = append(types, fmt.Sprint(x.typ))
+	}
+	b.WriteByte(')')
+	if e.presence != "" {
+		return "CASE WHEN " + e.presence + " THEN " + b.String() + " END"
+	}
+	return b.String()
+}
+
+// indirection compiles subscripts and field selection.
+func (c *compiler) indirection(n *pg.A_Indirection, s *scope) *expr {
+	var e *expr
+	if ref := n.Arg.GetColumnRef(); ref != nil {
+		e = c.columnRef(ref, s)
+	} else {
+		e = c.expr(n.Arg, s)
+	}
+	for i := 0; i < len(n.Indirection); {
+		switch x := n.Indirection[i].GetNode().(type) {
+		case *pg.Node_String_:
+			e = c.field(e, x.String_.GetSval())
+			i++
+		case *pg.Node_AIndices:
+			j := i
+			for j < len(n.Indirection) && n.Indirection[j].GetAIndices() != nil {
+				j++
+			}
+			e = c.subscript(e, n.Indirection[i:j], s)
+			i = j
+		default:
+			c.unsupported(e.loc, "row expansion via \"*\" here")
+		}
+	}
+	return e
+}
+
+// field selects a field of a row.
+func (c *compiler) field(e *expr, name string) *expr {
+	if e.kind == exprRow {
+		for i, f := range e.rowNames {
+			if f == name {
+				return e.row[i]
+			}
+		}
+		c.failAt(e.loc, pgerror.UndefinedColumn, "could not identify column \"%s\" in record data type", name)
+	}
+	c.failAt(e.loc, pgerror.WrongObjectType, "column notation .%s applied to type %s, which is not a composite type", name, typeDisplay(e.typ))
+	return nil
+}
+
+// subscript compiles a[i], a[i][j], a[i:j] and jsonb['key'].
+func (c *compiler) subscript(e *expr, list []*pg.Node, s *scope) *expr {
+	if e.typ == catalog.JSONBOID {
+		for _, n := range list {
+			ix := n.GetAIndices()
+			if ix.IsSlice {
+				c.failAt(e.loc, pgerror.DatatypeMismatch, "jsonb subscript does not support slices")
+			}
+			k := c.expr(ix.Uidx, s)
+			if k.isUnknown() {
+				k = c.coerceType(k, catalog.TextOID, implicitCast)
+			}
+			e = c.binary("->", e, k, e.loc)
+		}
+		return e
+	}
+	elem := catalog.ElemOf(e.typ)
+	if elem == 0 {
+		c.failAt(e.loc, pgerror.DatatypeMismatch, "cannot subscript type %s because it does not support subscripting", typeDisplay(e.typ))
+	}
+	slice := false
+	for _, n := range list {
+		slice = slice || n.GetAIndices().IsSlice
+	}
+	args := []*expr{e}
+	bound := func(n *pg.Node) {
+		if n == nil {
+			args = append(args, null(catalog.Int4OID, e.loc))
+			return
+		}
+		x := c.expr(n, s)
+		f := c.coerceType(x, catalog.Int4OID, assignmentCast)
+		if f == nil {
+			c.failAt(x.loc, pgerror.DatatypeMismatch, "array subscript must have type integer")
+		}
+		args = append(args, f)
+	}
+	for _, n := range list {
+		ix := n.GetAIndices()
+		if slice {
+			if !ix.IsSlice {
+				args = append(args, intConst(1, e.loc))
+				bound(ix.Uidx)
+				continue
+			}
+			bound(ix.Lidx)
+		}
+		bound(ix.Uidx)
+	}
+	t := template{impl: "lc_array_get($args)", args: args, ret: elem, typmod: -1}
+	if slice {
+		// an omitted bound is told apart from a NULL one by flags
+		flags := make([]byte, 0, 2*len(list))
+		for _, n := range list {
+			ix := n.GetAIndices()
+			lo, hi := byte('1'), byte('1')
+			if ix.IsSlice && ix.Lidx == nil {
+				lo = '0'
+			}
+			if ix.Uidx == nil {
+				hi = '0'
+			}
+			flags = append(flags, lo, hi)
+		}
+		t.impl, t.ret = "lc_array_slice($1, '"+string(flags)+"', $args2)", e.typ
+	}
+	f := c.emit(&t, e.loc)
+	f.typmod = e.typmod
+	return f
+}
+
+// collate compiles COLLATE: every collation that is accepted orders by code point, as the database's own does.
+func (c *compiler) collate(n *pg.CollateClause, s *scope) *expr {
+	e := c.expr(n.Arg, s)
+	name := n.Collname[len(n.Collname)-1].GetString_().GetSval()
+	if len(n.Collname) > 2 || len(n.Collname) == 2 && n.Collname[0].GetString_().GetSval() != "pg_catalog" {
+		name = ""
+	}
+	switch name {
+	case "C", "POSIX", "default", "ucs_basic":
+	default:
+		if name != "" && catalog.TypeByName(name) == nil && !knownCollation(name) {
+			c.failAt(n.Location, pgerror.UndefinedObject, "collation \"%s\" for encoding \"UTF8\" does not exist", name)
+		}
+		c.unsupported(n.Location, "collation \"%s\"", name)
+	}
+	if e.isUnknown() {
+		e = c.resolveUnknown(e)
+	} else if !catalog.IsCollatable(e.typ) {
+		c.failAt(n.Location, pgerror.DatatypeMismatch, "collations are not supported by type %s", typeDisplay(e.typ))
+	}
+	f := *e
+	f.coll = name
+	return &f
+}
+
+// knownCollation says whether PostgreSQL would have a collation of that name.
+func knownCollation(name string) bool {
+	return strings.HasSuffix(name, "-x-icu") || strings.HasPrefix(name, "en_") || strings.HasPrefix(name, "de_") || strings.HasPrefix(name, "C.")
+}
+
+// inList compiles x IN (list) and NOT IN.
+func (c *compiler) inList(n *pg.A_Expr, s *scope) *expr {
+	not := n.Name[0].GetString_().GetSval() == "<>"
+	l := c.expr(n.Lexpr, s)
+	items := n.Rexpr.GetList().GetItems()
+	list := make([]*expr, len(items))
+	rows := l.kind == exprRow
+	for i, it := range items {
+		list[i] = c.expr(it, s)
+		rows = rows || list[i].kind == exprRow
+	}
+	if rows {
+		return c.inRows(l, list, not, n.Location)
+	}
+	// PostgreSQL finds one type for all where it can (transformAExprIn): then SQLite's IN will do
+	if typ := c.inType(l, list); typ != 0 {
+		all := append([]*expr{l}, list...)
+		for i, e := range all {
+			all[i] = c.coerceCommon("IN", e, typ)
+		}
+		if a, b := c.comparable("=", all[0], all[1], n.Location); a == all[0] && b == all[1] {
+			return c.inValues(all[0], all[1:], not, n.Location)
+		}
+	}
+	parts := make([]string, len(list))
+	depth := 0
+	for i, r := range list {
+		e := c.binary(n.Name[0].GetString_().GetSval(), l, r, n.Location)
+		parts[i] = c.operand(e)
+		depth = max(depth, e.depth)
+	}
+	op := " OR "
+	if not {
+		op = " AND "
+	}
+	return &expr{sql: balance(parts, op), typ: catalog.BoolOID, typmod: -1, loc: n.Location, depth: depth + 12}
+}
+
+// inType is the common type of an IN's operands, 0 if they have none.
+func (c *compiler) inType(l *expr, list []*expr) uint32 {
+	t := uint32(0)
+	for _, e := range append([]*expr{l}, list...) {
+		typ := argType(e)
+		switch {
+		case typ == catalog.UnknownOID || typ == t:
+		case t == 0:
+			t = typ
+		case category(typ) != category(t):
+			return 0
+		case !preferred(t) && canCoerce(t, typ, implicitCast) && !canCoerce(typ, t, implicitCast):
+			t = typ
+		case !canCoerce(typ, t, implicitCast):
+			return 0
+		}
+	}
+	if t == 0 {
+		return catalog.TextOID
+	}
+	return t
+}
+
+// inValues emits x IN (…). Long lists of constants become a row set, so that one text serves them all.
+func (c *compiler) inValues(l *expr, list []*expr, not bool, loc int32) *expr {
+	op := " IN ("
+	if not {
+		op = " NOT IN ("
+	}
+	depth := l.depth
+	pack := len(list) > 100
+	for _, e := range list {
+		depth = max(depth, e.depth)
+		pack = pack && e.kind == exprConst
+	}
+	var inner string
+	if pack {
+		var blob []byte
+		for _, e := range list {
+			blob = catalog.AppendValue(blob, e.val)
+		}
+		inner = "SELECT c0 FROM lc_rows(" + c.konst(catalog.BlobBytes(blob)) + ", 1)"
+	} else {
+		inner = c.texts(list)
+	}
+	return &expr{sql: c.collated(l) + op + inner + ")", typ: catalog.BoolOID, typmod: -1, loc: loc, depth: depth + 2}
+}
+
+// inRows compiles (a, b) IN ((1, 2), (3, 4)).
+func (c *compiler) inRows(l *expr, list []*expr, not bool, loc int32) *expr {
+	parts := make([]string, len(list))
+	name, op := "=", " OR "
+	if not {
+		name, op = "<>", " AND "
+	}
+	depth := 0
+	for i, r := range list {
+		if l.kind != exprRow || r.kind != exprRow {
+			c.unsupported(loc, "comparison of a row with a scalar")
+		}
+		e := c.rowComparison(name, l, r, loc)
+		parts[i] = c.operand(e)
+		depth = max(depth, e.depth)
+	}
+	return &expr{sql: balance(parts, op), typ: catalog.BoolOID, typmod: -1, loc: loc, depth: depth + 16}
+}
+
+// scalarArray compiles x op ANY (array) and ALL.
+func (c *compiler) scalarArray(n *pg.A_Expr, s *scope, all bool) *expr {
+	filter := s.filter
+	s.filter = false
+	name := c.operatorName(n.Name, n.Location)
+	l, r := c.expr(n.Lexpr, s), c.expr(n.Rexpr, s)
+	s.filter = filter
+	lt := argType(l)
+	if r.isUnknown() {
+		// the array's type follows from the operator, whose right operand is taken to be of the left's type
+		t := lt
+		if t == catalog.UnknownOID {
+			t = catalog.TextOID
+		}
+		arr := catalog.ArrayOf(t)
+		if arr == 0 {
+			c.failAt(n.Location, pgerror.UndefinedObject, "could not find array type for data type %s", typeDisplay(t))
+		}
+		r = c.coerceType(r, arr, implicitCast)
+	}
+	elem := catalog.ElemOf(r.typ)
+	if elem == 0 {
+		c.failAt(n.Location, pgerror.WrongObjectType, "op ANY/ALL (array) requires array on right side")
+	}
+	// ARRAY[…] under an implicit conversion, and the elements one by one otherwise
+	a := c.alias()
+	item := &expr{sql: a + ".value", typ: elem, typmod: -1, loc: r.loc, atomic: true}
+	cmp := c.binary(name, l, item, n.Location)
+	if cmp.typ != catalog.BoolOID {
+		c.failAt(n.Location, pgerror.WrongObjectType, "op ANY/ALL (array) requires operator to yield boolean")
+	}
+	arr := c.text(r)
+	if name == "=" && !all || name == "<>" && all {
+		x, y := c.comparable("=", l, item, n.Location)
+		in := " IN (SELECT "
+		if all {
+			in = " NOT IN (SELECT "
+		}
+		sql := c.collated(x) + in + c.text(y) + " FROM lc_unnest(" + arr + ") AS " + a + ")"
+		e := plain(sql, catalog.BoolOID, false, n.Location, x, r)
+		e.depth++
+		if filter && !all || r.kind == exprConst && !r.val.IsNull() {
+			return e
+		}
+		// a NULL array makes NULL
+		return plain("CASE WHEN "+c.operand(r)+" IS NOT NULL THEN "+sql+" END", catalog.BoolOID, true, n.Location, e)
+	}
+	hit, miss := "1", "0"
+	if all {
+		hit, miss = "0", "1"
+	}
+	sql := "CASE WHEN " + c.operand(r) + " IS NOT NULL THEN (SELECT CASE WHEN max(r = " + hit + ") = 1 THEN " + hit +
+		" WHEN count(*) > count(r) THEN NULL ELSE " + miss + " END FROM (SELECT (" + c.text(cmp) + ") AS r FROM lc_unnest(" + arr + ") AS " + a + ")) END"
+	e := plain(sql, catalog.BoolOID, true, n.Location, cmp, r)
+	e.depth += 4
+	return e
+}
