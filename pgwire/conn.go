@@ -244,7 +244,7 @@ func (c *conn) done(err error) error {
 	if err == nil {
 		return nil
 	}
-	if c.cut {
+	if c.cut || c.base.Err() != nil {
 		return errShutdown
 	}
 	if c.ctx.Err() != nil && errors.Is(context.Cause(c.ctx), errGone) {
