@@ -47,10 +47,12 @@ type Prepare struct {
 	Query *Statement
 }
 
-// Execute is EXECUTE. Args is a one-row Query that computes the arguments.
+// Execute is EXECUTE of a prepared statement with NArgs arguments. Bind compiles a one-row Query that computes the
+// arguments as the prepared statement's parameter types want them.
 type Execute struct {
-	Name string
-	Args *Query
+	Name  string
+	NArgs int
+	Bind  func(types []uint32) (*Query, error)
 }
 
 // Deallocate is DEALLOCATE name; "" is ALL.
@@ -87,6 +89,12 @@ type NoOp struct{ Tag string }
 
 // Discard is DISCARD ALL / PLANS / SEQUENCES / TEMP.
 type Discard struct{ What string }
+
+// SetConstraints is SET CONSTRAINTS. Constraints nil: ALL.
+type SetConstraints struct {
+	Constraints []catalog.ID
+	Deferred    bool
+}
 
 // LockTable is LOCK TABLE.
 type LockTable struct {
@@ -130,20 +138,21 @@ type (
 	Unlisten struct{ Channel string }
 )
 
-func (*Transaction) plan()   {}
-func (*Set) plan()           {}
-func (*Show) plan()          {}
-func (*Prepare) plan()       {}
-func (*Execute) plan()       {}
-func (*Deallocate) plan()    {}
-func (*DeclareCursor) plan() {}
-func (*Fetch) plan()         {}
-func (*CloseCursor) plan()   {}
-func (*Explain) plan()       {}
-func (*NoOp) plan()          {}
-func (*Discard) plan()       {}
-func (*LockTable) plan()     {}
-func (*Copy) plan()          {}
-func (*Notify) plan()        {}
-func (*Listen) plan()        {}
-func (*Unlisten) plan()      {}
+func (*Transaction) plan()    {}
+func (*Set) plan()            {}
+func (*Show) plan()           {}
+func (*Prepare) plan()        {}
+func (*Execute) plan()        {}
+func (*Deallocate) plan()     {}
+func (*DeclareCursor) plan()  {}
+func (*Fetch) plan()          {}
+func (*CloseCursor) plan()    {}
+func (*Explain) plan()        {}
+func (*NoOp) plan()           {}
+func (*Discard) plan()        {}
+func (*LockTable) plan()      {}
+func (*SetConstraints) plan() {}
+func (*Copy) plan()           {}
+func (*Notify) plan()         {}
+func (*Listen) plan()         {}
+func (*Unlisten) plan()       {}
