@@ -23,3 +23,20 @@ func (c *conn) cancelRequest(body []byte) {
 	}
 	target.interrupt(errCancelled)
 }
+
+// Signal does to the session with the given PID what pg_cancel_backend and pg_terminate_backend do: it cancels the running
+// statement or, with terminate, ends the session (57P01). It says whether there is such a session.
+func (s *Server) Signal(pid uint32, terminate bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.sessions[pid]
+	if c == nil {
+		return false
+	}
+	if terminate {
+		c.drain(true)
+	} else {
+		c.interrupt(errCancelled)
+	}
+	return true
+}

@@ -90,6 +90,29 @@ func TestCancelRequest(t *testing.T) {
 	}
 }
 
+func TestSignal(t *testing.T) {
+	b := newBackend()
+	srv, addr := serve(t, b, nil)
+	c, other := connect(t, addr), connect(t, addr)
+	s, s2 := <-b.opened, <-b.opened
+	if srv.Signal(4711, false) || srv.Signal(0, true) {
+		t.Error("a session that does not exist was found")
+	}
+	c.query("wait")
+	<-s.entered
+	if !srv.Signal(s.info.PID, false) {
+		t.Error("a session was not found")
+	}
+	c.want("Error ERROR 57014", "ReadyForQuery I")
+	c.query("wait")
+	<-s.entered
+	srv.Signal(s.info.PID, true)
+	c.want("Error FATAL 57P01", "EOF")
+	srv.Signal(s2.info.PID, true) // idle
+	other.want("Error FATAL 57P01", "EOF")
+	<-s2.closed
+}
+
 // A client that vanishes while its statement runs is noticed, though nobody reads from it, even if it left bytes behind.
 func TestClientVanishesMidStatement(t *testing.T) {
 	for name, leave := range map[string]func(c *client){

@@ -202,10 +202,10 @@ func (c *conn) sendRow(cols []Column, values []catalog.Value, out *catalog.Outpu
 		at := len(b)
 		b = append(b, 0, 0, 0, 0)
 		if col.Format == 0 {
-			b = appendText(b, col.Type, col.Typmod, *v, out)
+			b = catalog.AppendText(b, col.Type, col.Typmod, *v, out)
 		} else {
 			var err error
-			if b, err = appendBinary(b, col.Type, col.Typmod, *v); err != nil {
+			if b, err = catalog.AppendBinary(b, col.Type, col.Typmod, *v); err != nil {
 				return err
 			}
 		}
