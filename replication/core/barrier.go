@@ -144,11 +144,26 @@ func (n *Node) reaskBarriers() {
 	}
 }
 
+// renewBarriers asks anew under another list. Replies under the old one do not count under the new: a member may have
+// given its vector before the change was complete, so that a majority of the new list can be found none of which had
+// what a majority of the old one had.
+func (n *Node) renewBarriers() {
+	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+		r := n.barriers.rounds[id]
+		if !n.cfg.Knobs.KeepReplies {
+			clear(r.replies)
+			clear(r.asked)
+		}
+		n.ask(r)
+		n.checkRound(r)
+	}
+}
+
 // replied takes the answer to a question. Only one from a member with the very list that counts here does count; after
 // an older one the question is repeated.
 func (n *Node) replied(p *peer, m Reply) {
 	r := n.barriers.rounds[m.Round]
-	if r == nil || r.replies[p.id] != nil {
+	if r == nil || r.replies[p.id] != nil || !n.list.Has(p.id) {
 		return
 	}
 	if m.Version != n.list.Version {

@@ -33,6 +33,7 @@ type Knobs struct {
 	CountMessages      bool // without Q3: acks and replies are counted by message, not by member
 	AckEarly           bool // without E1: what is being applied is spoken of before it is durable
 	KeepHeld           bool // without E3: what is held back of an ended epoch stays held
+	KeepReplies        bool // a barrier counts replies given under an older member list
 	ChangeEarly        bool // without C3: a member change begins before the last one is complete
 }
 
@@ -230,8 +231,7 @@ func (n *Node) PutDone(now time.Time, p Put) {
 func (n *Node) listChanged() {
 	n.checkAllConfirms()
 	n.checkWriteBacks()
-	n.reaskBarriers()
-	n.checkBarriers()
+	n.renewBarriers()
 	n.listProposalsChanged()
 }
 

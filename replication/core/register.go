@@ -130,6 +130,12 @@ func (n *Node) Propose(now time.Time, register string, change Change) Ticket {
 func (n *Node) ChangeList(now time.Time, to func(*List) (*List, error)) Ticket {
 	n.now = now
 	p := &proposal{ticket: n.ticket(), register: membersRegister, changeTo: to}
+	if next, err := to(n.list); n.IsMember() && (err != nil || next == n.list) {
+		// The list in force is decided: a node that is in it already must be told so even where no majority is left
+		// without it, since it may be the one that is missing.
+		n.decide(p.ticket, err, AppendList(nil, n.list))
+		return p.ticket
+	}
 	n.enqueue(p)
 	return p.ticket
 }

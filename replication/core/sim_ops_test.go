@@ -1,0 +1,215 @@
+package core_test
+
+import (
+	"fmt"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+)
+
+const simTimeout = 2 * time.Second
+
+// write runs a statement that writes: the read level's barrier, the commit, the write level.
+func (n *simNode) write(level core.Level) {
+	s := n.s
+	op := &simOp{node: n.i, level: level, start: s.now}
+	life := n.life
+	commit := func() {
+		if n.core == nil || n.life != life {
+			return
+		}
+		o, seq, err := n.store.Write(fmt.Sprintf("k%d", s.rng.IntN(5)), fmt.Sprintf("%s-%d", n.member.Name, s.serial))
+		if err != nil {
+			return
+		}
+		op.origin, op.seq = o, seq
+		n.sync(func() {
+			s.writes = append(s.writes, op)
+			t, done := n.core.Confirm(n.time(), level, o, seq)
+			acked := func(core.Done) {
+				op.end = s.now
+				s.log("%s write %d acked at %s by %v", n.member.Name, seq, level, n.core.Acks(level, o, seq).Reachable)
+			}
+			if done {
+				acked(core.Done{})
+			} else {
+				n.wait(t, simTimeout, acked, func() {})
+			}
+		})
+	}
+	n.barrier(level, commit)
+}
+
+// barrier calls then once this node has caught up as level asks.
+func (n *simNode) barrier(level core.Level, then func()) {
+	t, done := n.core.Barrier(n.time(), level)
+	if done {
+		then()
+		return
+	}
+	n.wait(t, simTimeout, func(core.Done) { then() }, func() {})
+}
+
+// read runs a statement that reads: barrier, snapshot, write-back.
+func (n *simNode) read(level core.Level) {
+	s := n.s
+	op := &simOp{node: n.i, level: level, start: s.now}
+	n.barrier(level, func() {
+		if n.core == nil {
+			return
+		}
+		op.vector = n.store.Vector()
+		s.log("%s reads at %s after a barrier since %v", n.member.Name, level, op.start)
+		t, done := n.core.WriteBack(n.time(), level, op.vector)
+		answered := func(core.Done) {
+			op.end = s.now
+			s.checkRead(op)
+			s.reads = append(s.reads, op)
+		}
+		if done {
+			answered(core.Done{})
+		} else {
+			n.wait(t, simTimeout, answered, func() {})
+		}
+	})
+}
+
+// grant takes a block of numbers.
+func (n *simNode) grant() {
+	t := n.core.Propose(n.time(), "seq", core.NextNumber(1, 10))
+	n.wait(t, simTimeout, func(d core.Done) {
+		start := core.Number(d.Value)
+		n.s.log("%s is granted %d", n.member.Name, start)
+		if n.s.granted[start] {
+			n.s.violated("block %d was granted twice", start)
+		}
+		n.s.granted[start] = true
+	}, func() {})
+}
+
+// join asks a random member to register n.
+func (n *simNode) join() {
+	s := n.s
+	if n.core == nil || n.core.IsMember() || n.asking {
+		return
+	}
+	m := s.nodes[s.rng.IntN(len(s.nodes))]
+	if m.core == nil || !m.core.IsMember() {
+		return
+	}
+	n.asking = true
+	life := n.life
+	t := m.core.ChangeList(m.time(), core.WithMember(n.member))
+	m.wait(t, simTimeout, func(d core.Done) {
+		s.after(time.Millisecond, func() {
+			if n.core == nil || n.life != life {
+				return
+			}
+			l, err := core.DecodeList(d.Value)
+			if d.Err != nil || err != nil {
+				s.violated("join of %s: %v %v", n.member.Name, d.Err, err)
+				return
+			}
+			s.log("%s joins in version %d", n.member.Name, l.Version)
+			n.core.Adopt(n.time(), l)
+			n.pump()
+		})
+	}, func() {})
+	s.after(simTimeout+100*time.Millisecond, func() { n.asking = false }) // the answer may have been lost
+}
+
+// checkRead holds a quorum read against all that finished before it began: writes acknowledged and reads answered.
+func (s *sim) checkRead(r *simOp) {
+	if r.level != core.Quorum && r.level != core.All {
+		return
+	}
+	for _, w := range s.writes {
+		if w.end > 0 && w.end < r.start && (w.level == core.Quorum || w.level == core.All) && r.vector[w.origin] < w.seq {
+			s.violated("stale read: %s read at %v without entry %d of n%d, acknowledged at %v", s.nodes[r.node].member.Name,
+				r.start, w.seq, w.origin.Node, w.end)
+			return
+		}
+	}
+	for _, p := range s.reads {
+		if p.end < r.start && (p.level == core.Quorum || p.level == core.All) && !r.vector.Covers(p.vector) {
+			s.violated("reads go back: %s read at %v less than %s, which was answered at %v", s.nodes[r.node].member.Name,
+				r.start, s.nodes[p.node].member.Name, p.end)
+			return
+		}
+	}
+}
+
+// checkHash holds that no (origin, seq) ever has two contents.
+func (n *simNode) checkHash(e *crdt.Entry) {
+	hs := n.s.hashes[e.Origin]
+	switch i := int(e.Seq) - 1; {
+	case i < len(hs) && hs[i] != ([32]byte{}):
+		if hs[i] != e.Hash {
+			n.s.violated("entry %d of n%d has two contents", e.Seq, e.Origin.Node)
+		}
+	default:
+		for len(hs) <= i {
+			hs = append(hs, [32]byte{})
+		}
+		hs[i] = e.Hash
+		n.s.hashes[e.Origin] = hs
+	}
+}
+
+// checkList holds that there is one list of each version.
+func (n *simNode) checkList() {
+	l := n.core.List()
+	if l.Version == 0 {
+		return
+	}
+	text := string(core.AppendList(nil, l))
+	if n.version != l.Version {
+		n.version = l.Version
+		n.s.log("%s has list %d", n.member.Name, l.Version)
+	}
+	if old, ok := n.s.lists[l.Version]; ok && old != text {
+		n.s.violated("two member lists of version %d", l.Version)
+	}
+	n.s.lists[l.Version] = text
+}
+
+// checkEnd holds after everything healed: equal vectors and rows on all that are left, and every acknowledged write
+// there: all of them if nobody is gone, else those of a level that survives it.
+func (s *sim) checkEnd() {
+	var first *simNode
+	gone := 0
+	for _, n := range s.nodes {
+		if n.gone {
+			gone++
+			continue
+		}
+		if !n.core.IsMember() {
+			s.violated("%s never became a member", n.member.Name)
+			return
+		}
+		if first == nil {
+			first = n
+			continue
+		}
+		if v, w := n.store.Vector(), first.store.Vector(); !v.Equal(w) {
+			s.violated("%s and %s are not equal: %v and %v", n.member.Name, first.member.Name, v, w)
+			return
+		}
+		a, b := n.store.Rows(), first.store.Rows()
+		for k, c := range a {
+			if b[k] != c {
+				s.violated("%s and %s differ at %s", n.member.Name, first.member.Name, k)
+			}
+		}
+	}
+	v := first.store.Vector()
+	for _, w := range s.writes {
+		survives := gone == 0 || w.level == core.Quorum || w.level == core.All || w.level == core.Two && gone <= 2 ||
+			w.level == core.One && gone <= 1
+		if w.end > 0 && survives && v[w.origin] < w.seq {
+			s.violated("lost: entry %d of n%d, acknowledged at %s at %v", w.seq, w.origin.Node, w.level, w.end)
+			return
+		}
+	}
+}

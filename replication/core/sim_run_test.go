@@ -1,0 +1,199 @@
+package core_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"layercake/replication/core"
+)
+
+var (
+	seeds  = flag.Int("seeds", 150, "how many seeds the simulator runs")
+	traced = flag.Int("lines", 400, "how many of the last events a failing seed prints")
+	seed   = flag.Uint64("seed", 0, "run this seed alone and print its history")
+)
+
+// simulate runs one seed: a cluster of 3 or 5 that begins with 1 to 3 members, clients on all nodes, crashes, cuts and
+// broken links; then everything heals, but perhaps for a minority that is gone for ever.
+func simulate(seed uint64, knobs core.Knobs) *sim {
+	s := newSim(seed, knobs)
+	size := 3 + 2*s.rng.IntN(2)
+	dcs := 1 + s.rng.IntN(3)
+	for i := range size {
+		s.addNode([]string{"dc1", "dc2", "dc3"}[i%dcs])
+	}
+	for _, n := range s.nodes {
+		n.start()
+	}
+	n0 := s.nodes[0]
+	n0.core.Adopt(n0.time(), core.FirstList(7, n0.member))
+	n0.pump()
+	levels := []core.Level{core.None, core.One, core.Two, core.Quorum, core.Quorum, core.Quorum, core.LocalQuorum, core.EachQuorum, core.All}
+	const busy = 6 * time.Second
+	for _, n := range s.nodes {
+		var client func()
+		client = func() {
+			if s.quiet {
+				return
+			}
+			if n.core != nil && n.core.IsMember() {
+				switch k := s.rng.IntN(100); {
+				case k < 45:
+					n.write(levels[s.rng.IntN(len(levels))])
+				case k < 95:
+					n.read(levels[s.rng.IntN(len(levels))])
+				default:
+					n.grant()
+				}
+			}
+			s.after(s.between(0, 30*time.Millisecond), client)
+		}
+		for range 2 {
+			s.after(s.between(0, 50*time.Millisecond), client)
+		}
+	}
+	var joiner func()
+	joiner = func() {
+		for _, n := range s.nodes {
+			n.join()
+		}
+		s.after(s.between(20*time.Millisecond, 300*time.Millisecond), joiner)
+	}
+	s.after(0, joiner)
+	var chaos func()
+	chaos = func() {
+		if s.quiet {
+			return
+		}
+		a, b := s.rng.IntN(size), s.rng.IntN(size)
+		switch k := s.rng.IntN(100); {
+		case k < 25:
+			if n := s.nodes[a]; n.core != nil {
+				n.crash()
+				s.after(s.between(5*time.Millisecond, 600*time.Millisecond), func() {
+					if n.core == nil {
+						n.start()
+					}
+				})
+			}
+		case k < 50:
+			if a != b && s.link(a, b).up {
+				s.break_(s.nodes[a], s.nodes[b])
+			}
+		case k < 90:
+			if a != b {
+				l := s.link(a, b)
+				l.cut = true
+				if l.up {
+					s.break_(s.nodes[a], s.nodes[b])
+				}
+				s.after(s.between(50*time.Millisecond, time.Second), func() { l.cut = false })
+			}
+		default: // a is cut off from everybody
+			for j := range size {
+				if j == a {
+					continue
+				}
+				l := s.link(a, j)
+				l.cut = true
+				if l.up {
+					s.break_(s.nodes[a], s.nodes[j])
+				}
+				s.after(s.between(50*time.Millisecond, time.Second), func() { l.cut = false })
+			}
+		}
+		s.after(s.between(10*time.Millisecond, 250*time.Millisecond), chaos)
+	}
+	s.after(s.between(0, 200*time.Millisecond), chaos)
+	s.run(busy)
+
+	s.quiet = true
+	minority := 0
+	if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size {
+		minority = s.rng.IntN(size/2 + 1)
+	}
+	for i, n := range s.nodes {
+		if i < minority {
+			n.gone = true
+			if n.core != nil {
+				n.crash()
+			}
+		}
+	}
+	s.run(busy + time.Second)
+	for _, n := range s.nodes {
+		if n.core == nil && !n.gone {
+			n.start()
+		}
+	}
+	for _, l := range s.links {
+		l.cut = false
+	}
+	s.run(busy + 12*time.Second)
+	if len(s.faults) == 0 {
+		s.checkEnd()
+	}
+	return s
+}
+
+func TestSimulation(t *testing.T) {
+	if *seed != 0 {
+		s := simulate(*seed, core.Knobs{})
+		t.Logf("%d writes, %d reads, %d blocks", len(s.writes), len(s.reads), len(s.granted))
+		if len(s.faults) > 0 {
+			t.Fatal(s.history())
+		}
+		return
+	}
+	n := *seeds
+	if testing.Short() {
+		n = min(n, 20)
+	}
+	writes, acked, reads, blocks := 0, 0, 0, 0
+	for i := range n {
+		s := simulate(uint64(i+1), core.Knobs{})
+		if len(s.faults) > 0 {
+			t.Fatal(s.history())
+		}
+		for _, w := range s.writes {
+			writes++
+			if w.end > 0 {
+				acked++
+			}
+		}
+		reads += len(s.reads)
+		blocks += len(s.granted)
+	}
+	t.Logf("%d seeds: %d writes, %d acknowledged, %d reads, %d blocks of numbers", n, writes, acked, reads, blocks)
+	if acked < 50*n || reads < 50*n {
+		t.Errorf("the simulation hardly does anything")
+	}
+}
+
+func TestASeedReplays(t *testing.T) {
+	for i := range uint64(5) {
+		if a, b := simulate(1000+i, core.Knobs{}), simulate(1000+i, core.Knobs{}); a.sum != b.sum {
+			t.Fatalf("seed %d ran differently the second time", 1000+i)
+		}
+	}
+}
+
+// TestRulesAreNeeded takes one rule out at a time: the simulator must see a promise broken.
+func TestRulesAreNeeded(t *testing.T) {
+	for name, knobs := range map[string]core.Knobs{
+		"Q1": {JoinRunningBarrier: true},
+		"Q3": {CountMessages: true},
+		"E1": {AckEarly: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range uint64(300) {
+				if s := simulate(i+1, knobs); len(s.faults) > 0 {
+					t.Logf("seed %d: %s", i+1, s.faults[0])
+					return
+				}
+			}
+			t.Errorf("300 seeds without rule %s broke nothing", name)
+		})
+	}
+}

@@ -1,0 +1,369 @@
+package core_test
+
+import (
+	"container/heap"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+	"layercake/replication/memstore"
+)
+
+// sim runs a cluster of cores over memstores in virtual time. Everything that happens comes from one seed.
+type sim struct {
+	seed   uint64
+	rng    *rand.Rand
+	now    time.Duration
+	queue  events
+	serial int
+	nodes  []*simNode
+	links  map[[2]int]*simLink
+	knobs  core.Knobs
+	quiet  bool // no more faults: everything heals
+
+	trace   []string // the last things that happened
+	sum     uint64   // of all that happened: equal when a seed replays
+	faults  []string // violated invariants
+	writes  []*simOp
+	reads   []*simOp
+	granted map[int64]bool
+	lists   map[uint64]string
+	hashes  map[crdt.Origin][][32]byte
+}
+
+type event struct {
+	at     time.Duration
+	serial int
+	do     func()
+}
+
+type events []event
+
+func (q events) Len() int { return len(q) }
+func (q events) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].serial < q[j].serial
+}
+func (q events) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *events) Push(x any)   { *q = append(*q, x.(event)) }
+func (q *events) Pop() any {
+	e := (*q)[len(*q)-1]
+	*q = (*q)[:len(*q)-1]
+	return e
+}
+
+// simEpoch is when virtual time begins.
+var simEpoch = time.UnixMilli(1_700_000_000_000)
+
+// simLink joins two nodes: messages keep their order in each direction, and are lost when it breaks.
+type simLink struct {
+	up   bool
+	gen  int
+	cut  bool             // nothing can be linked
+	last [2]time.Duration // when the last message arrives, in each direction
+}
+
+// simNode is a machine: its store's synced part survives a crash, the core does not.
+type simNode struct {
+	s       *sim
+	i       int
+	member  core.Member
+	skew    time.Duration
+	store   *memstore.Store
+	core    *core.Node // nil while down
+	life    int
+	syncing bool
+	waits   map[core.Ticket]func(core.Done)
+	gone    bool // never comes back
+	asking  bool // a join is under way
+	version uint64
+}
+
+// simOp is a statement and what came of it.
+type simOp struct {
+	node       int
+	level      core.Level
+	start, end time.Duration // end 0: never acknowledged
+	origin     crdt.Origin
+	seq        uint64
+	vector     crdt.Vector
+}
+
+func newSim(seed uint64, knobs core.Knobs) *sim {
+	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs,
+		granted: map[int64]bool{}, lists: map[uint64]string{}, hashes: map[crdt.Origin][][32]byte{}}
+}
+
+func (s *sim) after(d time.Duration, do func()) {
+	s.serial++
+	heap.Push(&s.queue, event{s.now + d, s.serial, do})
+}
+
+// run executes events until virtual time t.
+func (s *sim) run(t time.Duration) {
+	for len(s.queue) > 0 && s.queue[0].at <= t && len(s.faults) == 0 {
+		e := heap.Pop(&s.queue).(event)
+		s.now = e.at
+		e.do()
+	}
+	s.now = t
+}
+
+func (s *sim) log(format string, args ...any) {
+	line := fmt.Sprintf("%10v  ", s.now) + fmt.Sprintf(format, args...)
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%x %s", s.sum, line)
+	s.sum = h.Sum64()
+	if s.trace = append(s.trace, line); len(s.trace) > *traced {
+		s.trace = s.trace[*traced/2:]
+	}
+}
+
+func (s *sim) violated(format string, args ...any) {
+	s.faults = append(s.faults, fmt.Sprintf(format, args...))
+}
+
+func (s *sim) history() string {
+	return fmt.Sprintf("seed %d: %s\nlast events:\n%s", s.seed, strings.Join(s.faults, "; "), strings.Join(s.trace, "\n"))
+}
+
+// between gives a random duration.
+func (s *sim) between(min, max time.Duration) time.Duration {
+	return min + time.Duration(s.rng.Int64N(int64(max-min)+1))
+}
+
+func (s *sim) chance(percent int) bool { return s.rng.IntN(100) < percent }
+
+func (s *sim) addNode(dc string) *simNode {
+	i := len(s.nodes)
+	n := &simNode{s: s, i: i, skew: s.between(-100*time.Millisecond, 100*time.Millisecond),
+		member: core.Member{ID: crdt.NodeID(i + 1), Name: fmt.Sprintf("n%d", i+1), DC: dc}}
+	n.store = memstore.New(memstore.Config{Self: n.member.ID, Now: n.time, Rand: rand.New(rand.NewPCG(s.seed, uint64(i)))})
+	for j := range s.nodes {
+		s.links[[2]int{j, i}] = &simLink{}
+	}
+	s.nodes = append(s.nodes, n)
+	return n
+}
+
+func (n *simNode) time() time.Time { return simEpoch.Add(n.s.now + n.skew) }
+
+func (s *sim) link(a, b int) *simLink {
+	if a > b {
+		a, b = b, a
+	}
+	return s.links[[2]int{a, b}]
+}
+
+// start begins a life of a node's process.
+func (n *simNode) start() {
+	st := core.State{Vector: n.store.Vector(), Registers: map[string][]byte{}}
+	if b, _ := n.store.GetLocal(core.ListKey); b != nil {
+		st.List, _ = core.DecodeList(b)
+	}
+	b, _ := n.store.GetLocal(core.RegistersKey)
+	names, _ := core.DecodeNames(b)
+	for _, name := range names {
+		if b, _ := n.store.GetLocal(core.RegisterKey(name)); b != nil {
+			st.Registers[name] = b
+		}
+	}
+	n.life++
+	n.syncing = false
+	n.waits = map[core.Ticket]func(core.Done){}
+	n.core = core.New(core.Config{Self: n.member, Instance: uint64(n.life), Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
+		Knobs: n.s.knobs, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
+	n.s.log("%s starts, life %d", n.member.Name, n.life)
+	n.tick(n.life)
+}
+
+func (n *simNode) tick(life int) {
+	if n.core == nil || n.life != life {
+		return
+	}
+	n.core.Tick(n.time())
+	n.pump()
+	for j := range n.s.nodes {
+		n.s.connect(n.i, j)
+	}
+	n.s.after(50*time.Millisecond, func() { n.tick(life) })
+}
+
+// crash ends the process and loses what was not synced.
+func (n *simNode) crash() {
+	n.s.log("%s crashes", n.member.Name)
+	n.core = nil
+	n.asking = false
+	n.store = n.store.Crash()
+	for j, m := range n.s.nodes {
+		if j != n.i && n.s.link(n.i, j).up {
+			n.s.break_(n, m)
+		}
+	}
+}
+
+// connect links two nodes that are members, up and not cut off from each other.
+func (s *sim) connect(a, b int) {
+	if a == b {
+		return
+	}
+	l, n, m := s.link(a, b), s.nodes[a], s.nodes[b]
+	if l.up || l.cut || n.core == nil || m.core == nil || !n.core.IsMember() || !m.core.IsMember() {
+		return
+	}
+	if !n.core.List().Has(m.member.ID) && !m.core.List().Has(n.member.ID) {
+		return
+	}
+	l.up = true
+	l.gen++
+	l.last = [2]time.Duration{}
+	hn, hm := n.core.Hello(), m.core.Hello()
+	s.log("link %s-%s", n.member.Name, m.member.Name)
+	s.deliver(m, n, func() { n.core.Up(n.time(), hm, hn) })
+	s.deliver(n, m, func() { m.core.Up(m.time(), hn, hm) })
+}
+
+// deliver runs do at node to after everything that was sent to it on the same link before, unless the link breaks.
+func (s *sim) deliver(from, to *simNode, do func()) {
+	l := s.link(from.i, to.i)
+	dir := 0
+	if from.i > to.i {
+		dir = 1
+	}
+	at := max(l.last[dir], s.now+s.between(100*time.Microsecond, 2*time.Millisecond))
+	if s.chance(3) {
+		at += s.between(0, 40*time.Millisecond)
+	}
+	l.last[dir] = at
+	gen, life := l.gen, to.life
+	s.after(at-s.now, func() {
+		if l.gen == gen && l.up && to.core != nil && to.life == life {
+			do()
+			to.pump()
+		}
+	})
+}
+
+// break_ loses a link and what is under way on it; each side notices in its own time.
+func (s *sim) break_(a, b *simNode) {
+	l := s.link(a.i, b.i)
+	l.up = false
+	l.gen++
+	s.log("link %s-%s breaks", a.member.Name, b.member.Name)
+	for _, e := range [][2]*simNode{{a, b}, {b, a}} {
+		n, other, life := e[0], e[1], e[0].life
+		gen := l.gen
+		s.after(s.between(0, 30*time.Millisecond), func() {
+			if n.core != nil && n.life == life && l.gen == gen {
+				n.core.Down(n.time(), other.member.ID)
+				n.pump()
+			}
+		})
+	}
+}
+
+// pump does what the core wants done.
+func (n *simNode) pump() {
+	s := n.s
+	if n.core == nil {
+		return
+	}
+	life := n.life
+	for _, p := range n.core.Puts() {
+		s.after(s.between(100*time.Microsecond, time.Millisecond), func() {
+			if n.core != nil && n.life == life {
+				n.store.PutLocal(p.Key, p.Val)
+				n.core.PutDone(n.time(), p)
+				n.checkList()
+				n.pump()
+			}
+		})
+	}
+	if batch := n.core.NextBatch(n.time()); len(batch) > 0 {
+		if err := n.store.Merge(batch); err != nil {
+			s.violated("%s was made to apply what it cannot: %v", n.member.Name, err)
+		}
+		s.log("%s merges %d", n.member.Name, len(batch))
+		n.sync(func() { n.core.Applied(n.time(), n.store.Vector(), nil) })
+	}
+	for _, d := range n.core.Decisions() {
+		if f := n.waits[d.Ticket]; f != nil {
+			delete(n.waits, d.Ticket)
+			f(d)
+		}
+	}
+	n.core.Roused()
+	for _, m := range s.nodes {
+		if m == n {
+			continue
+		}
+		for {
+			msg, ok := n.core.NextMessage(m.member.ID)
+			if !ok {
+				break
+			}
+			n.transmit(m, msg)
+		}
+		for range 4 {
+			r, ok := n.core.NextRead(m.member.ID)
+			if !ok {
+				break
+			}
+			entries, _ := n.store.Entries(nil, r.Origin, r.From, r.MaxBytes)
+			sizes := make([]int, len(entries))
+			for i := range entries {
+				sizes[i] = len(entries[i].Bytes)
+				n.checkHash(&entries[i])
+			}
+			if n.core.Sent(n.time(), r, sizes) {
+				n.transmit(m, core.Entries{Origin: r.Origin, Sub: r.Sub, List: entries})
+			}
+		}
+	}
+	for _, id := range n.core.Closes() {
+		if m := s.nodes[id-1]; s.link(n.i, m.i).up {
+			s.break_(n, m)
+		}
+	}
+}
+
+func (n *simNode) transmit(m *simNode, msg core.Message) {
+	if !n.s.link(n.i, m.i).up {
+		return
+	}
+	n.s.deliver(n, m, func() {
+		n.s.log("%s -> %s %T", n.member.Name, m.member.Name, msg)
+		m.core.Receive(m.time(), n.member.ID, msg)
+	})
+}
+
+// sync makes durable what was written and merged, a while later, and then calls done.
+func (n *simNode) sync(done func()) {
+	life := n.life
+	n.s.after(n.s.between(200*time.Microsecond, 3*time.Millisecond), func() {
+		if n.core == nil || n.life != life {
+			return
+		}
+		n.store.Sync()
+		n.core.Advance(n.time(), n.store.Vector())
+		done()
+		n.pump()
+	})
+}
+
+// wait registers what happens when a ticket is decided, and what if it is not in time.
+func (n *simNode) wait(t core.Ticket, limit time.Duration, then func(core.Done), late func()) {
+	life := n.life
+	n.waits[t] = then
+	n.s.after(limit, func() {
+		if n.core != nil && n.life == life && n.waits[t] != nil {
+			delete(n.waits, t)
+			n.core.Cancel(t)
+			late()
+		}
+	})
+	n.pump()
+}
