@@ -72,69 +72,60 @@ static int32_t get4(const uint8_t *p) {
   return (int32_t)((uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24);
 }
 
-// tail reads what follows the keys of count elements.
-static int tail(const uint8_t *p, const uint8_t *end, int64_t count, int fixed, lc_array *a) {
-  if (p >= end || *p > LC_MAXDIM) return 0;
+// An array ends with the length of its keys, which cannot be told from the keys themselves.
+int lc_array_decode(const uint8_t *p, int64_t n, lc_array *a) {
+  if (!p || n < 6) return 0;
+  const uint8_t *end = p + n - 4;
+  int64_t keys = (int64_t)(uint32_t)get4(end);
+  if (keys >= n - 4) return 0;
+  memset(a, 0, sizeof *a);
+  a->keys = p;
+  a->nkeys = keys;
+  p += keys;
   a->ndim = *p++;
-  if (end - p < a->ndim * 8) return 0;
-  int64_t product = a->ndim ? 1 : 0;
+  if (a->ndim > LC_MAXDIM || end - p < a->ndim * 8) return 0;
+  int64_t count = a->ndim ? 1 : 0;
   for (int i = 0; i < a->ndim; i++, p += 8) {
     a->dim[i] = get4(p);
     a->lower[i] = get4(p + 4);
-    if (a->dim[i] < 1 || a->dim[i] > count || (product *= a->dim[i]) > count) return 0;
+    // Each element takes at least a byte, which bounds the product too.
+    if (a->dim[i] < 1 || a->dim[i] > n || (count *= a->dim[i]) > n) return 0;
     if ((int64_t)a->lower[i] + a->dim[i] - 1 > INT32_MAX) return 0;
   }
-  if (product != count) return 0;
   a->n = count;
   a->p = p;
   a->end = end;
-  for (int64_t i = 0; i < count; i++) {
-    lc_value v;
+  lc_value v;
+  for (int64_t i = 0; i < count; i++)
     if (!(p = lc_decode(p, end, &v))) return 0;
-    if (v.kind == LC_NULL) continue;
-    // A float's NaN is TEXT under a key of fixed length.
-    int number = v.kind == LC_INTEGER || v.kind == LC_REAL || (fixed && v.n == 3 && memcmp(v.p, "NaN", 3) == 0);
-    if (number != fixed) return 0;
-  }
   return p == end;
 }
 
-// The keys do not say of which kind they are: numbers have 8 bytes, others end with two zeros. The wrong reading does
-// not lead to a tail that fits.
-static int decode_as(const uint8_t *p, const uint8_t *end, int fixed, lc_array *a) {
-  int64_t count = 0;
-  while (p < end) {
-    switch (*p++) {
-      case 1:
-        return tail(p, end, count, fixed, a);
-      case 3:
-        count++;
-        break;
-      case 2:
-        count++;
-        if (fixed) {
-          if (end - p < 8) return 0;
-          p += 8;
-          break;
-        }
-        for (;;) {
-          p = memchr(p, 0, (size_t)(end - p));
-          if (!p || end - p < 2) return 0;
-          p += 2;
-          if (p[-1] == 0) break;
-          if (p[-1] != 0xff || p == end) return 0;
-        }
-        break;
-      default:
-        return 0;
-    }
-  }
-  return 0;
+static void put_keys(lc_buf *b, const lc_array *a, lc_keying k) {
+  lc_value v;
+  const uint8_t *p = a->p;
+  for (int64_t i = 0; i < a->n && (p = lc_decode(p, a->end, &v)); i++) lc_array_key(b, &v, k);
+  if (a->n && !p) b->oom = 1;
+  lc_buf_byte(b, 1);
 }
 
-int lc_array_decode(const uint8_t *p, int64_t n, lc_array *a) {
-  if (!p || n <= 0) return 0;
-  return decode_as(p, p + n, 1, a) || decode_as(p, p + n, 0, a);
+static int keyed_so(lc_buf *b, const lc_array *a, lc_keying k) {
+  b->len = 0;
+  put_keys(b, a, k);
+  return !b->oom && b->len == a->nkeys && memcmp(b->p, a->keys, (size_t)b->len) == 0;
+}
+
+lc_keying lc_array_keying(const lc_array *a, const lc_array *b) {
+  static const lc_keying all[] = {LC_KEY_PLAIN, LC_KEY_NUMERIC, LC_KEY_BAR, LC_KEY_FLOAT};
+  lc_buf buf = {0};
+  lc_keying found = LC_KEY_PLAIN;
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (keyed_so(&buf, a, all[i]) && (!b || keyed_so(&buf, b, all[i]))) {
+      found = all[i];
+      break;
+    }
+  lc_buf_free(&buf);
+  return found;
 }
 
 int lc_array_arg(sqlite3_context *ctx, sqlite3_value *v, lc_array *a) {
@@ -151,22 +142,16 @@ static void put4(lc_buf *b, int32_t i) {
 }
 
 void lc_array_encode(lc_buf *b, const lc_array *a, lc_keying k) {
-  const uint8_t *p = a->p;
-  for (int64_t i = 0; i < a->n; i++) {
-    lc_value v;
-    if (!(p = lc_decode(p, a->end, &v))) {
-      b->oom = 1;
-      return;
-    }
-    lc_array_key(b, &v, k);
-  }
-  lc_buf_byte(b, 1);
+  int64_t start = b->len;
+  put_keys(b, a, k);
+  int64_t keys = b->len - start;
   lc_buf_byte(b, (uint8_t)a->ndim);
   for (int i = 0; i < a->ndim; i++) {
     put4(b, a->dim[i]);
     put4(b, a->lower[i]);
   }
   lc_buf_add(b, a->p, a->end - a->p);
+  put4(b, (int32_t)(uint32_t)keys);
 }
 
 void lc_array_result(sqlite3_context *ctx, const lc_array *a, lc_keying k) {

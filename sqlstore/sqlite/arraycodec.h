@@ -1,4 +1,5 @@
-// Arrays in their stored form: keys that sort as PostgreSQL sorts the array, then the dimensions and the elements.
+// Arrays in their stored form (catalog/array.go): keys that sort as PostgreSQL sorts the array, the dimensions, the
+// elements, the length of the keys.
 #ifndef LAYERCAKE_ARRAYCODEC_H
 #define LAYERCAKE_ARRAYCODEC_H
 
@@ -11,6 +12,8 @@ typedef struct lc_array {
   int32_t dim[LC_MAXDIM], lower[LC_MAXDIM];
   int64_t n;              // elements
   const uint8_t *p, *end; // their row encoding
+  const uint8_t *keys;    // of a decoded array
+  int64_t nkeys;
 } lc_array;
 
 // lc_array_decode reads a stored array; 0 when the bytes are not one.
@@ -22,6 +25,10 @@ int lc_array_arg(sqlite3_context *ctx, sqlite3_value *v, lc_array *a);
 // How the elements of a type are keyed.
 typedef enum { LC_KEY_PLAIN, LC_KEY_NUMERIC, LC_KEY_BAR, LC_KEY_FLOAT } lc_keying;
 lc_keying lc_keying_of(int64_t oid);
+
+// lc_array_keying guesses for a decoded array whose type is not known: a keying that gives its keys, and those of b
+// (which may be NULL).
+lc_keying lc_array_keying(const lc_array *a, const lc_array *b);
 void lc_array_key(lc_buf *b, const lc_value *v, lc_keying k);
 
 // lc_array_encode appends the stored form of the array a.
