@@ -29,10 +29,12 @@ func Vector(n int) []ArrayDim {
 
 // EncodeArray returns the stored form of an array with elements of type elem (STORAGE.md): keys that compare bytewise
 // as PostgreSQL compares the arrays, then a tail that has dims and elems as they are. An array without elements has no
-// dimensions.
+// dimensions; dims nil stands for one dimension, from 1.
 func EncodeArray(elem uint32, dims []ArrayDim, elems []Value) Value {
 	if len(elems) == 0 {
 		dims = nil
+	} else if dims == nil {
+		dims = Vector(len(elems))
 	}
 	b := make([]byte, 0, 16+24*len(elems))
 	for _, v := range elems {
@@ -89,7 +91,7 @@ func appendElementKey(b []byte, elem uint32, v Value) []byte {
 // floatKey maps a number to bits that compare as it does, NaN above all, −0 equal to 0.
 func floatKey(f float64) uint64 {
 	if math.IsNaN(f) {
-		return math.MaxUint64
+		return 0xFFF8 << 48
 	}
 	bits := math.Float64bits(f + 0)
 	if f == 0 {

@@ -27,11 +27,12 @@ func decodeString(oid uint32, typmod int32, src []byte) (Value, error) {
 }
 
 // clipName cuts b to the 63 bytes of a name, at a character's edge.
-func clipName(b []byte) []byte {
-	if len(b) <= maxNameLen {
+func clipName(b []byte) []byte { return clipTo(b, maxNameLen) }
+
+func clipTo(b []byte, n int) []byte {
+	if len(b) <= n {
 		return b
 	}
-	n := maxNameLen
 	for n > 0 && !utf8.RuneStart(b[n]) {
 		n--
 	}
@@ -267,8 +268,15 @@ func appendReg(dst []byte, oid, v uint32) []byte {
 	if v == 0 {
 		return append(dst, '-')
 	}
-	if oid == RegtypeOID && typesByOID[v] != nil {
-		return append(dst, FormatTypeName(v)...)
+	switch oid {
+	case RegtypeOID:
+		if typesByOID[v] != nil {
+			return append(dst, FormatTypeName(v)...)
+		}
+	case RegprocOID:
+		if name := functionName(v); name != "" {
+			return append(dst, name...)
+		}
 	}
 	return appendUint(dst, uint64(v))
 }

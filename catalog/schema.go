@@ -26,6 +26,9 @@ type Schema struct {
 	relByOID  map[uint32]*Table
 	relByID   map[ID]*Table
 	idxByName map[relName]*Index
+	idxByOID  map[uint32]*Index
+	nsByName  map[string]*Namespace
+	roles     map[string]*Role
 }
 
 type relName struct{ schema, name string }
@@ -173,16 +176,19 @@ type Role struct {
 	// (SCRAM-SHA-256$<iterations>:<salt>$<StoredKey>:<ServerKey>), "" for no password.
 	Verifier   string
 	ValidUntil string
+	BypassRLS  bool
 	MemberOf   []ID
 	Comment    string
 }
 
-// RoleSetting is one ALTER ROLE … SET or ALTER DATABASE … SET. Role "" stands for every role.
+// RoleSetting is one ALTER ROLE … SET or ALTER DATABASE … SET. Role "" stands for every role, Database "" for every
+// database.
 type RoleSetting struct {
-	ID    ID
-	Role  string
-	Name  string
-	Value string
+	ID       ID
+	Role     string
+	Database string
+	Name     string
+	Value    string
 }
 
 // OutputSettings are the session settings that decide how values are read from and shown as text.

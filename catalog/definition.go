@@ -1,0 +1,283 @@
+package catalog
+
+import (
+	"strings"
+)
+
+// definitionRows are the texts that pg_get_indexdef, pg_get_constraintdef, pg_get_viewdef and pg_get_function_… give.
+func definitionRows(s *Schema, b *rowsOf) {
+	add := func(oid uint32, kind string, sub int, def string) {
+		b.add("objid", oid, "kind", kind, "sub", sub, "def", def)
+	}
+	for _, t := range s.Relations {
+		if t.Kind == KindView {
+			add(t.OID, "view", 0, ViewDefinition(t))
+		}
+		if t.System {
+			continue
+		}
+		for _, ix := range t.Indexes {
+			add(ix.OID, "index", 0, IndexDefinition(t, ix, false))
+			add(ix.OID, "index_pretty", 0, IndexDefinition(t, ix, true))
+			for i := range ix.Keys {
+				add(ix.OID, "index", i+1, keyText(t, &ix.Keys[i]))
+			}
+			for i, id := range ix.Include {
+				if c := t.ColumnByID(id); c != nil {
+					add(ix.OID, "index", len(ix.Keys)+i+1, QuoteIdent(c.Name))
+				}
+			}
+		}
+		for _, c := range t.Constraints {
+			add(c.OID, "constraint", 0, ConstraintDefinition(s, t, c, false))
+			add(c.OID, "constraint_pretty", 0, ConstraintDefinition(s, t, c, true))
+		}
+	}
+	for _, f := range Functions() {
+		add(f.OID, "arguments", 0, argumentList(f, false))
+		add(f.OID, "identity", 0, argumentList(f, true))
+		add(f.OID, "result", 0, functionResult(f))
+	}
+}
+
+// ViewDefinition returns a view's query as pg_get_viewdef shows it.
+func ViewDefinition(t *Table) string { return " " + t.View + ";" }
+
+// relationName is t's name, with its schema unless that is public: what the usual search path shows.
+func relationName(t *Table) string {
+	if t.Schema == "public" || t.Schema == "pg_catalog" {
+		return QuoteIdent(t.Name)
+	}
+	return QuoteQualified(t.Schema, t.Name)
+}
+
+// isCall says whether an expression is one function call, which needs no parentheses as an index key.
+func isCall(expr string) bool {
+	open := strings.IndexByte(expr, '(')
+	if open <= 0 {
+		return false
+	}
+	for i := range open {
+		if c := expr[i]; !isAlnum(c) && c != '_' && c != '.' && c != '"' {
+			return false
+		}
+	}
+	return closingParen(expr, open) == len(expr)-1
+}
+
+// closingParen finds the parenthesis that closes the one at open, -1 if there is none.
+func closingParen(s string, open int) int {
+	depth := 0
+	for i := open; i < len(s); i++ {
+		switch c := s[i]; c {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		case '\'', '"':
+			for i++; i < len(s) && s[i] != c; i++ {
+			}
+		}
+	}
+	return -1
+}
+
+// PrettyExpr takes the parentheses around a stored expression away, as the pretty forms of pg_get_expr and
+// pg_get_constraintdef do: (a > 0) becomes a > 0, and ((a > 0) AND (b > 0)) a > 0 AND b > 0.
+func PrettyExpr(expr string) string {
+	for len(expr) > 1 && expr[0] == '(' && closingParen(expr, 0) == len(expr)-1 {
+		expr = expr[1 : len(expr)-1]
+	}
+	return bareOperands(expr)
+}
+
+// bareOperands drops the parentheses around the operands of AND and OR, where nothing changes by it.
+func bareOperands(expr string) string {
+	parts, ops := splitLogical(expr)
+	if len(ops) == 0 {
+		return expr
+	}
+	var b strings.Builder
+	for i, p := range parts {
+		if i > 0 {
+			b.WriteString(" " + ops[i-1] + " ")
+		}
+		inner := p
+		if len(p) > 1 && p[0] == '(' && closingParen(p, 0) == len(p)-1 {
+			if _, below := splitLogical(p[1 : len(p)-1]); len(below) == 0 {
+				inner = p[1 : len(p)-1]
+			} else if ops[0] == "OR" && below[0] == "AND" {
+				inner = bareOperands(p[1 : len(p)-1])
+			} else {
+				inner = "(" + bareOperands(p[1:len(p)-1]) + ")"
+			}
+		}
+		b.WriteString(inner)
+	}
+	return b.String()
+}
+
+// splitLogical cuts an expression at its outermost AND or OR.
+func splitLogical(s string) (parts, ops []string) {
+	depth, from := 0, 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '(' || c == '[':
+			depth++
+		case c == ')' || c == ']':
+			depth--
+		case c == '\'' || c == '"':
+			for i++; i < len(s) && s[i] != c; i++ {
+			}
+		case depth == 0 && strings.HasPrefix(s[i:], " BETWEEN "), depth == 0 && strings.HasPrefix(s[i:], "CASE "):
+			return []string{s}, nil // its AND is not a connective
+		case depth == 0 && strings.HasPrefix(s[i:], " AND "):
+			parts, ops = append(parts, s[from:i]), append(ops, "AND")
+			from = i + 5
+			i += 4
+		case depth == 0 && strings.HasPrefix(s[i:], " OR "):
+			parts, ops = append(parts, s[from:i]), append(ops, "OR")
+			from = i + 4
+			i += 3
+		}
+	}
+	return append(parts, s[from:]), ops
+}
+
+// keyText is an index key as pg_get_indexdef(oid, n, …) shows it.
+func keyText(t *Table, k *IndexKey) string {
+	if k.Expr == "" {
+		if c := t.ColumnByID(k.Column); c != nil {
+			return QuoteIdent(c.Name)
+		}
+		return "?"
+	}
+	if isCall(k.Expr) {
+		return k.Expr
+	}
+	return "(" + k.Expr + ")"
+}
+
+// IndexDefinition returns the CREATE INDEX statement of ix, as pg_get_indexdef shows it. pretty leaves out the
+// schema that the usual search path finds, and needless parentheses.
+func IndexDefinition(t *Table, ix *Index, pretty bool) string {
+	var b strings.Builder
+	b.WriteString("CREATE ")
+	if ix.Unique {
+		b.WriteString("UNIQUE ")
+	}
+	b.WriteString("INDEX " + QuoteIdent(ix.Name) + " ON ")
+	if pretty {
+		b.WriteString(relationName(t))
+	} else {
+		b.WriteString(QuoteQualified(t.Schema, t.Name))
+	}
+	b.WriteString(" USING " + QuoteIdent(ix.Method) + " (")
+	for i := range ix.Keys {
+		k := &ix.Keys[i]
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		text := keyText(t, k)
+		if pretty && k.Expr != "" && !isCall(k.Expr) {
+			text = "(" + PrettyExpr(k.Expr) + ")"
+		}
+		b.WriteString(text)
+		typ := TextOID
+		if c := t.ColumnByID(k.Column); c != nil {
+			typ = c.Type
+		}
+		if k.Collation != "" && k.Collation != "default" {
+			b.WriteString(" COLLATE " + QuoteIdent(k.Collation))
+		}
+		if _, standard := classOf(k, typ); k.OpClass != "" && !standard {
+			b.WriteString(" " + QuoteIdent(k.OpClass))
+		}
+		switch {
+		case k.Desc && k.NullsFirst:
+			b.WriteString(" DESC")
+		case k.Desc:
+			b.WriteString(" DESC NULLS LAST")
+		case k.NullsFirst:
+			b.WriteString(" NULLS FIRST")
+		}
+	}
+	b.WriteByte(')')
+	if len(ix.Include) > 0 {
+		b.WriteString(" INCLUDE (" + t.columnList(ix.Include) + ")")
+	}
+	if ix.NullsNotDistinct {
+		b.WriteString(" NULLS NOT DISTINCT")
+	}
+	if ix.Where != "" {
+		where := ix.Where
+		if pretty {
+			where = PrettyExpr(where)
+		}
+		b.WriteString(" WHERE " + where)
+	}
+	return b.String()
+}
+
+func (t *Table) columnList(ids []ID) string {
+	var names []string
+	for _, id := range ids {
+		if c := t.ColumnByID(id); c != nil {
+			names = append(names, QuoteIdent(c.Name))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// ConstraintDefinition returns c as pg_get_constraintdef shows it.
+func ConstraintDefinition(s *Schema, t *Table, c *Constraint, pretty bool) string {
+	var b strings.Builder
+	switch c.Kind {
+	case PrimaryKey, Unique:
+		if c.Kind == PrimaryKey {
+			b.WriteString("PRIMARY KEY ")
+		} else {
+			b.WriteString("UNIQUE ")
+			if c.Index != nil && c.Index.NullsNotDistinct {
+				b.WriteString("NULLS NOT DISTINCT ")
+			}
+		}
+		b.WriteString("(" + t.columnList(c.Columns) + ")")
+		if c.Index != nil && len(c.Index.Include) > 0 {
+			b.WriteString(" INCLUDE (" + t.columnList(c.Index.Include) + ")")
+		}
+	case Check:
+		expr := c.Expr
+		if pretty {
+			expr = PrettyExpr(expr)
+		}
+		b.WriteString("CHECK (" + expr + ")")
+	case ForeignKey:
+		b.WriteString("FOREIGN KEY (" + t.columnList(c.Columns) + ") REFERENCES ")
+		if parent := s.relByID[c.RefTable]; parent != nil {
+			b.WriteString(relationName(parent) + "(" + parent.columnList(c.RefColumns) + ")")
+		}
+		if c.Match == 'f' {
+			b.WriteString(" MATCH FULL")
+		}
+		action := map[byte]string{'r': "RESTRICT", 'c': "CASCADE", 'n': "SET NULL", 'd': "SET DEFAULT"}
+		if a := action[c.OnUpdate]; a != "" {
+			b.WriteString(" ON UPDATE " + a)
+		}
+		if a := action[c.OnDelete]; a != "" {
+			b.WriteString(" ON DELETE " + a)
+		}
+	}
+	if c.Deferrable {
+		b.WriteString(" DEFERRABLE")
+	}
+	if c.InitiallyDeferred {
+		b.WriteString(" INITIALLY DEFERRED")
+	}
+	if c.NotValid {
+		b.WriteString(" NOT VALID")
+	}
+	return b.String()
+}

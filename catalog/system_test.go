@@ -1,0 +1,49 @@
+package catalog_test
+
+import (
+	"testing"
+
+	"layercake/catalog"
+)
+
+// TestSystemRowsFitTheirColumns makes every row of every system table and checks each value's storage class against its
+// column's type.
+func TestSystemRowsFitTheirColumns(t *testing.T) {
+	s, conflicts := catalog.BuildSchema(1, nil, catalog.BuildOptions{})
+	if len(conflicts) != 0 {
+		t.Errorf("conflicts of an empty schema: %v", conflicts)
+	}
+	total := 0
+	for _, rel := range catalog.SystemRelations() {
+		if s.Relation(rel.Schema, rel.Name) != rel {
+			t.Errorf("%s.%s is not in the schema", rel.Schema, rel.Name)
+		}
+		if rel.Kind != catalog.KindTable {
+			continue
+		}
+		rows := catalog.SystemRows(s, rel)
+		total += len(rows)
+		for _, row := range rows {
+			if len(row) != len(rel.Columns) {
+				t.Fatalf("%s: row of %d values for %d columns", rel.Name, len(row), len(rel.Columns))
+			}
+			for i, v := range row {
+				c := rel.Columns[i]
+				if v.IsNull() {
+					if c.NotNull {
+						t.Errorf("%s.%s is NULL", rel.Name, c.Name)
+					}
+					continue
+				}
+				text := catalog.AppendText(nil, c.Type, -1, v, nil)
+				back, err := catalog.DecodeText(c.Type, -1, text, nil)
+				if err != nil || back.Kind != v.Kind && !catalog.IsReg(c.Type) {
+					t.Errorf("%s.%s: %v shown as %q reads back as %v, %v", rel.Name, c.Name, v, text, back, err)
+				}
+			}
+		}
+	}
+	if total < 3000 {
+		t.Errorf("only %d rows in all", total)
+	}
+}
