@@ -1,0 +1,543 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"layercake/catalog"
+	"layercake/crdt"
+)
+
+// Apply merges other nodes' entries, in the order given, and returns when they are durable. Entries that are here
+// already are passed over. It stops at the first entry that cannot be applied (ErrGap, ErrDeps, ErrFork,
+// crdt.ErrAhead, crdt.ErrMalformed); those before it are applied all the same. A constraint never makes it fail.
+func (s *Store) Apply(ctx context.Context, entries []crdt.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var stopped error
+	_, err := s.submit(&request{ctx: ctx, fn: func(tx *Tx) error {
+		stopped = nil
+		tx.remote = true
+		for i := range entries {
+			groups, err := tx.check(&entries[i])
+			if errors.Is(err, errSeen) {
+				continue
+			}
+			if err != nil {
+				stopped = entryError(err, &entries[i])
+				return nil
+			}
+			if err := tx.apply(&entries[i], groups); err != nil {
+				return entryError(err, &entries[i])
+			}
+		}
+		return nil
+	}})
+	if err != nil {
+		return err
+	}
+	return stopped
+}
+
+// errSeen: the entry has been applied before.
+var errSeen = errors.New("seen")
+
+func (tx *Tx) head(o crdt.Origin) head {
+	if h, ok := tx.heads[o]; ok {
+		return h
+	}
+	return tx.w.heads[o]
+}
+
+// check says whether an entry is the next of its origin, and may be applied now. It changes nothing, so that the entries
+// before it can stay.
+func (tx *Tx) check(e *crdt.Entry) ([]crdt.Group, error) {
+	w := tx.w
+	h := tx.head(e.Origin)
+	if e.Seq <= h.seq {
+		return nil, tx.checkSame(e)
+	}
+	if e.Origin == w.self {
+		return nil, ErrSelf
+	}
+	if e.Seq > h.seq+1 {
+		return nil, fmt.Errorf("%w: the last one here is %d", ErrGap, h.seq)
+	}
+	if e.Prev != h.hash {
+		return nil, fmt.Errorf("%w: it does not follow entry %d as it is here", ErrFork, h.seq)
+	}
+	for o, n := range e.Deps {
+		if got := tx.head(o).seq; got < n {
+			return nil, fmt.Errorf("%w: entry %d of node %016x, of which %d are here", ErrDeps, n, uint64(o.Node), got)
+		}
+	}
+	groups, err := e.Groups()
+	if err != nil {
+		return nil, err
+	}
+	return groups, w.s.clock.Observe(e.HLC, w.s.config.Now())
+}
+
+// checkSame makes sure that an entry known by number is the one that is here: nothing is silently taken for a
+// duplicate.
+func (tx *Tx) checkSame(e *crdt.Entry) error {
+	h := tx.head(e.Origin)
+	if e.Seq == h.seq {
+		if e.Hash != h.hash {
+			return ErrFork
+		}
+		return errSeen
+	}
+	num := tx.w.origins.num[e.Origin]
+	v, err := one(tx.w.conn, "SELECT entry FROM lc_log WHERE id=?", catalog.Int(num<<seqBits|int64(e.Seq)))
+	if err != nil {
+		return err
+	}
+	if !v.IsNull() && string(v.Bytes) != string(e.Bytes) {
+		return ErrFork
+	}
+	return errSeen // if it was trimmed, everybody had it
+}
+
+// apply merges one entry that passed check.
+func (tx *Tx) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
+	tx.dirty = true
+	if tx.num, err = tx.w.number(e.Origin); err != nil {
+		return err
+	}
+	tx.stamp = e.Stamp()
+	if err := tx.logEntry(e, tx.num); err != nil {
+		return err
+	}
+	schema := false
+	for i := range groups {
+		g := &groups[i]
+		objects := g.Keyspace == crdt.ID(catalog.ObjectKeyspace)
+		if schema && !objects {
+			if err := tx.reconcile(false); err != nil {
+				return err
+			}
+			schema = false
+		}
+		sp := tx.w.layout.spaces[g.Keyspace]
+		if sp == nil {
+			continue // the table was dropped
+		}
+		if err := tx.applyGroup(sp, g); err != nil {
+			return err
+		}
+		schema = schema || objects
+	}
+	if schema {
+		return tx.reconcile(false)
+	}
+	return nil
+}
+
+func (tx *Tx) applyGroup(sp *space, g *crdt.Group) error {
+	ts := tx.touch(sp)
+	if g.Op == crdt.Truncate {
+		return tx.applyTruncate(ts)
+	}
+	m := merger{tx: tx, ts: ts, sp: sp, g: g, foreign: !slices.Equal(g.Key, sp.keyIDs)}
+	if err := m.prepare(); err != nil {
+		return err
+	}
+	return g.Each(func(r crdt.Row) error {
+		if err := m.decode(r); err != nil {
+			return err
+		}
+		switch g.Op {
+		case crdt.Insert:
+			return m.insert()
+		case crdt.Update:
+			return m.update(r.Seen)
+		}
+		return m.delete()
+	})
+}
+
+// merger merges the rows of one group.
+type merger struct {
+	tx      *Tx
+	ts      *txSpace
+	sp      *space
+	g       *crdt.Group
+	foreign bool // the group knows rows by another key than the table has now
+
+	keyAt []int // where the group's key columns stand among sp.cols (-1: nowhere)
+	colAt []int // the same for its columns
+
+	keyVals []catalog.Value
+	vals    []catalog.Value
+	full    []catalog.Value
+	id      []byte // identity of the row at hand, in the group's own terms
+	hidden  []byte // the row's hidden key, if it has one here
+	found   row
+}
+
+func (m *merger) prepare() error {
+	at := func(ids []crdt.ID) []int {
+		out := make([]int, len(ids))
+		for i, id := range ids {
+			if c, ok := m.sp.byID[id]; ok {
+				out[i] = c
+			} else {
+				out[i] = -1
+			}
+		}
+		return out
+	}
+	m.keyAt, m.colAt = at(m.g.Key), at(m.g.Columns)
+	m.keyVals = make([]catalog.Value, m.g.KeyLen())
+	m.vals = make([]catalog.Value, len(m.g.Columns))
+	m.full = make([]catalog.Value, len(m.sp.cols))
+	if m.foreign && !m.sp.hidden {
+		return fmt.Errorf("%w: rows of %s go by a key that the table never had", crdt.ErrMalformed, m.sp.phys)
+	}
+	return nil
+}
+
+// decode takes a row's values and works out its identity.
+func (m *merger) decode(r crdt.Row) error {
+	if _, err := catalog.DecodeRow(m.keyVals, r.Key); err != nil {
+		return err
+	}
+	if m.g.Op != crdt.Delete {
+		if _, err := catalog.DecodeRow(m.vals, r.Values); err != nil {
+			return err
+		}
+	}
+	m.hidden = nil
+	if len(m.g.Key) == 0 {
+		m.hidden = m.keyVals[0].Bytes
+		m.id = append(append(m.id[:0], keyHidden), m.hidden...)
+		return nil
+	}
+	m.id = append(m.id[:0], keyPrimary)
+	for i, v := range m.keyVals {
+		collation := ""
+		if c := m.keyAt[i]; c >= 0 {
+			collation = m.sp.cols[c].collation
+		}
+		m.id = catalog.AppendValue(m.id, canonical(v, collation))
+	}
+	if m.foreign {
+		m.hidden = derivedKey(m.g.Key, m.id)
+		m.id = append(append(m.id[:0], keyHidden), m.hidden...)
+	}
+	return nil
+}
+
+// find reads the row that the mutation is about.
+func (m *merger) find() (bool, error) {
+	if m.hidden != nil {
+		return readRow(m.tx.w.conn, m.sp.byHiddenSQL, []catalog.Value{catalog.BlobBytes(m.hidden)}, &m.found)
+	}
+	return readRow(m.tx.w.conn, m.sp.byKeySQL, m.keyVals, &m.found)
+}
+
+// findKey reads the row that has the key of vals in the table's present form.
+func (m *merger) findKey(vals []catalog.Value) (bool, error) {
+	args := make([]catalog.Value, len(m.sp.key))
+	for i, k := range m.sp.key {
+		args[i] = vals[k]
+	}
+	return readRow(m.tx.w.conn, m.sp.byKeySQL, args, &m.found)
+}
+
+func (m *merger) foundStamp() (crdt.Stamp, error) {
+	return m.tx.w.origins.stamp(crdt.HLC(m.found.h), m.found.o)
+}
+
+// remove takes the found row out of the table and its hash out of the digest.
+func (m *merger) remove() error {
+	h, err := m.sp.hash(&m.tx.hasher, &m.tx.w.origins, &m.found)
+	if err != nil {
+		return err
+	}
+	m.ts.st.digest.Sub(h)
+	m.ts.st.rows--
+	return m.tx.deleteRow(m.sp, &m.found)
+}
+
+// add puts a row into the table and its hash into the digest.
+func (m *merger) add(r *row) error {
+	if err := m.tx.put(m.sp, r); err != nil {
+		return err
+	}
+	return m.count(r)
+}
+
+func (m *merger) count(r *row) error {
+	h, err := m.sp.hash(&m.tx.hasher, &m.tx.w.origins, r)
+	if err != nil {
+		return err
+	}
+	m.ts.st.digest.Add(h)
+	m.ts.st.rows++
+	return nil
+}
+
+func (m *merger) insert() error {
+	tx, sp := m.tx, m.sp
+	if dead, err := m.dead(m.id, tx.stamp); err != nil || dead {
+		return err
+	}
+	for i, c := range sp.cols {
+		m.full[i] = c.missing
+	}
+	for i, c := range m.keyAt {
+		if c >= 0 {
+			m.full[c] = m.keyVals[i]
+		}
+	}
+	for i, c := range m.colAt {
+		if c >= 0 {
+			m.full[c] = m.vals[i]
+		}
+	}
+	r := row{h: int64(tx.stamp.HLC), o: tx.num, hidden: m.hidden, vals: m.full}
+	return m.merge(&r)
+}
+
+// merge puts a live row where its key says, unless a greater INSERT is there.
+func (m *merger) merge(r *row) error {
+	stamp, err := m.tx.w.origins.stamp(crdt.HLC(r.h), r.o)
+	if err != nil {
+		return err
+	}
+	if m.foreign && m.sp.key != nil {
+		// By its new key the row may have been deleted.
+		if dead, err := m.dead(m.sp.rowKey(nil, r.vals, nil), stamp); err != nil || dead {
+			return err
+		}
+	}
+	// Most rows are new: SQLite itself finds out when one is not.
+	err = m.tx.insertMerged(m.sp, r, nil)
+	if err == nil {
+		return m.count(r)
+	}
+	if _, taken := isUnique(err); !taken {
+		return err
+	}
+	present := func() (bool, error) {
+		if m.sp.key == nil {
+			return readRow(m.tx.w.conn, m.sp.byHiddenSQL, []catalog.Value{catalog.BlobBytes(r.hidden)}, &m.found)
+		}
+		return m.findKey(r.vals)
+	}
+	there, err := present()
+	if err != nil {
+		return err
+	}
+	if there {
+		old, err := m.foundStamp()
+		if err != nil {
+			return err
+		}
+		if stamp.Compare(old) <= 0 {
+			return nil
+		}
+		if err := m.remove(); err != nil {
+			return err
+		}
+	}
+	return m.add(r)
+}
+
+// dead says whether a tombstone or TRUNCATE is greater than an INSERT. A lesser tombstone goes.
+func (m *merger) dead(id []byte, insert crdt.Stamp) (bool, error) {
+	ts := m.ts
+	if ts.st.trunc.Compare(insert) > 0 {
+		return true, nil
+	}
+	if ts.st.tombs == 0 {
+		return false, nil
+	}
+	t, found, err := m.tombstone(id)
+	if err != nil || !found {
+		return false, err
+	}
+	if t.Compare(insert) > 0 {
+		return true, nil
+	}
+	return false, m.tx.dropTombstone(ts, id)
+}
+
+func (m *merger) tombstone(id []byte) (s crdt.Stamp, found bool, err error) {
+	err = each(m.tx.w.conn, "SELECT h,o FROM lc_tombstones WHERE t=? AND k=?",
+		[]catalog.Value{catalog.Int(m.sp.num), catalog.BlobBytes(id)}, func(v []catalog.Value) error {
+			found = true
+			s, err = m.tx.w.origins.stamp(crdt.HLC(v[0].Int()), v[1].Int())
+			return err
+		})
+	return s, found, err
+}
+
+func (m *merger) update(seen crdt.Stamp) error {
+	tx, sp := m.tx, m.sp
+	there, err := m.find()
+	if err != nil || !there {
+		return err
+	}
+	if s, err := m.foundStamp(); err != nil || s != seen {
+		return err // it names another INSERT (rule M1)
+	}
+	clocks, err := decodeClocks(m.found.clocks)
+	if err != nil {
+		return err
+	}
+	var cols []int
+	for i, c := range m.colAt {
+		if c < 0 {
+			continue
+		}
+		wins, err := m.cellWins(clocks, c, m.vals[i])
+		if err != nil {
+			return err
+		}
+		if wins {
+			cols = append(cols, c)
+			m.full[c] = m.vals[i]
+			clocks = setClock(clocks, cellClock{sp.cols[c].num, tx.stamp.HLC, tx.num})
+		}
+	}
+	if len(cols) == 0 {
+		return nil
+	}
+	slices.Sort(cols)
+	next := m.found
+	next.vals = slices.Clone(m.found.vals)
+	next.clocks = encodeClocks(clocks)
+	for _, c := range cols {
+		next.vals[c] = m.full[c]
+	}
+	return m.replace(&next, cols)
+}
+
+// cellWins says whether the UPDATE at hand wins a cell of the found row: by stamp, equal stamps by value (rule M2).
+func (m *merger) cellWins(clocks []cellClock, c int, v catalog.Value) (bool, error) {
+	cl, own := clockOf(clocks, m.sp.cols[c].num)
+	if !own {
+		cl.hlc, cl.origin = crdt.HLC(m.found.h), m.found.o
+	}
+	s, err := m.tx.w.origins.stamp(cl.hlc, cl.origin)
+	if err != nil {
+		return false, err
+	}
+	mine := crdt.Cell{Stamp: m.tx.stamp, Value: catalog.AppendValue(nil, v)}
+	return mine.After(crdt.Cell{Stamp: s, Value: catalog.AppendValue(nil, m.found.vals[c])}), nil
+}
+
+// replace writes the found row's new state.
+func (m *merger) replace(next *row, cols []int) error {
+	tx, sp := m.tx, m.sp
+	moved := slices.ContainsFunc(cols, func(c int) bool { return slices.Contains(sp.key, c) })
+	flags := tx.flagsTouched(sp, cols)
+	if !moved {
+		args := make([]catalog.Value, 0, len(cols)+2)
+		for _, c := range cols {
+			args = append(args, next.vals[c])
+		}
+		args = append(args, blobOrNull(next.clocks), catalog.Int(next.rowid))
+		err := run(tx.w.conn, tx.w.updateSQL(sp, cols, flags), args...)
+		if err == nil {
+			if err := tx.leave(sp, &m.found, flags); err != nil {
+				return err
+			}
+			h, err := sp.hash(&tx.hasher, &tx.w.origins, &m.found)
+			if err != nil {
+				return err
+			}
+			m.ts.st.digest.Sub(h)
+			m.ts.st.rows--
+			return m.count(next)
+		}
+		if _, taken := isUnique(err); !taken {
+			return err
+		}
+	}
+	if err := m.remove(); err != nil {
+		return err
+	}
+	return m.merge(next)
+}
+
+func (m *merger) delete() error {
+	tx, ts := m.tx, m.ts
+	there, err := m.find()
+	if err != nil {
+		return err
+	}
+	if there {
+		s, err := m.foundStamp()
+		if err != nil {
+			return err
+		}
+		if tx.stamp.Compare(s) <= 0 {
+			return nil // a greater INSERT has brought the row back
+		}
+		if err := m.remove(); err != nil {
+			return err
+		}
+	}
+	if ts.st.trunc.Compare(tx.stamp) >= 0 {
+		return nil // TRUNCATE says it already
+	}
+	if t, found, err := m.tombstone(m.id); err != nil || found && t.Compare(tx.stamp) >= 0 {
+		return err
+	} else if found {
+		ts.st.tombs--
+	}
+	return tx.putTombstone(ts, m.id, tx.stamp.HLC, tx.num)
+}
+
+// applyTruncate deletes what is older than the entry.
+func (tx *Tx) applyTruncate(ts *txSpace) error {
+	sp := ts.sp
+	if ts.st.trunc.Compare(tx.stamp) >= 0 {
+		return nil
+	}
+	ts.st.trunc = tx.stamp
+	// What a greater stamp wrote stays.
+	younger, err := one(tx.w.conn, "SELECT EXISTS(SELECT 1 FROM "+sp.phys+" WHERE _h>=?1) OR EXISTS(SELECT 1 FROM lc_tombstones WHERE t=?2 AND h>=?1)",
+		catalog.Int(int64(tx.stamp.HLC)), catalog.Int(sp.num))
+	if err != nil {
+		return err
+	}
+	if !younger.Bool() {
+		return tx.clear(ts)
+	}
+	m := merger{tx: tx, ts: ts, sp: sp}
+	var rows []int64
+	err = each(tx.w.conn, "SELECT rowid,_h,_o FROM "+sp.phys+" WHERE _h<=?", []catalog.Value{catalog.Int(int64(tx.stamp.HLC))},
+		func(v []catalog.Value) error {
+			s, err := tx.w.origins.stamp(crdt.HLC(v[1].Int()), v[2].Int())
+			if err == nil && s.Compare(tx.stamp) < 0 {
+				rows = append(rows, v[0].Int())
+			}
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	for _, id := range rows {
+		if _, err := readRow(tx.w.conn, sp.selectSQL, []catalog.Value{catalog.Int(id)}, &m.found); err != nil {
+			return err
+		}
+		if err := m.remove(); err != nil {
+			return err
+		}
+	}
+	st, err := tx.w.conn.StoreStmt("DELETE FROM lc_tombstones WHERE t=? AND h<?")
+	if err != nil {
+		return err
+	}
+	n, err := st.Exec([]catalog.Value{catalog.Int(sp.num), catalog.Int(int64(tx.stamp.HLC))})
+	ts.st.tombs -= n
+	return err
+}

@@ -1,0 +1,60 @@
+package sqlstore
+
+import (
+	"fmt"
+
+	"layercake/sqlstore/sqlite"
+)
+
+// The WAL is copied into the database by a connection of its own, while the writer goes on. That alone never gets to
+// the end of the WAL under load, and the WAL would grow for ever; so once little is left, the writer copies the rest
+// between two groups. Its next write then starts the WAL from the beginning, unless a snapshot still needs it.
+const (
+	checkpointPages = 1000 // WAL size that starts a checkpoint
+	finishPages     = 200  // what the writer itself is ready to copy
+)
+
+// watchWAL wakes the checkpointer when the WAL has grown.
+func (w *writer) watchWAL() {
+	if w.s.memory || w.conn.WALPages() < checkpointPages {
+		return
+	}
+	select {
+	case w.s.checkpoints <- struct{}{}:
+	default:
+	}
+}
+
+// restartWAL does the last step of a checkpoint.
+func (w *writer) restartWAL() {
+	if w.s.finishWAL.CompareAndSwap(true, false) {
+		w.s.checkpoint(w.conn)
+	}
+}
+
+func (s *Store) checkpointLoop() {
+	for {
+		select {
+		case <-s.checkpoints:
+		case <-s.closing:
+			return
+		}
+		wal, copied := s.checkpoint(s.checkpointer)
+		if wal > copied && wal-copied <= finishPages {
+			s.finishWAL.Store(true)
+		}
+	}
+}
+
+// checkpoint copies what can be copied without waiting for anybody. A failure is not the end: the WAL has everything.
+func (s *Store) checkpoint(c *sqlite.Conn) (wal, copied int) {
+	wal, copied, err := c.Checkpoint(sqlite.CheckpointPassive)
+	switch {
+	case err == nil:
+	case isFsync(err):
+		s.config.Fatal(fmt.Errorf("sqlstore: fsync failed in a checkpoint: %w", err))
+	default:
+		s.config.Logger.Warn("checkpoint", "err", err)
+	}
+	return wal, copied
+}

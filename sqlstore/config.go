@@ -1,0 +1,74 @@
+package sqlstore
+
+import (
+	"errors"
+	"log/slog"
+	"runtime"
+	"time"
+
+	"layercake/catalog"
+	"layercake/crdt"
+)
+
+// Config says how Open opens a store. Its zero value is a store in memory.
+type Config struct {
+	// Dir is the data folder, made if need be. "" keeps everything in memory, for as long as the store is open.
+	Dir string
+	// Now reads the wall clock; nil is time.Now.
+	Now func() time.Time
+	// MaxClockOffset is how far ahead of Now a remote entry's stamp may be; 0 is crdt.DefaultMaxOffset.
+	MaxClockOffset time.Duration
+	// Readers is the number of connections that read at once; 0 is twice the number of CPUs, at least 4.
+	Readers int
+	// Logger is told of what nobody is waiting to hear; nil is slog.Default.
+	Logger *slog.Logger
+	// CompileIndex turns an index's keys and predicate into SQLite SQL over the Phys names (see catalog.Index). nil, or
+	// for an index that it need not see: plain columns only.
+	CompileIndex func(*catalog.Schema, *catalog.Table, *catalog.Index) (keys []string, where string, err error)
+	// Fatal is called when fsync failed: what is on disk is then unknown, and the process must end. nil panics.
+	Fatal func(error)
+	// MaxEntry is the longest entry that a transaction may make, in bytes; 0 is DefaultMaxEntry.
+	MaxEntry int
+	// GroupLimit is how many transactions may share one fsync; 0 is DefaultGroupLimit.
+	GroupLimit int
+	// MaxSnapshots is how many pinned snapshots (Store.Snapshot) may be open at once; 0 is DefaultMaxSnapshots.
+	MaxSnapshots int
+}
+
+// Defaults of Config.
+const (
+	DefaultMaxEntry     = 512 << 20
+	DefaultGroupLimit   = 256
+	DefaultMaxSnapshots = 512
+)
+
+func (c *Config) validate() error {
+	if c.MaxClockOffset < 0 || c.Readers < 0 || c.MaxEntry < 0 || c.GroupLimit < 0 || c.MaxSnapshots < 0 {
+		return errors.New("sqlstore: negative setting")
+	}
+	if c.MaxEntry > crdt.MaxEntrySize {
+		return errors.New("sqlstore: MaxEntry is greater than an entry may be")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Readers == 0 {
+		c.Readers = max(4, 2*runtime.GOMAXPROCS(0))
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Fatal == nil {
+		c.Fatal = func(err error) { panic(err) }
+	}
+	if c.MaxEntry == 0 {
+		c.MaxEntry = DefaultMaxEntry
+	}
+	if c.GroupLimit == 0 {
+		c.GroupLimit = DefaultGroupLimit
+	}
+	if c.MaxSnapshots == 0 {
+		c.MaxSnapshots = DefaultMaxSnapshots
+	}
+	return nil
+}

@@ -1,0 +1,478 @@
+package sqlstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/pgerror"
+)
+
+// Alter changes object rows and brings the tables into line. tx.Schema() is the new schema afterwards.
+func (tx *Tx) Alter(changes []catalog.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	sp := tx.w.layout.spaces[crdt.ID(catalog.ObjectKeyspace)]
+	for _, c := range changes {
+		if err := tx.change(sp, c); err != nil {
+			return err
+		}
+	}
+	if err := tx.watch.enter(); err != nil {
+		return err
+	}
+	defer tx.watch.leave()
+	return tx.reconcile(true)
+}
+
+func (tx *Tx) change(sp *space, c catalog.Change) error {
+	if c.Op == catalog.Create {
+		vals := make([]catalog.Value, len(sp.cols))
+		vals[0] = c.ID.Value()
+		for a, v := range c.Attrs {
+			vals[1+a] = v
+		}
+		_, err := tx.Insert(sp.table, vals)
+		return err
+	}
+	id, err := one(tx.w.conn, "SELECT rowid FROM lc_schema WHERE c0=?", c.ID.Value())
+	if err != nil {
+		return err
+	}
+	if id.IsNull() {
+		return fmt.Errorf("an object is gone: %w", ErrSchemaChanged)
+	}
+	if c.Op == catalog.Drop {
+		return tx.Delete(sp.table, id.Int())
+	}
+	var cols []int
+	for a := range c.Attrs {
+		cols = append(cols, 1+int(a))
+	}
+	if len(cols) == 0 {
+		return nil
+	}
+	slices.Sort(cols)
+	vals := make([]catalog.Value, len(cols))
+	for i, col := range cols {
+		vals[i] = c.Attrs[catalog.Attr(col-1)]
+	}
+	return tx.Update(sp.table, id.Int(), cols, vals)
+}
+
+// reconcile makes the schema of the object rows and brings SQLite's tables into line with it. local says that a
+// statement of this node asks for it, and may be refused; a remote entry never is.
+func (tx *Tx) reconcile(local bool) error {
+	w := tx.w
+	objs, err := readObjects(w.conn)
+	if err != nil {
+		return err
+	}
+	l := w.layout.clone()
+	if err := tx.allot(l, objs); err != nil {
+		return err
+	}
+	schema, conflicts, err := w.s.buildSchema(objs, l)
+	if err != nil {
+		if local {
+			return err
+		}
+		w.s.config.Logger.Warn("an index cannot be used", "err", err)
+	}
+	l.schema, l.conflicts = schema, conflicts
+	tx.ddl, tx.dirty = true, true
+
+	shown := make(map[crdt.ID]bool)
+	for _, t := range schema.Relations {
+		if t.System || t.Kind != catalog.KindTable {
+			continue
+		}
+		id := crdt.ID(t.ID)
+		shown[id] = true
+		if err := tx.shape(l, t, l.spaces[id], local); err != nil {
+			return err
+		}
+	}
+	var gone []crdt.ID
+	for id := range l.spaces {
+		if !shown[id] && id != crdt.ID(catalog.ObjectKeyspace) {
+			gone = append(gone, id)
+		}
+	}
+	slices.SortFunc(gone, crdt.ID.Compare)
+	for _, id := range gone {
+		if err := tx.drop(l, l.spaces[id]); err != nil {
+			return err
+		}
+	}
+	w.layout = l
+	return tx.fillSystem(schema, false)
+}
+
+// allot gives local numbers to the tables, columns and indexes that have none, in the order of their IDs: the same
+// changes made to the same state always give the same numbers.
+func (tx *Tx) allot(l *layout, objs []catalog.Object) error {
+	var tables, indexes int64
+	columns := make(map[crdt.ID]int64)
+	for _, o := range l.objects {
+		switch o.kind {
+		case catalog.ObjectTable:
+			tables = max(tables, o.num)
+		case catalog.ObjectIndex:
+			indexes = max(indexes, o.num)
+		case catalog.ObjectColumn:
+			columns[o.parent] = max(columns[o.parent], o.num)
+		}
+	}
+	isTable := make(map[crdt.ID]bool)
+	for _, o := range objs {
+		if objectKind(o) == catalog.ObjectTable {
+			isTable[crdt.ID(o.ID)] = true
+		}
+	}
+	for _, o := range objs {
+		id, kind := crdt.ID(o.ID), objectKind(o)
+		if _, known := l.objects[id]; known {
+			continue
+		}
+		n := object{kind: kind}
+		parent, _ := catalog.IDFromBytes(o.Attrs[catalog.AttrParent].Bytes)
+		switch kind {
+		case catalog.ObjectTable:
+			tables++
+			n.num = tables
+		case catalog.ObjectIndex:
+			indexes++
+			n.num, n.parent = indexes, crdt.ID(parent)
+		case catalog.ObjectColumn:
+			n.parent = crdt.ID(parent)
+			if !isTable[n.parent] || l.objects[n.parent].gone {
+				continue
+			}
+			columns[n.parent]++
+			n.num = columns[n.parent]
+			n.info.Collation = catalog.Collation(uint32(o.Attrs[catalog.AttrType].Int()))
+			var def catalog.ColumnDef
+			if err := catalog.DecodeDef(o.Attrs[catalog.AttrDef], &def); err == nil {
+				n.info.Missing = def.Missing
+			}
+		default:
+			continue
+		}
+		if err := tx.save(l, id, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func objectKind(o catalog.Object) catalog.ObjectKind {
+	return catalog.ObjectKind(o.Attrs[catalog.AttrKind].Bytes)
+}
+
+func (tx *Tx) save(l *layout, id crdt.ID, o object) error {
+	l.objects[id] = o
+	return saveObject(tx.w.conn, id, o)
+}
+
+// primaryKey is a table's primary key.
+func primaryKey(t *catalog.Table) (ix *catalog.Index, cols []catalog.ID) {
+	for _, ix := range t.Indexes {
+		if !ix.Primary {
+			continue
+		}
+		for _, k := range ix.Keys {
+			cols = append(cols, k.Column)
+		}
+		return ix, cols
+	}
+	return nil, nil
+}
+
+// shape brings one table into the form that the schema gives it. old is its form so far, nil for a new table.
+func (tx *Tx) shape(l *layout, t *catalog.Table, old *space, local bool) error {
+	id := crdt.ID(t.ID)
+	o, known := l.objects[id]
+	if !known {
+		return fmt.Errorf("sqlstore: table %s has no number", t.Name)
+	}
+	_, key := primaryKey(t)
+	if old == nil {
+		o.info.Key, o.info.Hidden = key, len(key) == 0
+		if len(key) == 1 && isInteger(t, key[0]) {
+			o.info.Alias = &key[0]
+		}
+		if err := tx.save(l, id, o); err != nil {
+			return err
+		}
+		sp := l.space(t, o)
+		if err := tx.w.conn.StoreExec(sp.createSQL()); err != nil {
+			return err
+		}
+		tx.markFlags(l, sp)
+		l.spaces[id] = sp
+		return tx.buildIndexes(l, sp, nil, local)
+	}
+	if err := tx.refreshCollations(l, t); err != nil {
+		return err
+	}
+	sp := l.space(t, o)
+	for i := range sp.cols {
+		c := &sp.cols[i]
+		if _, there := old.byID[c.id]; there {
+			continue
+		}
+		if err := tx.w.conn.StoreExec("ALTER TABLE " + sp.phys + " ADD COLUMN " + c.phys + defaultSQL(c.missing)); err != nil {
+			return err
+		}
+	}
+	if err := tx.addFlags(l, sp); err != nil {
+		return err
+	}
+	if !slices.Equal(o.info.Key, key) {
+		var err error
+		if sp, err = tx.rekey(l, t, old, sp, key, local); err != nil {
+			return err
+		}
+	}
+	if ts := tx.spaces[id]; ts != nil {
+		ts.sp = sp
+		if !slices.EqualFunc(sp.cols, old.cols, func(a, b column) bool { return a.id == b.id }) || !slices.Equal(sp.keyIDs, old.keyIDs) {
+			ts.log.changed()
+		}
+	}
+	l.spaces[id] = sp
+	return tx.buildIndexes(l, sp, old, local)
+}
+
+func isInteger(t *catalog.Table, id catalog.ID) bool {
+	for _, c := range t.Columns {
+		if c.ID == id {
+			return c.Type == catalog.Int2OID || c.Type == catalog.Int4OID || c.Type == catalog.Int8OID
+		}
+	}
+	return false
+}
+
+// refreshCollations follows ALTER COLUMN TYPE.
+func (tx *Tx) refreshCollations(l *layout, t *catalog.Table) error {
+	for _, c := range t.Columns {
+		o := l.objects[crdt.ID(c.ID)]
+		if want := catalog.Collation(c.Type); o.info.Collation != want {
+			o.info.Collation = want
+			if err := tx.save(l, crdt.ID(c.ID), o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// markFlags notes that a new table has the flag columns of its unique indexes.
+func (tx *Tx) markFlags(l *layout, sp *space) {
+	for _, u := range sp.uniques {
+		id := crdt.ID(u.index.ID)
+		o := l.objects[id]
+		o.info.Flag = true
+		l.objects[id] = o // saved with the index's SQL
+	}
+}
+
+// addFlags adds the flag columns that a table's unique indexes still lack.
+func (tx *Tx) addFlags(l *layout, sp *space) error {
+	for _, u := range sp.uniques {
+		id := crdt.ID(u.index.ID)
+		o := l.objects[id]
+		if o.info.Flag {
+			continue
+		}
+		if err := tx.w.conn.StoreExec("ALTER TABLE " + sp.phys + " ADD COLUMN " + u.flag + " INTEGER NOT NULL DEFAULT 0"); err != nil {
+			return err
+		}
+		o.info.Flag = true
+		if err := tx.save(l, id, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildIndexes makes the indexes that are new or other than they were, and drops those that are gone.
+func (tx *Tx) buildIndexes(l *layout, sp, old *space, local bool) error {
+	if old != nil {
+		for name, sql := range old.indexes {
+			if sp.indexes[name] == sql {
+				continue
+			}
+			if err := tx.w.conn.StoreExec("DROP INDEX IF EXISTS " + name); err != nil {
+				return err
+			}
+			if err := tx.forgetIndex(l, sp, name); err != nil {
+				return err
+			}
+		}
+	}
+	for _, ix := range sp.table.Indexes {
+		id := crdt.ID(ix.ID)
+		o, known := l.objects[id]
+		sql, wanted := sp.indexes[physIndex(o.num)]
+		if !known || !wanted || o.info.SQL == sql {
+			continue
+		}
+		if err := tx.buildIndex(sp, ix, o, sql, local); err != nil {
+			return err
+		}
+		o.info.SQL = sql
+		if err := tx.save(l, id, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) forgetIndex(l *layout, sp *space, name string) error {
+	for id, o := range l.objects {
+		if o.kind != catalog.ObjectIndex || o.parent != sp.id || physIndex(o.num) != name {
+			continue
+		}
+		if tx.w.hasFlags {
+			if err := run(tx.w.conn, "DELETE FROM lc_collisions WHERE i=?", catalog.Int(o.num)); err != nil {
+				return err
+			}
+		}
+		o.info.SQL = ""
+		return tx.save(l, id, o)
+	}
+	return nil
+}
+
+// buildIndex makes one index. Rows that already collide are an error of the statement that wants a unique index; when a
+// remote entry brings it, all rows but one get a flag.
+func (tx *Tx) buildIndex(sp *space, ix *catalog.Index, o object, sql string, local bool) error {
+	err := tx.w.conn.StoreExec(sql)
+	if err == nil {
+		return nil
+	}
+	if _, ok := isUnique(err); !ok || !ix.Unique {
+		if local {
+			return err
+		}
+		// An expression that fails for a row, say. The index only makes things faster, or refuses what this node's own
+		// statements would do: the data is complete without it.
+		tx.w.s.config.Logger.Error("an index cannot be built", "index", ix.Name, "err", err)
+		return nil
+	}
+	if local {
+		return pgerror.New(pgerror.UniqueViolation, "could not create unique index %q", ix.Name).
+			WithDetail("The table contains rows with the same key.").WithConstraint(ix.Name)
+	}
+	if ix.Primary {
+		return fmt.Errorf("sqlstore: rows with one primary key in %s: %w", sp.phys, err)
+	}
+	if err := tx.flagAll(sp, o.num); err != nil {
+		return err
+	}
+	return tx.w.conn.StoreExec(sql)
+}
+
+// drop drops a table, physically and for ever.
+func (tx *Tx) drop(l *layout, sp *space) error {
+	ts := tx.touch(sp)
+	if err := tx.w.conn.StoreExec("DROP TABLE " + sp.phys); err != nil {
+		return err
+	}
+	if ts.st.tombs > 0 {
+		if err := run(tx.w.conn, "DELETE FROM lc_tombstones WHERE t=?", catalog.Int(sp.num)); err != nil {
+			return err
+		}
+	}
+	if tx.w.hasFlags {
+		if err := run(tx.w.conn, "DELETE FROM lc_collisions WHERE t=?", catalog.Int(sp.num)); err != nil {
+			return err
+		}
+	}
+	delete(l.spaces, sp.id)
+	o := l.objects[sp.id]
+	o.gone = true
+	if err := tx.save(l, sp.id, o); err != nil {
+		return err
+	}
+	for id, c := range l.objects {
+		if c.parent == sp.id && !c.gone {
+			c.gone = true
+			if err := tx.save(l, id, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// prepareSystem makes the tables of the system relations, where their form has changed, and fills those that do not
+// depend on the schema.
+func (w *writer) prepareSystem() error {
+	if err := run(w.conn, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	tx := &Tx{w: w, before: w.layout}
+	err := tx.makeSystem()
+	if err == nil {
+		err = tx.fillSystem(w.layout.schema, true)
+	}
+	if err != nil {
+		return errors.Join(err, run(w.conn, "ROLLBACK"))
+	}
+	return run(w.conn, "COMMIT")
+}
+
+func systemTable(t *catalog.Table) bool { return t.Kind == catalog.KindTable }
+
+func (tx *Tx) makeSystem() error {
+	c := tx.w.conn
+	have := make(map[string]int)
+	err := each(c, "SELECT name,columns FROM lc_system", nil, func(v []catalog.Value) error {
+		have[string(v[0].Bytes)] = int(v[1].Int())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range catalog.SystemRelations() {
+		if !systemTable(t) {
+			continue
+		}
+		n, there := have[t.Phys]
+		delete(have, t.Phys)
+		if there && n == len(t.Columns) {
+			continue
+		}
+		if err := c.StoreExec("DROP TABLE IF EXISTS " + t.Phys); err != nil {
+			return err
+		}
+		var b bytes.Buffer
+		fmt.Fprintf(&b, "CREATE TABLE %s(", t.Phys)
+		for i, col := range t.Columns {
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.WriteString(col.Phys)
+		}
+		b.WriteByte(')')
+		if err := c.StoreExec(b.String()); err != nil {
+			return fmt.Errorf("system table %s: %w", t.Phys, err)
+		}
+		if err := run(c, "INSERT OR REPLACE INTO lc_system VALUES(?,?,NULL)", catalog.Str(t.Phys), catalog.Int(int64(len(t.Columns)))); err != nil {
+			return err
+		}
+	}
+	for name := range have {
+		if err := c.StoreExec("DROP TABLE IF EXISTS " + name + "; DELETE FROM lc_system WHERE name='" + name + "'"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

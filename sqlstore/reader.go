@@ -1,0 +1,349 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/pgerror"
+	"layercake/sqlstore/sqlite"
+)
+
+// Reader is one snapshot of the database. It may be used by one goroutine at a time.
+type Reader struct {
+	s      *Store
+	conn   *sqlite.Conn
+	layout *layout
+	gen    uint64
+	pinned bool // the snapshot has been taken, and the schema is its own
+	once   bool // a Read: fn may be called again
+
+	ctx    context.Context
+	cancel func() bool
+	closed bool
+	copy   *sqlite.Conn // in memory: what keeps the copy
+}
+
+// errRepeat makes Read begin again: the schema changed between the start and the first query.
+var errRepeat = errors.New("sqlstore: the schema changed while the snapshot was taken")
+
+// readers is the pool of reading connections.
+type readers struct {
+	s       *Store
+	slots   chan struct{} // bounds Reads
+	pinned  chan struct{} // bounds Snapshots
+	mu      sync.Mutex
+	idle    []*sqlite.Conn
+	maxIdle int
+	closed  bool
+}
+
+func newReaders(s *Store) *readers {
+	n := s.config.Readers
+	return &readers{s: s, slots: make(chan struct{}, n), pinned: make(chan struct{}, s.config.MaxSnapshots), maxIdle: 2 * n}
+}
+
+func (p *readers) take() (*sqlite.Conn, error) {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil, ErrClosed
+	}
+	if n := len(p.idle); n > 0 {
+		c := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return c, nil
+	}
+	p.mu.Unlock()
+	return p.s.openConn(true)
+}
+
+func (p *readers) put(c *sqlite.Conn) {
+	c.Session = nil
+	p.mu.Lock()
+	if !p.closed && len(p.idle) < p.maxIdle && !c.InTransaction() {
+		p.idle = append(p.idle, c)
+		c = nil
+	}
+	p.mu.Unlock()
+	if c != nil {
+		c.Close()
+	}
+}
+
+func (p *readers) close() {
+	p.mu.Lock()
+	idle := p.idle
+	p.idle, p.closed = nil, true
+	p.mu.Unlock()
+	for _, c := range idle {
+		c.Close()
+	}
+}
+
+// Read runs fn on a fresh snapshot, which is taken at its first query (or Conn or Index) at the latest. fn is called
+// again from the start if the schema changed before that, so it must have no effect until then.
+func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
+	select {
+	case s.readers.slots <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-s.closing:
+		return ErrClosed
+	}
+	defer func() { <-s.readers.slots }()
+	if s.memory {
+		s.memMu.RLock()
+		defer s.memMu.RUnlock()
+	}
+	conn, err := s.readers.take()
+	if err != nil {
+		return err
+	}
+	r := &Reader{s: s, conn: conn, ctx: ctx, once: true}
+	defer r.release()
+	for {
+		if err := r.begin(); err != nil {
+			return err
+		}
+		err := fn(r)
+		if end := run(conn, "COMMIT"); err == nil && end != nil {
+			err = end
+		}
+		if err == nil || !errors.Is(err, errRepeat) {
+			return err
+		}
+	}
+}
+
+func (r *Reader) begin() error {
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	r.pinned = false
+	r.gen = r.s.ddlGen.Load()
+	r.layout = r.s.layout.Load()
+	return run(r.conn, "BEGIN")
+}
+
+// settle is called once a statement has taken the snapshot: it makes sure that the schema is the snapshot's.
+func (r *Reader) settle() error {
+	if r.gen&1 == 0 && r.s.ddlGen.Load() == r.gen {
+		r.pinned = true
+		return nil
+	}
+	return errRepeat
+}
+
+// pin takes the snapshot.
+func (r *Reader) pin() error {
+	if r.pinned {
+		return nil
+	}
+	if _, err := one(r.conn, "SELECT idx FROM lc_state"); err != nil {
+		return err
+	}
+	return r.settle()
+}
+
+// release gives the connection back.
+func (r *Reader) release() {
+	if r.cancel != nil {
+		r.cancel()
+	}
+	if r.conn.InTransaction() {
+		r.conn.StoreExec("ROLLBACK") // of a reader: nothing depends on it
+	}
+	r.s.readers.put(r.conn)
+}
+
+// Snapshot pins a snapshot until the Reader is closed. While it is open the WAL cannot shrink, so it should be short.
+// In memory it is a copy of the whole database.
+func (s *Store) Snapshot(ctx context.Context) (*Reader, error) {
+	select {
+	case s.readers.pinned <- struct{}{}:
+	case <-s.closing:
+		return nil, ErrClosed
+	default:
+		return nil, pgerror.New(pgerror.TooManyConnections, "too many open snapshots (the limit is %d)", cap(s.readers.pinned))
+	}
+	r, err := s.snapshot(ctx)
+	if err != nil {
+		<-s.readers.pinned
+		return nil, err
+	}
+	return r, nil
+}
+
+func (s *Store) snapshot(ctx context.Context) (*Reader, error) {
+	if s.memory {
+		return s.snapshotCopy(ctx)
+	}
+	conn, err := s.readers.take()
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{s: s, conn: conn, ctx: ctx}
+	for {
+		if err = r.begin(); err == nil {
+			err = r.pin()
+		}
+		if err == nil {
+			// Later calls bring contexts of their own.
+			r.ctx = context.Background()
+			return r, nil
+		}
+		if conn.InTransaction() {
+			if end := run(conn, "ROLLBACK"); end != nil {
+				err = end
+			}
+		}
+		if !errors.Is(err, errRepeat) {
+			s.readers.put(conn)
+			return nil, err
+		}
+	}
+}
+
+// snapshotCopy copies a database in memory: SQLite has no snapshots there that a writer does not wait for.
+func (s *Store) snapshotCopy(ctx context.Context) (*Reader, error) {
+	s.memMu.RLock()
+	defer s.memMu.RUnlock()
+	src, err := s.readers.take()
+	if err != nil {
+		return nil, err
+	}
+	defer s.readers.put(src)
+	name := fmt.Sprintf("%s-copy-%d", s.path, memoryNames.Add(1))
+	dst, err := sqlite.Open(name, sqlite.Options{Memory: true, Authorizer: true})
+	if err != nil {
+		return nil, err
+	}
+	if err := src.StoreExec("VACUUM INTO 'file:/" + name + "?vfs=memdb'"); err != nil {
+		dst.Close()
+		return nil, err
+	}
+	r := &Reader{s: s, conn: dst, copy: dst, ctx: context.Background(), layout: s.layout.Load(), pinned: true}
+	return r, run(dst, "BEGIN")
+}
+
+// Close ends a Snapshot's Reader. A second Close is harmless.
+func (r *Reader) Close() error {
+	if r.once || r.closed {
+		return nil
+	}
+	r.closed = true
+	defer func() { <-r.s.readers.pinned }()
+	if r.copy != nil {
+		return r.copy.Close()
+	}
+	r.release()
+	return nil
+}
+
+// Schema is the snapshot's schema.
+func (r *Reader) Schema() *catalog.Schema { return r.layout.schema }
+
+// Conn is the connection that has the snapshot. Only statements that read may be run on it. It is nil if the snapshot
+// cannot be taken; Query then says why.
+func (r *Reader) Conn() *sqlite.Conn { return r.conn }
+
+// Query runs a statement that reads. It ends early when ctx does.
+func (r *Reader) Query(ctx context.Context, sql string, args []catalog.Value) (*sqlite.Rows, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	st, err := r.conn.Stmt(sql)
+	if err != nil {
+		if !r.pinned && r.once {
+			// It may have been compiled against tables that a change of the schema has just replaced.
+			if pin := r.pin(); pin != nil {
+				return nil, pin
+			}
+		}
+		return nil, err
+	}
+	if ctx.Done() != nil {
+		r.watch(ctx)
+	}
+	rows, err := st.Query(args)
+	if err != nil || r.pinned {
+		return rows, err
+	}
+	if err := r.settle(); err != nil {
+		rows.Close()
+		return nil, err
+	}
+	return rows, nil
+}
+
+// watch interrupts the connection when ctx ends.
+func (r *Reader) watch(ctx context.Context) {
+	if r.cancel != nil {
+		if r.ctx == ctx {
+			return
+		}
+		r.cancel()
+	}
+	r.ctx = ctx
+	conn := r.conn
+	// An interrupt that comes late may hit the connection's next user: the flag keeps it from that.
+	var over atomic.Bool
+	var mu sync.Mutex
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over.Load() {
+			conn.Interrupt()
+		}
+	})
+	r.cancel = func() bool {
+		if stop() {
+			return true
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		over.Store(true)
+		return false
+	}
+}
+
+// Index is the number of the last commit that the snapshot shows.
+func (r *Reader) Index() (uint64, error) {
+	if err := r.pin(); err != nil {
+		return 0, err
+	}
+	v, err := one(r.conn, "SELECT idx FROM lc_state")
+	return uint64(v.Int()), err
+}
+
+// Vector is a vector that covers all that the snapshot shows, and speaks only of what is durable.
+func (r *Reader) Vector() (crdt.Vector, error) {
+	index, err := r.Index()
+	if err != nil {
+		return nil, err
+	}
+	// A commit is visible a moment before it is published here.
+	for r.s.Index() < index {
+		r.s.awaitPublish()
+	}
+	return r.s.Vector(), nil
+}
+
+// Version reads a row's version.
+func (r *Reader) Version(t *catalog.Table, rowid int64) (v Version, found bool, err error) {
+	if err := r.pin(); err != nil {
+		return Version{}, false, err
+	}
+	err = each(r.conn, "SELECT _h,_o,_c FROM "+t.Phys+" WHERE rowid=?", []catalog.Value{catalog.Int(rowid)},
+		func(row []catalog.Value) error {
+			v, found = Version{row[0].Int(), row[1].Int(), row[2].Bytes}, true
+			return nil
+		})
+	return v, found, err
+}

@@ -1,0 +1,173 @@
+package sqlstore
+
+import (
+	"strings"
+
+	"layercake/catalog"
+)
+
+// rekey gives a table another primary key, or takes its primary key away, from the DDL entry alone: stamps stay, and
+// every node comes to the same rows whenever it meets the entry.
+//
+//   - A row that was known by a hidden key keeps it in _k, and an entry that still goes by it finds the row there.
+//   - A row that was known by a primary key which the table loses gets a hidden key derived from it; so does such a row
+//     that arrives later.
+//   - Rows that turn out to have one primary key merge: the greatest INSERT wins. A statement is refused instead.
+//
+// old is the table's form before the DDL, sp its form after it but for the key.
+func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, key []catalog.ID, local bool) (*space, error) {
+	o := l.objects[sp.id]
+	ts := tx.touch(sp)
+	recount := false
+	if len(o.info.Key) > 0 {
+		if err := tx.leavePrimaryKey(ts, sp, old); err != nil {
+			return nil, err
+		}
+		o.info.Hidden, o.info.Alias = true, nil
+		recount = true
+	}
+	o.info.Key = key
+	if err := tx.save(l, sp.id, o); err != nil {
+		return nil, err
+	}
+	sp = l.space(t, o)
+	ts.sp = sp
+	if sp.key == nil {
+		return sp, tx.recount(ts)
+	}
+	// What this very transaction inserted goes out under the new key: nobody ever hears of its hidden key.
+	if !tx.remote {
+		st, err := tx.w.conn.StoreStmt("UPDATE " + sp.phys + " SET _k=NULL WHERE _h=? AND _o=?")
+		if err != nil {
+			return nil, err
+		}
+		if len(ts.log.ins) > 0 {
+			if _, err := st.Exec([]catalog.Value{catalog.Int(int64(tx.stamp.HLC)), catalog.Int(tx.num)}); err != nil {
+				return nil, err
+			}
+			recount = true
+		}
+	}
+	if !local {
+		n, err := tx.mergeDuplicates(sp)
+		if err != nil {
+			return nil, err
+		}
+		recount = recount || n > 0
+	}
+	if recount {
+		return sp, tx.recount(ts)
+	}
+	return sp, nil
+}
+
+// leavePrimaryKey gives every row a hidden key derived from its primary key, and likewise every tombstone.
+func (tx *Tx) leavePrimaryKey(ts *txSpace, sp, old *space) error {
+	c := tx.w.conn
+	switch {
+	case old.alias >= 0:
+		// The column must be able to hold a value twice: it can no longer be the rowid.
+		next := *sp
+		next.alias, next.hidden, next.phys = -1, true, sp.phys+"_new"
+		next.finish()
+		cols := "_h,_o,_c"
+		for _, u := range sp.uniques {
+			cols += "," + u.flag
+		}
+		for _, col := range sp.cols {
+			cols += "," + col.phys
+		}
+		create, _, _ := strings.Cut(next.createSQL(), ";")
+		if err := c.StoreExec(create + ";INSERT INTO " + next.phys + "(rowid," + cols + ") SELECT rowid," + cols + " FROM " + sp.phys +
+			";DROP TABLE " + sp.phys + ";ALTER TABLE " + next.phys + " RENAME TO " + sp.phys); err != nil {
+			return err
+		}
+		old.indexes = nil // gone with the table; buildIndexes makes them again
+		if err := c.StoreExec(sp.hiddenIndexSQL()); err != nil {
+			return err
+		}
+	case !old.hidden:
+		if err := c.StoreExec("ALTER TABLE " + sp.phys + " ADD COLUMN _k BLOB;" + sp.hiddenIndexSQL()); err != nil {
+			return err
+		}
+	}
+
+	type derived struct {
+		rowid int64
+		key   []byte
+	}
+	var rows []derived
+	var cols []string
+	for _, k := range old.key {
+		cols = append(cols, old.cols[k].phys)
+	}
+	err := each(c, "SELECT rowid,"+strings.Join(cols, ",")+" FROM "+sp.phys+" WHERE _k IS NULL", nil, func(v []catalog.Value) error {
+		id := old.canonicalKey(nil, func(i int) catalog.Value { return v[1+i] })
+		rows = append(rows, derived{v[0].Int(), derivedKey(old.keyIDs, id)})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if err := run(c, "UPDATE "+sp.phys+" SET _k=? WHERE rowid=?", catalog.BlobBytes(r.key), catalog.Int(r.rowid)); err != nil {
+			return err
+		}
+	}
+	if ts.st.tombs == 0 {
+		return nil
+	}
+	var tombs [][]byte
+	err = each(c, "SELECT k FROM lc_tombstones WHERE t=?", []catalog.Value{catalog.Int(sp.num)}, func(v []catalog.Value) error {
+		if len(v[0].Bytes) > 0 && v[0].Bytes[0] == keyPrimary {
+			tombs = append(tombs, v[0].Bytes)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, k := range tombs {
+		hidden := append([]byte{keyHidden}, derivedKey(old.keyIDs, k)...)
+		if err := run(c, "UPDATE OR REPLACE lc_tombstones SET k=? WHERE t=? AND k=?", catalog.BlobBytes(hidden), catalog.Int(sp.num),
+			catalog.BlobBytes(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeDuplicates deletes the rows whose new primary key a row with a greater INSERT has too.
+func (tx *Tx) mergeDuplicates(sp *space) (int, error) {
+	var terms, present []string
+	for _, k := range sp.key {
+		terms = append(terms, sp.cols[k].term())
+		present = append(present, sp.cols[k].phys+" IS NOT NULL")
+	}
+	var rows []int64
+	err := each(tx.w.conn, "SELECT r FROM (SELECT t.rowid AS r, row_number() OVER (PARTITION BY "+strings.Join(terms, ",")+
+		" ORDER BY _h DESC, lc_origins.origin DESC) AS n FROM "+sp.phys+" AS t JOIN lc_origins ON num=_o WHERE "+
+		strings.Join(present, " AND ")+") WHERE n>1", nil, func(v []catalog.Value) error {
+		rows = append(rows, v[0].Int())
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, id := range rows {
+		var r row
+		if _, err := readRow(tx.w.conn, sp.selectSQL, []catalog.Value{catalog.Int(id)}, &r); err != nil {
+			return 0, err
+		}
+		if err := tx.deleteRow(sp, &r); err != nil {
+			return 0, err
+		}
+	}
+	return len(rows), nil
+}
+
+// recount works out a keyspace's digest from its rows.
+func (tx *Tx) recount(ts *txSpace) (err error) {
+	ts.st.digest, ts.st.rows, err = ts.sp.scan(tx.w.conn, &tx.w.origins)
+	return err
+}

@@ -1,0 +1,164 @@
+package sqlstore_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/sqlstore"
+	"layercake/sqlstore/storetest"
+)
+
+var loose = storetest.TableSpec{
+	Name:    "loose",
+	Columns: []storetest.Column{{Name: "k", Type: catalog.Int4OID}, {Name: "v", Type: catalog.TextOID}},
+}
+
+func addKey(n *storetest.Node, table catalog.ID, column int) []catalog.Change {
+	t := storetest.Table(n.Schema(), table)
+	return storetest.AddIndex(n.NewID, table, t.Name+"_pkey", true, t.Columns[column].ID)
+}
+
+func TestAddPrimaryKey(t *testing.T) {
+	a, b := open(t), open(t)
+	p := a.MustCreate(loose)
+	for i := range 5 {
+		a.Insert(p, integer(int64(i)), text("v"))
+	}
+	b.Pull(a)
+	// While a adds the key, b inserts, updates and deletes by hidden key; one of its rows collides with one of a's.
+	b.Insert(p, integer(10), text("late"))
+	b.Update(p, integer(1), map[int]catalog.Value{1: text("late update")})
+	b.Update(p, integer(2), map[int]catalog.Value{0: integer(20)})
+	b.Delete(p, integer(3))
+	a.MustAlter(addKey(a, p, 0)...)
+	a.Insert(p, integer(11), text("keyed"))
+	b.Insert(p, integer(11), text("late and greater"))
+	a.Update(p, integer(1), map[int]catalog.Value{1: text("greater update")})
+	a.Pull(b)
+	b.Pull(a)
+	storetest.Same(t, a, b)
+	a.Want(p, "0 v", "1 greater update", "10 late", "11 late and greater", "20 v", "4 v")
+	// The key holds for statements now.
+	_, err := b.Write(context.Background(), func(tx *sqlstore.Tx) error {
+		_, err := tx.Insert(storetest.Table(tx.Schema(), p), []catalog.Value{integer(20), null})
+		return err
+	})
+	var u *sqlstore.UniqueError
+	if !errors.As(err, &u) || !u.Index.Primary {
+		t.Errorf("got %v", err)
+	}
+	c := open(t)
+	c.Pull(a)
+	storetest.Same(t, a, b, c)
+}
+
+func TestAddPrimaryKeyOverDuplicates(t *testing.T) {
+	n := open(t)
+	p := n.MustCreate(loose)
+	n.Insert(p, integer(1), text("a"))
+	n.Insert(p, integer(1), text("b"))
+	before := n.Schema()
+	_, err := n.Write(context.Background(), func(tx *sqlstore.Tx) error { return tx.Alter(addKey(n, p, 0)) })
+	if pgerror.Code(err) != pgerror.UniqueViolation {
+		t.Errorf("got %v", err)
+	}
+	if n.Schema() != before {
+		t.Error("the schema changed")
+	}
+	n.Want(p, "1 a", "1 b")
+	n.Insert(p, integer(1), text("c"))
+	storetest.Same(t, n)
+}
+
+func TestAddPrimaryKeyInTheTransactionThatFillsTheTable(t *testing.T) {
+	a, b := open(t), open(t)
+	id, changes := storetest.CreateTable(a.NewID, loose)
+	a.MustWrite(func(tx *sqlstore.Tx) error {
+		if err := tx.Alter(changes); err != nil {
+			return err
+		}
+		for i := range 3 {
+			if _, err := tx.Insert(storetest.Table(tx.Schema(), id), []catalog.Value{integer(int64(i)), text("v")}); err != nil {
+				return err
+			}
+		}
+		tab := storetest.Table(tx.Schema(), id)
+		if err := tx.Alter(storetest.AddIndex(a.NewID, id, "loose_pkey", true, tab.Columns[0].ID)); err != nil {
+			return err
+		}
+		tab = storetest.Table(tx.Schema(), id)
+		row, err := storetest.Find(tx, tab, 0, integer(1))
+		if err != nil {
+			return err
+		}
+		if err := tx.Update(tab, row, []int{1}, []catalog.Value{text("changed")}); err != nil {
+			return err
+		}
+		if row, err = storetest.Find(tx, tab, 0, integer(2)); err != nil {
+			return err
+		}
+		if err := tx.Delete(tab, row); err != nil {
+			return err
+		}
+		return tx.Alter([]catalog.Change{storetest.AddColumn(a.NewID(), id, 3, storetest.Column{Name: "c", Type: catalog.Int4OID, Missing: integer(9)})})
+	})
+	a.Want(id, "0 v 9", "1 changed 9")
+	b.Pull(a)
+	storetest.Same(t, a, b)
+	b.Update(id, integer(0), map[int]catalog.Value{2: integer(8)})
+	a.Pull(b)
+	storetest.Same(t, a, b)
+	a.Want(id, "0 v 8", "1 changed 9")
+}
+
+func TestDropPrimaryKey(t *testing.T) {
+	for _, typ := range []uint32{catalog.Int4OID, catalog.TextOID} {
+		a, b := open(t), open(t)
+		spec := people
+		spec.Columns = append([]storetest.Column{{Name: "id", Type: typ}}, people.Columns[1:]...)
+		key := func(i int64) catalog.Value {
+			if typ == catalog.TextOID {
+				return text(string(rune('a' + i)))
+			}
+			return integer(i)
+		}
+		p := a.MustCreate(spec)
+		for i := range int64(4) {
+			a.Insert(p, key(i), text("n"), null)
+		}
+		a.Delete(p, key(3))
+		b.Pull(a)
+		b.Update(p, key(0), map[int]catalog.Value{1: text("by the old key")})
+		b.Delete(p, key(1))
+		b.Insert(p, key(5), text("by the old key"), text("m@x"))
+		tab := storetest.Table(a.Schema(), p)
+		var drop []catalog.Change
+		for _, c := range tab.Constraints {
+			if c.Kind == catalog.PrimaryKey {
+				drop = append(drop, catalog.Change{Op: catalog.Drop, ID: c.ID}, catalog.Change{Op: catalog.Drop, ID: c.Index.ID})
+			}
+		}
+		if drop == nil {
+			for _, ix := range tab.Indexes {
+				if ix.Primary {
+					drop = append(drop, catalog.Change{Op: catalog.Drop, ID: ix.ID})
+				}
+			}
+		}
+		a.MustAlter(drop...)
+		a.Insert(p, key(0), text("again"), null)
+		a.Pull(b)
+		b.Pull(a)
+		storetest.Same(t, a, b)
+		if d := a.Digest(p); d.Rows != 4 {
+			t.Errorf("%d rows: %q", d.Rows, a.Rows(p))
+		}
+		b.MustAlter(storetest.AddIndex(b.NewID, p, "again_pkey", true, tab.Columns[1].ID)[:0]...)
+		c := open(t)
+		c.Pull(a)
+		storetest.Same(t, a, b, c)
+	}
+}

@@ -1,0 +1,316 @@
+package sqlstore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/pgerror"
+)
+
+// txLog collects what a transaction's entry is to say of one keyspace: the last state of each row, once. Rows that the
+// transaction inserted are encoded as they come (a bulk load keeps nothing else of them); only when one of them is
+// touched again is it looked for.
+type txLog struct {
+	truncated bool
+	reread    bool // the table's form has changed since: the rows are read again at the end
+
+	buf  []byte   // encoded INSERTs
+	ins  []insRow // where each of them ends
+	at   map[int64]int
+	redo map[int][]byte // INSERTs that were rewritten; nil: gone
+
+	upd   map[int64]*updRow
+	order []int64 // of upd; may name rows that left it
+	del   map[string]delRow
+}
+
+type insRow struct {
+	rowid int64
+	end   int
+}
+
+type updRow struct {
+	seen  crdt.Stamp
+	key   []byte
+	cells []updCell // ascending by column
+}
+
+type updCell struct {
+	col   int // index into space.cols
+	id    crdt.ID
+	value []byte
+}
+
+type delRow struct {
+	sp  *space
+	key []byte
+}
+
+// appendKey appends a row's key as entries carry it.
+func (sp *space) appendKey(dst []byte, r *row) []byte {
+	if sp.key == nil {
+		return catalog.AppendValue(dst, catalog.BlobBytes(r.hidden))
+	}
+	for _, k := range sp.key {
+		dst = catalog.AppendValue(dst, r.vals[k])
+	}
+	return dst
+}
+
+func (sp *space) appendInsert(dst []byte, r *row) []byte {
+	dst = sp.appendKey(dst, r)
+	for _, i := range sp.rest {
+		dst = catalog.AppendValue(dst, r.vals[i])
+	}
+	return dst
+}
+
+// inserted notes a row that the transaction inserted.
+func (l *txLog) inserted(sp *space, r *row) {
+	l.buf = sp.appendInsert(l.buf, r)
+	if l.at != nil {
+		l.at[r.rowid] = len(l.ins)
+	}
+	l.ins = append(l.ins, insRow{r.rowid, len(l.buf)})
+}
+
+// find returns the number of the INSERT of a row that the transaction inserted. A rowid may have been used more than
+// once: the last is meant.
+func (l *txLog) find(rowid int64) (int, bool) {
+	if l.at == nil {
+		l.at = make(map[int64]int, len(l.ins))
+		l.redo = make(map[int][]byte)
+		for i, r := range l.ins {
+			l.at[r.rowid] = i
+		}
+	}
+	i, ok := l.at[rowid]
+	return i, ok
+}
+
+// rewritten notes that a row which the transaction inserted has changed.
+func (l *txLog) rewritten(sp *space, r *row) {
+	if i, ok := l.find(r.rowid); ok {
+		l.redo[i] = sp.appendInsert(nil, r)
+	}
+}
+
+// removed notes that a row which the transaction inserted is gone.
+func (l *txLog) removed(rowid int64) {
+	if i, ok := l.find(rowid); ok {
+		l.redo[i] = nil
+		delete(l.at, rowid)
+	}
+}
+
+// updated notes that cells of a row from before the transaction have changed. r is the row as it is now.
+func (l *txLog) updated(tx *Tx, sp *space, r *row, cols []int) error {
+	u := l.upd[r.rowid]
+	if u == nil {
+		seen, err := tx.w.origins.stamp(crdt.HLC(r.h), r.o)
+		if err != nil {
+			return err
+		}
+		u = &updRow{seen: seen, key: sp.appendKey(nil, r)}
+		if l.upd == nil {
+			l.upd = make(map[int64]*updRow)
+		}
+		l.upd[r.rowid] = u
+		l.order = append(l.order, r.rowid)
+	}
+	for _, c := range cols {
+		u.set(c, sp.cols[c].id, catalog.AppendValue(nil, r.vals[c]))
+	}
+	return nil
+}
+
+func (u *updRow) set(col int, id crdt.ID, value []byte) {
+	i, found := slices.BinarySearchFunc(u.cells, col, func(c updCell, col int) int { return c.col - col })
+	if found {
+		u.cells[i].value = value
+		return
+	}
+	u.cells = slices.Insert(u.cells, i, updCell{col, id, value})
+}
+
+// forget notes that a row from before the transaction is gone.
+func (l *txLog) forget(rowid int64) { delete(l.upd, rowid) }
+
+// deleted notes a DELETE. key is the row's identity.
+func (l *txLog) deleted(sp *space, key []byte, r *row) {
+	if l.del == nil {
+		l.del = make(map[string]delRow)
+	}
+	l.del[string(key)] = delRow{sp, sp.appendKey(nil, r)}
+}
+
+// changed notes that the table has a new form: columns or key are others.
+func (l *txLog) changed() {
+	if len(l.ins) > 0 || len(l.upd) > 0 {
+		l.reread = true
+	}
+}
+
+// body encodes the transaction's mutations: nil if there are none.
+func (tx *Tx) body() ([]byte, error) {
+	var b crdt.Body
+	some := false
+	// The schema comes first: the rows that follow may be of tables that it makes.
+	slices.SortStableFunc(tx.order, func(x, y *txSpace) int {
+		return boolCompare(y.sp.id == crdt.ID(catalog.ObjectKeyspace), x.sp.id == crdt.ID(catalog.ObjectKeyspace))
+	})
+	for _, ts := range tx.order {
+		sp := tx.w.layout.spaces[ts.sp.id]
+		if sp == nil {
+			continue // dropped
+		}
+		if ts.log.reread {
+			if err := ts.log.readAgain(tx, sp); err != nil {
+				return nil, err
+			}
+		}
+		any, err := ts.log.encode(&b, sp)
+		if err != nil {
+			return nil, err
+		}
+		some = some || any
+	}
+	if !some {
+		return nil, nil
+	}
+	return b.Encode(), nil
+}
+
+func boolCompare(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
+	if l.truncated {
+		b.Group(crdt.Truncate, sp.id, nil, nil)
+		some = true
+	}
+	some = l.encodeDeletes(b) || some
+	some = l.encodeUpdates(b, sp) || some
+	cols := make([]crdt.ID, len(sp.rest))
+	for i, c := range sp.rest {
+		cols[i] = sp.cols[c].id
+	}
+	if len(l.ins) == 0 {
+		return some, nil
+	}
+	if len(l.buf) > crdt.MaxEntrySize {
+		return false, tooBig(len(l.buf), crdt.MaxEntrySize)
+	}
+	g := b.Group(crdt.Insert, sp.id, sp.keyIDs, cols)
+	if len(l.redo) == 0 {
+		g.InsertEncoded(len(l.ins), l.buf)
+		return true, nil
+	}
+	start, n := 0, 0
+	for i, r := range l.ins {
+		enc, again := l.redo[i]
+		if !again {
+			enc = l.buf[start:r.end]
+		}
+		if start = r.end; enc != nil {
+			g.InsertEncoded(1, enc)
+			n++
+		}
+	}
+	return some || n > 0, nil
+}
+
+func (l *txLog) encodeDeletes(b *crdt.Body) bool {
+	groups := make(map[*space]*crdt.GroupWriter, 1)
+	for _, d := range l.del {
+		g := groups[d.sp]
+		if g == nil {
+			g = b.Group(crdt.Delete, d.sp.id, d.sp.keyIDs, nil)
+			groups[d.sp] = g
+		}
+		g.Delete(d.key)
+	}
+	return len(l.del) > 0
+}
+
+func (l *txLog) encodeUpdates(b *crdt.Body, sp *space) bool {
+	groups := make(map[string]*crdt.GroupWriter, 1)
+	var sig, vals []byte
+	some := false
+	for _, rowid := range l.order {
+		u := l.upd[rowid]
+		if u == nil {
+			continue
+		}
+		delete(l.upd, rowid) // it may stand in order twice
+		some = true
+		sig, vals = sig[:0], vals[:0]
+		for _, c := range u.cells {
+			sig = binary.AppendUvarint(sig, uint64(c.col))
+			vals = append(vals, c.value...)
+		}
+		g := groups[string(sig)]
+		if g == nil {
+			cols := make([]crdt.ID, len(u.cells))
+			for i, c := range u.cells {
+				cols[i] = c.id
+			}
+			g = b.Group(crdt.Update, sp.id, sp.keyIDs, cols)
+			groups[string(sig)] = g
+		}
+		g.Update(u.seen, u.key, vals)
+	}
+	return some
+}
+
+// readAgain encodes what was collected once more, after the table has got another form.
+func (l *txLog) readAgain(tx *Tx, sp *space) error {
+	last := make(map[int64]bool, len(l.ins))
+	var rows []int64
+	for i := len(l.ins) - 1; i >= 0; i-- {
+		if enc, again := l.redo[i]; again && enc == nil || last[l.ins[i].rowid] {
+			continue
+		}
+		last[l.ins[i].rowid] = true
+		rows = append(rows, l.ins[i].rowid)
+	}
+	slices.Reverse(rows)
+	l.buf, l.ins, l.at, l.redo = nil, nil, nil, nil
+	for _, id := range rows {
+		r, _, err := tx.read(sp, id)
+		if err != nil {
+			return fmt.Errorf("sqlstore: read an inserted row again: %w", err)
+		}
+		l.inserted(sp, r)
+	}
+	for id, u := range l.upd {
+		r, _, err := tx.read(sp, id)
+		if err != nil {
+			return fmt.Errorf("sqlstore: read an updated row again: %w", err)
+		}
+		u.key = sp.appendKey(nil, r)
+		cells := u.cells
+		u.cells = nil
+		for _, c := range cells {
+			if i, ok := sp.byID[c.id]; ok {
+				u.set(i, c.id, c.value)
+			}
+		}
+	}
+	return nil
+}
+
+func tooBig(size, limit int) error {
+	return pgerror.New(pgerror.ProgramLimitExceeded, "transaction of %d bytes is too big to replicate (the limit is %d)", size, limit).
+		WithHint("Split it into smaller transactions.")
+}
