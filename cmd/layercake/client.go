@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"text/tabwriter"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+var clientOptions = []option{
+	{name: "url", help: "postgres://user@host:port/database of the node to ask"},
+	{name: "timeout", def: "30s", help: "how long to wait for answers"},
+}
+
+// runClient runs a command that asks a node: status, node list, verify.
+func runClient(ctx context.Context, cmd string, args []string, getenv func(string) string, stdout io.Writer) error {
+	o, err := parseOptions(cmd, clientOptions, args, getenv, stdout)
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(o.get("timeout"))
+	if err != nil {
+		return usageError(fmt.Sprintf("--timeout: %q is not a duration", o.get("timeout")))
+	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	cfg, err := pgx.ParseConfig(o.get("url"))
+	if err != nil {
+		return usageError(fmt.Sprintf("--url: %v", err))
+	}
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.Background())
+	switch cmd {
+	case "status":
+		return status(ctx, conn, stdout)
+	case "node list":
+		return nodeList(ctx, conn, stdout)
+	}
+	return verify(ctx, conn, stdout)
+}
+
+var healthOptions = []option{
+	{name: "http-addr", def: "127.0.0.1:8080", help: "the node's HTTP address"},
+	{name: "timeout", def: "3s", help: "how long to wait for the answer"},
+}
+
+// runHealth asks a node's /readyz, which needs no password.
+func runHealth(ctx context.Context, args []string, getenv func(string) string, stdout io.Writer) error {
+	o, err := parseOptions("health", healthOptions, args, getenv, stdout)
+	if err != nil {
+		return err
+	}
+	d, err := time.ParseDuration(o.get("timeout"))
+	if err != nil {
+		return usageError(fmt.Sprintf("--timeout: %q is not a duration", o.get("timeout")))
+	}
+	host, port, err := net.SplitHostPort(o.get("http-addr"))
+	if err != nil {
+		return usageError(fmt.Sprintf("--http-addr: %q is not host:port", o.get("http-addr")))
+	}
+	if host == "" || host == "0.0.0.0" || host == "::" {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		fmt.Fprintln(stdout, err)
+		return exitCode(1)
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	fmt.Fprintf(stdout, "%s", body)
+	if resp.StatusCode != http.StatusOK {
+		return exitCode(1)
+	}
+	return nil
+}
+
+func nodeList(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
+	rows, err := conn.Query(ctx, `SELECT name, id, dc, state, is_self, pg_addr, rpc_addr, rtt_ms, applied FROM layercake.nodes ORDER BY name`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	tw := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "NAME\tID\tDC\tSTATE\tCLIENTS\tREPLICATION\tRTT\tAPPLIED")
+	down := 0
+	for rows.Next() {
+		var name, id, dc, state, pg, rpc string
+		var self bool
+		var rtt *float64
+		var applied *int64
+		if err := rows.Scan(&name, &id, &dc, &state, &self, &pg, &rpc, &rtt, &applied); err != nil {
+			return err
+		}
+		if state != "alive" {
+			down++
+		}
+		if self {
+			name += " *"
+		}
+		r, a := "-", "-"
+		if rtt != nil {
+			r = fmt.Sprintf("%.2f ms", *rtt)
+		}
+		if applied != nil {
+			a = fmt.Sprint(*applied)
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, id, dc, state, pg, rpc, r, a)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	if down > 0 {
+		fmt.Fprintf(stdout, "%d member(s) not alive\n", down)
+		return exitCode(1)
+	}
+	return nil
+}
+
+func status(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
+	var v, read, write string
+	if err := conn.QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('read_consistency'), current_setting('write_consistency')`).Scan(&v, &read, &write); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "speaks PostgreSQL %s; default levels here: read %s, write %s\n\n", v, read, write)
+	members := nodeList(ctx, conn, stdout)
+	rows, err := conn.Query(ctx, `SELECT peer, origin, sent, acked, lag_entries, lag_ms, state FROM layercake.replication ORDER BY peer, origin`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	tw := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "\nPEER\tORIGIN\tSENT\tACKED\tLAG\tLAG TIME\tSTATE")
+	for rows.Next() {
+		var peer, origin, state string
+		var sent, acked, lag int64
+		var ms float64
+		if err := rows.Scan(&peer, &origin, &sent, &acked, &lag, &ms, &state); err != nil {
+			return err
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%.1f ms\t%s\n", peer, origin, sent, acked, lag, ms, state)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	return members
+}
+
+// verify prints every member's digest of every table, and says whether they agree.
+func verify(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
+	rows, err := conn.Query(ctx, `SELECT node, relation, rows, digest FROM layercake.digests ORDER BY relation, node`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	tw := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "RELATION\tNODE\tROWS\tDIGEST")
+	type answer struct {
+		rows   int64
+		digest string
+	}
+	first := map[string]answer{}
+	nodes := map[string]map[string]bool{}
+	all := map[string]bool{}
+	different := map[string]bool{}
+	silent := 0
+	for rows.Next() {
+		var node, relation, digest string
+		var n int64
+		if err := rows.Scan(&node, &relation, &n, &digest); err != nil {
+			return err
+		}
+		if relation == "" {
+			silent++
+			fmt.Fprintf(tw, "-\t%s\t-\t%s\n", node, digest)
+			continue
+		}
+		a := answer{n, digest}
+		if f, ok := first[relation]; !ok {
+			first[relation] = a
+			nodes[relation] = map[string]bool{}
+		} else if f != a {
+			different[relation] = true
+		}
+		nodes[relation][node], all[node] = true, true
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", relation, node, n, digest)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for r, m := range nodes {
+		if len(m) != len(all) {
+			different[r] = true
+		}
+	}
+	switch {
+	case len(different) > 0:
+		for r := range different {
+			fmt.Fprintf(stdout, "DIFFERENT: %s\n", r)
+		}
+		return exitCode(1)
+	case silent > 0:
+		fmt.Fprintf(stdout, "%d member(s) gave no answer: equality could not be told\n", silent)
+		return exitCode(2)
+	}
+	fmt.Fprintf(stdout, "equal: %d relation(s) on %d node(s)\n", len(first), len(all))
+	return nil
+}

@@ -1,0 +1,123 @@
+package integration
+
+import (
+	"context"
+	"net"
+	"os"
+	osexec "os/exec"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// client runs a PostgreSQL client program against a node and returns what it printed. It skips the test where the
+// program is missing: `make test` installs it.
+func (c *cluster) client(i int, env []string, name string, args ...string) string {
+	c.t.Helper()
+	path, err := osexec.LookPath(name)
+	if err != nil {
+		c.t.Skipf("%s is not installed: %v", name, err)
+	}
+	host, port, err := net.SplitHostPort(c.nodes[i].PGAddr())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	cmd := osexec.Command(path, args...)
+	cmd.Env = append(append(os.Environ(), "PGHOST="+host, "PGPORT="+port, "PGUSER=postgres", "PGDATABASE=postgres", "PGCONNECT_TIMEOUT=10"), env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		c.t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// TestPgbench runs pgbench unmodified against one node of three at quorum, in every mode, and checks its books on each.
+func TestPgbench(t *testing.T) {
+	c := three(t)
+	quorum := []string{"PGOPTIONS=-c consistency=quorum"}
+	c.client(0, quorum, "pgbench", "-i", "-q", "-s", "1")
+	for _, mode := range []string{"simple", "extended", "prepared"} {
+		for _, script := range []string{"tpcb-like", "simple-update", "select-only"} {
+			out := c.client(0, quorum, "pgbench", "-n", "-M", mode, "-b", script, "-c", "4", "-t", "25")
+			if !strings.Contains(out, "number of transactions actually processed: 100/100") {
+				t.Errorf("%s %s: not all transactions were processed:\n%s", mode, script, out)
+			}
+			if strings.Contains(out, "number of failed transactions:") && !strings.Contains(out, "number of failed transactions: 0 ") {
+				t.Errorf("%s %s: transactions failed:\n%s", mode, script, out)
+			}
+		}
+	}
+	c.verify()
+	for n := range c.nodes {
+		conn := c.conn(n, "consistency=quorum")
+		// simple-update moves no teller and no branch: accounts and history agree, tellers and branches do.
+		rows := query(t, conn, `SELECT (SELECT sum(abalance) FROM pgbench_accounts) = (SELECT sum(delta) FROM pgbench_history),
+			(SELECT sum(tbalance) FROM pgbench_tellers) = (SELECT sum(bbalance) FROM pgbench_branches),
+			(SELECT count(*) FROM pgbench_history), (SELECT count(*) FROM pgbench_accounts)`)
+		if got := strings.Join(rows[0], " "); got != "t t 600 100000" {
+			t.Errorf("node %d: books: got %q, want \"t t 600 100000\"", n+1, got)
+		}
+	}
+}
+
+const unicodeData = "/usr/share/unicode/UnicodeData.txt"
+
+// TestCopyUnicodeData loads a real file of 34,000 lines through psql on one node and reads it on another.
+func TestCopyUnicodeData(t *testing.T) {
+	data, err := os.ReadFile(unicodeData)
+	if err != nil {
+		t.Skipf("the package unicode-data is not installed: %v", err)
+	}
+	lines := strings.Count(string(data), "\n")
+	c := three(t)
+	columns := "code text PRIMARY KEY, name text, category text, class int, bidi text, decomposition text, decimal text, digit text, numeric text, mirrored text, old_name text, comment text, upper text, lower text, title text"
+	c.client(0, nil, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", "CREATE TABLE unicode ("+columns+")",
+		"-c", `\copy unicode FROM '`+unicodeData+`' WITH (FORMAT csv, DELIMITER ';', QUOTE E'\x01')`)
+	conn := c.conn(2, "consistency=quorum")
+	var n int
+	if err := conn.QueryRow(context.Background(), "SELECT count(*) FROM unicode").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	if n != lines {
+		t.Errorf("node 3 has %d rows, want %d", n, lines)
+	}
+	var name string
+	if err := conn.QueryRow(context.Background(), "SELECT name FROM unicode WHERE code = $1", "00E9").Scan(&name); err != nil || name != "LATIN SMALL LETTER E WITH ACUTE" {
+		t.Errorf("code 00E9: got %q, %v", name, err)
+	}
+	// What comes out is what went in.
+	out := c.client(2, nil, "psql", "-X", "-q", "-c", `\copy (SELECT * FROM unicode ORDER BY length(code), code) TO STDOUT WITH (FORMAT csv, DELIMITER ';', QUOTE E'\x01')`)
+	if got := strings.Count(out, "\n"); got != lines {
+		t.Errorf("copied out %d lines, want %d", got, lines)
+	}
+	for _, l := range strings.SplitAfter(out, "\n")[:100] {
+		if !strings.Contains(string(data), l) {
+			t.Errorf("a line that did not go in: %q", l)
+		}
+	}
+	c.verify()
+	got := c.client(2, nil, "psql", "-X", "-c", `\d unicode`)
+	for _, want := range []string{`Table "public.unicode"`, "code          | text    |           | not null |", "class         | integer |", `"unicode_pkey" PRIMARY KEY, btree (code)`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("\\d unicode lacks %q:\n%s", want, got)
+		}
+	}
+}
+
+// TestPgxBatch: statements sent in one go without BEGIN are one transaction.
+func TestPgxBatch(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE b (id int PRIMARY KEY)")
+	batch := &pgx.Batch{}
+	batch.Queue("INSERT INTO b VALUES (1)")
+	batch.Queue("INSERT INTO b VALUES (2)")
+	batch.Queue("INSERT INTO b VALUES (1)")
+	if err := conn.SendBatch(context.Background(), batch).Close(); err == nil {
+		t.Error("a duplicate key in a batch gave no error")
+	}
+	if got := one(t, conn, "SELECT count(*) FROM b"); got != "0" {
+		t.Errorf("a failed batch left %s rows", got)
+	}
+}

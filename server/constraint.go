@@ -1,0 +1,315 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/pgsql"
+	"layercake/sqlstore"
+)
+
+// comparable gives the bytes of a value by which its type compares: display scale and the display half of keyed text
+// are left out.
+func comparable(typ uint32, v catalog.Value) []byte {
+	if v.Kind == catalog.Text {
+		switch catalog.Collation(typ) {
+		case "RTRIM":
+			v.Bytes = bytes.TrimRight(v.Bytes, " ")
+		case "LCKEY":
+			if i := bytes.IndexByte(v.Bytes, '|'); i >= 0 {
+				v.Bytes = v.Bytes[:i]
+			}
+		}
+	}
+	return catalog.AppendValue(nil, v)
+}
+
+// uniqueKeyOf encodes the key that row has in u's index; nil when a key column is NULL or the index leaves it out.
+func (s *statement) uniqueKeyOf(u *pgsql.UniqueCheck, row []catalog.Value) ([]byte, error) {
+	if u.Keys != nil {
+		v, err := s.first(u.Keys, &rowArgs{new: row})
+		if err != nil || v == nil {
+			return nil, err
+		}
+		var key []byte
+		for i, c := range u.Keys.Columns {
+			if v[i].IsNull() {
+				return nil, nil
+			}
+			key = append(key, comparable(c.Type, v[i])...)
+		}
+		return key, nil
+	}
+	var key []byte
+	for _, c := range u.Columns {
+		if row[c].IsNull() {
+			return nil, nil
+		}
+		key = append(key, comparable(s.m.Table.Columns[c].Type, row[c])...)
+	}
+	return key, nil
+}
+
+// keyValues shows the key that row has in u's index as text, for an error's detail.
+func (s *statement) keyValues(u *pgsql.UniqueCheck, row []catalog.Value) string {
+	if u.Keys != nil {
+		v, err := s.first(u.Keys, &rowArgs{new: row})
+		if err != nil || v == nil {
+			return "…"
+		}
+		var out []string
+		for i, c := range u.Keys.Columns {
+			out = append(out, valueText(c.Type, c.Typmod, v[i]))
+		}
+		return strings.Join(out, ", ")
+	}
+	return columnsText(s.m.Table, u.Columns, row)
+}
+
+func columnsText(t *catalog.Table, cols []int, row []catalog.Value) string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = valueText(t.Columns[c].Type, t.Columns[c].Typmod, row[c])
+	}
+	return strings.Join(out, ", ")
+}
+
+func columnNames(t *catalog.Table, cols []int) string {
+	out := make([]string, len(cols))
+	for i, c := range cols {
+		out[i] = t.Columns[c].Name
+	}
+	return strings.Join(out, ", ")
+}
+
+var plainOutput = catalog.DefaultOutput()
+
+func valueText(typ uint32, typmod int32, v catalog.Value) string {
+	if v.IsNull() {
+		return "null"
+	}
+	return string(catalog.AppendText(nil, typ, typmod, v, plainOutput))
+}
+
+// rowText shows a row as "Failing row contains (…)" does, long values cut at 64 bytes.
+func rowText(t *catalog.Table, row []catalog.Value) string {
+	out := make([]string, len(row))
+	for i, v := range row {
+		w := valueText(t.Columns[i].Type, t.Columns[i].Typmod, v)
+		if len(w) > 64 {
+			w = strings.ToValidUTF8(w[:64], "") + "..."
+		}
+		out[i] = w
+	}
+	return strings.Join(out, ", ")
+}
+
+func duplicateKey(constraint, columns string, t *catalog.Table, values string) error {
+	return pgerror.New(pgerror.UniqueViolation, "duplicate key value violates unique constraint %q", constraint).
+		WithDetail("Key (%s)=(%s) already exists.", columns, values).
+		WithTable(t.Schema, t.Name).WithConstraint(constraint)
+}
+
+// uniqueError turns the store's UniqueError into 23505 and leaves other errors alone.
+func uniqueError(err error, m *pgsql.Modify, t *catalog.Table, row []catalog.Value) error {
+	var u *sqlstore.UniqueError
+	if !errors.As(err, &u) {
+		return err
+	}
+	if m != nil {
+		for i := range m.Uniques {
+			c := &m.Uniques[i]
+			if c.Index.ID != u.Index.ID {
+				continue
+			}
+			for _, col := range c.Columns {
+				if col < 0 {
+					return duplicateKey(c.Constraint, c.Detail, t, "…")
+				}
+			}
+			return duplicateKey(c.Constraint, c.Detail, t, columnsText(t, c.Columns, row))
+		}
+	}
+	return pgerror.New(pgerror.UniqueViolation, "duplicate key value violates unique constraint %q", u.Index.Name).
+		WithTable(t.Schema, t.Name).WithConstraint(u.Index.Name)
+}
+
+// checkReferences holds FOREIGN KEYs for rows that have just been changed: their parents exist, and nobody refers to
+// what went; CASCADE, SET NULL and SET DEFAULT are carried out.
+func (w *worker) checkReferences(ops []op) error {
+	for i := range ops {
+		o := &ops[i]
+		if o.plan == nil {
+			continue
+		}
+		switch o.kind {
+		case opInsert:
+			if len(o.plan.References) > 0 {
+				if err := o.rows.each(func(_ int, row []catalog.Value) error { return w.checkParents(o.plan, row, nil) }); err != nil {
+					return err
+				}
+			}
+		case opUpdate:
+			if err := w.checkParents(o.plan, o.new, o.cols); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range ops {
+		o := &ops[i]
+		if o.plan != nil && (o.kind == opUpdate || o.kind == opDelete) && o.old != nil {
+			if err := w.checkChildren(o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkParents looks for the parents of a row. With set, only for the FOREIGN KEYs over one of these columns.
+func (w *worker) checkParents(m *pgsql.Modify, row []catalog.Value, set []int) error {
+	for i := range m.References {
+		r := &m.References[i]
+		if set != nil && !overlap(set, r.Columns) || w.deferred(r.Constraint) {
+			continue
+		}
+		nulls := 0
+		for _, c := range r.Columns {
+			if row[c].IsNull() {
+				nulls++
+			}
+		}
+		if nulls > 0 {
+			if r.Constraint.Match == 'f' && nulls < len(r.Columns) {
+				return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table %q violates foreign key constraint %q", m.Table.Name, r.Constraint.Name).
+					WithDetail("MATCH FULL does not allow mixing of null and nonnull key values.").
+					WithTable(m.Table.Schema, m.Table.Name).WithConstraint(r.Constraint.Name)
+			}
+			continue
+		}
+		parent, err := w.first(r.Lookup, &rowArgs{new: row})
+		if err != nil {
+			return err
+		}
+		if parent == nil {
+			return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table %q violates foreign key constraint %q", m.Table.Name, r.Constraint.Name).
+				WithDetail("Key (%s)=(%s) is not present in table %q.", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, row), r.Parent.Name).
+				WithTable(m.Table.Schema, m.Table.Name).WithConstraint(r.Constraint.Name)
+		}
+		if w.tran != nil && len(w.share) < bulkRows {
+			w.share = append(w.share, rowKey(r.Parent.ID, parent[0].Int()))
+		}
+	}
+	return nil
+}
+
+func overlap(a, b []int) bool {
+	return slices.ContainsFunc(a, func(x int) bool { return slices.Contains(b, x) })
+}
+
+// checkChildren deals with the rows that refer to a row that was deleted or had its key changed.
+func (w *worker) checkChildren(o *op) error {
+	m := o.plan
+	for i := range m.Referenced {
+		r := &m.Referenced[i]
+		gone, null := o.new == nil, false
+		for _, c := range r.Columns {
+			if o.old[c].IsNull() {
+				null = true
+			}
+			t := m.Table.Columns[c].Type
+			if o.new != nil && !bytes.Equal(comparable(t, o.old[c]), comparable(t, o.new[c])) {
+				gone = true
+			}
+		}
+		if !gone || null {
+			continue
+		}
+		ra := &rowArgs{old: o.old, new: o.new}
+		action := r.OnDelete
+		if o.new != nil {
+			action = r.OnUpdate
+		}
+		if action != nil {
+			child, err := action()
+			if err != nil {
+				return err
+			}
+			if _, err := w.modify(child, ra); err != nil {
+				return err
+			}
+			continue
+		}
+		if w.deferred(r.Constraint) {
+			continue
+		}
+		found, err := w.first(r.Find, ra)
+		if err != nil {
+			return err
+		}
+		if found != nil && w.atCommit {
+			back, err := w.stillThere(m, r.Columns, o.old)
+			if err != nil {
+				return err
+			}
+			if back {
+				continue
+			}
+		}
+		if found != nil {
+			return pgerror.New(pgerror.ForeignKeyViolation, "update or delete on table %q violates foreign key constraint %q on table %q", m.Table.Name, r.Constraint.Name, r.Child.Name).
+				WithDetail("Key (%s)=(%s) is still referenced from table %q.", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, o.old), r.Child.Name).
+				WithTable(r.Child.Schema, r.Child.Name).WithConstraint(r.Constraint.Name)
+		}
+	}
+	return nil
+}
+
+// deferred says whether a FOREIGN KEY waits for COMMIT: there everything is looked at once more anyway.
+func (w *worker) deferred(c *catalog.Constraint) bool {
+	return w.tran != nil && w.tran.defers(c)
+}
+
+// stillThere says whether a row with the old row's values in the referenced columns exists after all: the transaction
+// may have put another in its place.
+func (w *worker) stillThere(m *pgsql.Modify, columns []int, old []catalog.Value) (bool, error) {
+	for i := range m.Uniques {
+		u := &m.Uniques[i]
+		if len(u.Columns) != len(columns) || !subset(columns, u.Columns) {
+			continue
+		}
+		row, err := w.first(u.Lookup, &rowArgs{new: old})
+		return row != nil, err
+	}
+	return false, nil
+}
+
+func subset(a, b []int) bool {
+	for _, x := range a {
+		if !slices.Contains(b, x) {
+			return false
+		}
+	}
+	return true
+}
+
+// plainReferences says whether the FOREIGN KEYs around m can be checked on a reader: none refers to m's own table, and
+// none has an action to carry out.
+func plainReferences(m *pgsql.Modify) bool {
+	for i := range m.References {
+		if m.References[i].Parent.ID == m.Table.ID {
+			return false
+		}
+	}
+	for i := range m.Referenced {
+		r := &m.Referenced[i]
+		if r.Child.ID == m.Table.ID || m.Op == pgsql.Delete && r.OnDelete != nil || m.Op == pgsql.Update && r.OnUpdate != nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,174 @@
+package server
+
+import (
+	"context"
+	"strconv"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/pgsql"
+	"layercake/sqlstore"
+)
+
+// ddlRun is one DDL statement being run on the writer.
+type ddlRun struct {
+	plan  *pgsql.DDL
+	count int64 // rows of CREATE TABLE AS
+}
+
+func (r *ddlRun) tag() string {
+	if r.plan.Tag == "SELECT" {
+		return "SELECT " + strconv.FormatInt(r.count, 10)
+	}
+	return r.plan.Tag
+}
+
+// runDDL runs a statement that changes the schema. It is compiled on the writer, against exactly the schema that it
+// changes.
+func (s *session) runDDL(ctx context.Context, st *pgsql.Statement) (string, error) {
+	if s.readOnly() {
+		return "", pgerror.New(pgerror.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", st.Tag)
+	}
+	if err := s.barrier(ctx, true); err != nil {
+		return "", err
+	}
+	var run *ddlRun
+	if t := s.tran; t != nil {
+		var schema *catalog.Schema
+		var base uint64
+		w, err := s.try(ctx, t, nil, nil, func(w *worker) (err error) {
+			base = s.node.store.Schema().Version
+			if run, err = w.ddl(st); err != nil {
+				return err
+			}
+			schema = w.tx.Schema()
+			return nil
+		})
+		if err != nil {
+			return "", err
+		}
+		if t.schema == nil {
+			t.base = base
+		}
+		t.add(w.ops, w.reserved)
+		if len(w.ops) > 0 {
+			t.schema = schema
+		}
+		s.sendNotices(run.plan)
+		return run.tag(), nil
+	}
+	if err := s.checkWrite(); err != nil {
+		return "", err
+	}
+	for {
+		commit, err := s.node.store.Write(ctx, func(tx *sqlstore.Tx) (err error) {
+			w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: newReplay()}
+			defer s.attach(tx.Conn(), w)()
+			run, err = w.ddl(st)
+			return err
+		})
+		again, err := s.waitAndRetry(ctx, err)
+		if !again {
+			s.node.locks.releaseFrom(s.owner, 0)
+		}
+		if err != nil {
+			return "", err
+		}
+		if again {
+			continue
+		}
+		s.sendNotices(run.plan)
+		if err := s.restartSequences(ctx, run.plan.Restart); err != nil {
+			return "", err
+		}
+		return run.tag(), s.confirm(ctx, commit)
+	}
+}
+
+func (s *session) sendNotices(d *pgsql.DDL) {
+	for _, n := range d.Notices {
+		s.notice(n)
+	}
+}
+
+// ddl compiles and runs one DDL statement on the writer.
+func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
+	env := w.s.env()
+	env.Schema = w.tx.Schema()
+	plan, err := pgsql.Compile(st, env, nil)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := plan.(*pgsql.DDL)
+	if !ok {
+		return nil, errStale
+	}
+	run := &ddlRun{plan: d}
+	if d.Setting != nil {
+		if err := checkSetting(d.Setting); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range d.Truncate {
+		w.want = append(w.want, tableKey(t.ID))
+	}
+	if len(d.Changes) > 0 || len(d.Truncate) > 0 {
+		if err := w.effect([]op{{kind: opDDL, ddl: d}}); err != nil {
+			return nil, err
+		}
+	}
+	for _, text := range d.Then {
+		batch, err := pgsql.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		for _, st := range batch {
+			env.Schema = w.tx.Schema()
+			p, err := pgsql.Compile(st, env, nil)
+			if err != nil {
+				return nil, err
+			}
+			switch p := p.(type) {
+			case *pgsql.Modify:
+				o, err := w.modify(p, nil)
+				if err != nil {
+					return nil, err
+				}
+				run.count += o.count
+			case *pgsql.DDL:
+				if err := w.effect([]op{{kind: opDDL, ddl: p}}); err != nil {
+					return nil, err
+				}
+				if err := w.validate(p); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if d.Finish != nil {
+		if changes := d.Finish(w.tx.Schema()); len(changes) > 0 {
+			if err := w.effect([]op{{kind: opDDL, ddl: &pgsql.DDL{Tag: d.Tag, Changes: changes}}}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return run, w.validate(d)
+}
+
+// validate runs the queries that must find nothing after a DDL statement (rows against a new constraint).
+func (w *worker) validate(d *pgsql.DDL) error {
+	for _, v := range d.Validate {
+		q, err := v.Compile(w.tx.Schema())
+		if err != nil {
+			return err
+		}
+		row, err := w.first(q, nil)
+		if err != nil {
+			return err
+		}
+		if row != nil {
+			return v.Error(row)
+		}
+	}
+	return nil
+}

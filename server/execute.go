@@ -1,0 +1,461 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/pgerror"
+	"layercake/pgsql"
+	"layercake/pgwire"
+	"layercake/replication"
+	"layercake/sqlstore"
+)
+
+// sink takes the rows of a statement.
+type sink interface {
+	columns(cols []pgsql.Column) error
+	row(v []catalog.Value) error
+}
+
+// wireSink sends rows to the client as they come.
+type wireSink struct {
+	w      pgwire.ResultWriter
+	header bool // the simple protocol describes each result
+}
+
+func (o *wireSink) columns(cols []pgsql.Column) error {
+	if !o.header {
+		return nil
+	}
+	return o.w.Columns(wireColumns(cols, nil))
+}
+func (o *wireSink) row(v []catalog.Value) error { return o.w.Row(v) }
+
+// bufferSink keeps rows.
+type bufferSink struct{ buf *rowBuffer }
+
+func (o *bufferSink) columns(cols []pgsql.Column) error { o.buf.cols = len(cols); return nil }
+func (o *bufferSink) row(v []catalog.Value) error       { o.buf.add(v); return nil }
+
+// copyDone stands for the tag of a COPY that has sent its own.
+const copyDone = "\x00copy"
+
+// errStale says that the schema is no longer the one that the plan was made for.
+var errStale = errors.New("server: the plan is out of date")
+
+// execute runs a compiled statement and returns its command tag. alone: it is a transaction of its own (when none is
+// open).
+func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement, params []catalog.Value, out sink, alone bool) (string, error) {
+	if err := s.checkActive(c.plan); err != nil {
+		return "", err
+	}
+	if err := s.node.ready(s.settings.write); err != nil {
+		return "", err
+	}
+	for try := 0; ; try++ {
+		tag, err := s.executeOnce(ctx, c, st, params, out)
+		if !errors.Is(err, errStale) {
+			return tag, err
+		}
+		if try == 10 {
+			return "", pgerror.New(pgerror.SerializationFailure, "the schema keeps changing; try again")
+		}
+		next, err := s.compile(st, c.params)
+		if err != nil {
+			return "", err
+		}
+		if !sameColumns(c.cols, next.cols) {
+			return "", pgerror.New(pgerror.FeatureNotSupported, "cached plan must not change result type")
+		}
+		c = next
+	}
+}
+
+func sameColumns(a, b []pgsql.Column) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Type != b[i].Type || a[i].Name != b[i].Name {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *session) executeOnce(ctx context.Context, c *compiled, st *pgsql.Statement, params []catalog.Value, out sink) (string, error) {
+	switch p := c.plan.(type) {
+	case *pgsql.Query:
+		n, err := s.runQuery(ctx, c, p, params, out)
+		return p.Tag + " " + strconv.FormatInt(n, 10), err
+	case *pgsql.Modify:
+		n, err := s.runModify(ctx, c, p, params, out)
+		return p.Tag + " " + strconv.FormatInt(n, 10), err
+	case *pgsql.DDL:
+		return s.runDDL(ctx, st)
+	case *pgsql.Copy:
+		return s.runCopy(ctx, c, p, out)
+	}
+	return s.runUtility(ctx, c, st, out)
+}
+
+// current checks that a connection shows the schema that c was compiled for.
+func (s *session) current(q querier, c *compiled) error {
+	if s.tran != nil && s.tran.schema != nil {
+		return nil // a schema of the transaction's own: transaction.run looks after it
+	}
+	if q.Schema().Version != c.schema.Version {
+		return errStale
+	}
+	return nil
+}
+
+func idSet(lists ...[]catalog.ID) map[catalog.ID]bool {
+	m := map[catalog.ID]bool{}
+	for _, l := range lists {
+		for _, id := range l {
+			m[id] = true
+		}
+	}
+	return m
+}
+
+// runQuery runs a SELECT and sends its rows.
+func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, params []catalog.Value, out sink) (int64, error) {
+	if err := s.barrier(ctx, len(q.Reads) > 0 || q.System); err != nil {
+		return 0, err
+	}
+	if len(q.With) > 0 {
+		return s.runModifying(ctx, c, params, out, q.Columns, func(w *worker) (*outcome, error) {
+			buf, err := w.selectWith(q)
+			if err != nil {
+				return nil, err
+			}
+			return &outcome{count: int64(buf.n), returned: buf}, nil
+		}, nil)
+	}
+	t := s.tran
+	if t != nil && t.isolation == "serializable" {
+		if t.reads == nil {
+			t.reads = map[catalog.ID]bool{}
+		}
+		for _, id := range q.Reads {
+			t.reads[id] = true
+		}
+	}
+	if len(q.Locks) > 0 {
+		return s.runLocking(ctx, c, q, params, out)
+	}
+	if t != nil && (t.needsWriter(q.Reads) || q.System && t.schema != nil) {
+		var buf *rowBuffer
+		_, err := s.try(ctx, t, params, t.only(idSet(q.Reads)), func(w *worker) error {
+			if err := s.current(w.q, c); err != nil {
+				return err
+			}
+			var err error
+			buf, err = w.collect(q, nil)
+			return err
+		})
+		if err != nil {
+			return 0, err
+		}
+		return int64(buf.n), s.emit(buf, q.Columns, out)
+	}
+	var n int64
+	for {
+		// Rows are kept back where the statement may yet have to be run again, or other nodes have to be asked first.
+		var buf *rowBuffer
+		var seen crdt.Vector
+		err := s.withReader(ctx, t, func(r *sqlstore.Reader) error {
+			if err := s.current(r, c); err != nil {
+				return err
+			}
+			w := &worker{ctx: ctx, s: s, q: r, params: params, tran: t}
+			defer s.attach(r.Conn(), w)()
+			if q.Volatile || s.settings.read != replication.None {
+				var err error
+				if buf, err = w.collect(q, nil); err != nil {
+					return err
+				}
+				seen, err = r.Vector()
+				return err
+			}
+			if err := out.columns(q.Columns); err != nil {
+				return err
+			}
+			rows, err := w.query(q, nil)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				if err := out.row(rows.Values()); err != nil {
+					return err
+				}
+				n++
+				if n%1024 == 0 && ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+			}
+			return rows.Err()
+		})
+		if again, err := s.waitAndRetry(ctx, err); err != nil {
+			return n, err
+		} else if again {
+			continue
+		}
+		if buf != nil {
+			if err := s.writeBack(ctx, seen, len(q.Reads) > 0); err != nil {
+				return 0, err
+			}
+			if err := s.funcs.finish(ctx); err != nil {
+				return 0, err
+			}
+			return int64(buf.n), s.emit(buf, q.Columns, out)
+		}
+		return n, nil
+	}
+}
+
+// emit sends kept rows.
+func (s *session) emit(buf *rowBuffer, cols []pgsql.Column, out sink) error {
+	if err := out.columns(cols); err != nil {
+		return err
+	}
+	if buf == nil {
+		return nil
+	}
+	return buf.each(func(_ int, row []catalog.Value) error { return out.row(row[:len(cols)]) })
+}
+
+// runModify runs INSERT, UPDATE or DELETE.
+func (s *session) runModify(ctx context.Context, c *compiled, m *pgsql.Modify, params []catalog.Value, out sink) (int64, error) {
+	if err := s.barrier(ctx, true); err != nil {
+		return 0, err
+	}
+	return s.runModifying(ctx, c, params, out, m.Returning, func(w *worker) (*outcome, error) { return w.modify(m, nil) }, m)
+}
+
+// runModifying runs a statement that changes rows, in the open transaction or as one of its own, and sends what it
+// returns once it counts. m is nil for a SELECT with data-modifying WITH queries.
+func (s *session) runModifying(ctx context.Context, c *compiled, params []catalog.Value, out sink, cols []pgsql.Column, work func(*worker) (*outcome, error), m *pgsql.Modify) (int64, error) {
+	if s.readOnly() {
+		verb, _, _ := strings.Cut(planTag(c.plan), " ")
+		return 0, pgerror.New(pgerror.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", verb)
+	}
+	var o *outcome
+	var err error
+	if s.tran == nil {
+		o, err = s.modifyAlone(ctx, c, params, work)
+	} else {
+		o, err = s.modifyInTransaction(ctx, c, params, work, m)
+	}
+	if err != nil {
+		return 0, err
+	}
+	if err := s.funcs.finish(ctx); err != nil {
+		return 0, err
+	}
+	if cols != nil {
+		err = s.emit(o.returned, cols, out)
+	}
+	return o.count, err
+}
+
+func (s *session) readOnly() bool {
+	if s.tran != nil {
+		return s.tran.readOnly
+	}
+	return s.settings.must("default_transaction_read_only") == "on"
+}
+
+func planTag(p pgsql.Plan) string {
+	switch p := p.(type) {
+	case *pgsql.Query:
+		return p.Tag
+	case *pgsql.Modify:
+		return p.Tag
+	case *pgsql.DDL:
+		return p.Tag
+	}
+	return ""
+}
+
+// modifyAlone runs a statement as a transaction of its own: on the writer, on the newest rows, at once.
+func (s *session) modifyAlone(ctx context.Context, c *compiled, params []catalog.Value, work func(*worker) (*outcome, error)) (*outcome, error) {
+	if err := s.checkWrite(); err != nil {
+		return nil, err
+	}
+	for {
+		var o *outcome
+		commit, err := s.node.store.Write(ctx, func(tx *sqlstore.Tx) error {
+			if err := s.current(tx, c); err != nil {
+				return err
+			}
+			w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: newReplay(), params: params}
+			defer s.attach(tx.Conn(), w)()
+			var err error
+			o, err = work(w)
+			return err
+		})
+		again, err := s.waitAndRetry(ctx, err)
+		if !again {
+			s.node.locks.releaseFrom(s.owner, 0)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if again {
+			continue
+		}
+		s.flushNotifications()
+		return o, s.confirm(ctx, commit)
+	}
+}
+
+// modifyInTransaction works a statement out within the open transaction; COMMIT applies it.
+func (s *session) modifyInTransaction(ctx context.Context, c *compiled, params []catalog.Value, work func(*worker) (*outcome, error), m *pgsql.Modify) (*outcome, error) {
+	t := s.tran
+	var o *outcome
+	if m != nil && !t.modifyNeedsWriter(m) {
+		for {
+			again, w, err := s.workOnReader(ctx, c, t, params, func(w *worker) (err error) {
+				o, err = work(w)
+				return err
+			})
+			if errors.Is(err, errNeedsWriter) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			if !again {
+				t.add(w.ops, w.want)
+				return o, nil
+			}
+		}
+	}
+	w, err := s.try(ctx, t, params, nil, func(w *worker) (err error) {
+		if err := s.current(w.q, c); err != nil {
+			return err
+		}
+		o, err = work(w)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.add(w.ops, w.reserved)
+	return o, nil
+}
+
+// workOnReader works something out on a reader and reserves what it touches. again says that the reservation took time,
+// in which rows may have changed: work it out anew, now that they can't.
+func (s *session) workOnReader(ctx context.Context, c *compiled, t *transaction, params []catalog.Value, fn func(*worker) error) (again bool, _ *worker, err error) {
+	var w *worker
+	index := s.node.store.Index() // at most the snapshot's
+	err = s.withReader(ctx, t, func(r *sqlstore.Reader) error {
+		if err := s.current(r, c); err != nil {
+			return err
+		}
+		w = &worker{ctx: ctx, s: s, q: r, params: params, tran: t}
+		defer s.attach(r.Conn(), w)()
+		return fn(w)
+	})
+	if again, err = s.waitAndRetry(ctx, err); err != nil || again {
+		return again, w, err
+	}
+	fresh, waited := false, false
+	lock := func(keys []lockKey, exclusive bool) error {
+		for _, k := range keys {
+			if h := s.owner.held[k]; h == nil || exclusive && !h.exclusive {
+				fresh = true
+				wait, err := s.node.locks.acquire(ctx, s.owner, k, exclusive, s.settings.duration("lock_timeout"))
+				if err != nil {
+					return err
+				}
+				waited = waited || wait
+			}
+		}
+		return nil
+	}
+	if err := lock(w.want, true); err != nil {
+		return false, nil, err
+	}
+	if err := lock(w.share, false); err != nil {
+		return false, nil, err
+	}
+	if t.snapshotIsolated() {
+		return false, w, nil // COMMIT finds out, and answers 40001
+	}
+	return waited || fresh && s.node.store.Index() != index, w, nil
+}
+
+// runLocking runs SELECT … FOR UPDATE or SHARE.
+func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, params []catalog.Value, out sink) (int64, error) {
+	t := s.tran
+	if t == nil {
+		t = s.newTransaction(false) // its reservations end with the statement
+		defer s.node.locks.releaseFrom(s.owner, 0)
+	}
+	var buf *rowBuffer
+	find := func(w *worker) error {
+		all, err := w.collect(q, nil)
+		if err != nil {
+			return err
+		}
+		buf = &rowBuffer{cols: all.cols}
+		return all.each(func(_ int, v []catalog.Value) error {
+			for _, l := range q.Locks {
+				if v[l.Column].IsNull() {
+					continue // the row of an outer join that is not there
+				}
+				k := rowKey(l.Table.ID, v[l.Column].Int())
+				switch {
+				case l.NoWait || l.SkipLocked:
+					if blocked := s.node.locks.try(s.owner, []lockKey{k}, !l.Share); blocked != nil {
+						if l.SkipLocked {
+							return nil
+						}
+						return pgerror.New(pgerror.LockNotAvailable, "could not obtain lock on row in relation %q", l.Table.Name)
+					}
+				case l.Share:
+					w.share = append(w.share, k)
+				default:
+					w.want = append(w.want, k)
+				}
+			}
+			buf.add(v)
+			return nil
+		})
+	}
+	if t.needsWriter(q.Reads) {
+		_, err := s.try(ctx, t, params, t.only(idSet(q.Reads)), func(w *worker) error {
+			if err := s.current(w.q, c); err != nil {
+				return err
+			}
+			if err := find(w); err != nil {
+				return err
+			}
+			return w.reserve()
+		})
+		if err != nil {
+			return 0, err
+		}
+	} else {
+		for {
+			again, _, err := s.workOnReader(ctx, c, t, params, find)
+			if err != nil {
+				return 0, err
+			}
+			if !again {
+				break
+			}
+		}
+	}
+	return int64(buf.n), s.emit(buf, q.Columns, out)
+}

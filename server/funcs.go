@@ -1,0 +1,345 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/pgsql"
+	"layercake/sqlstore/sqlfunc"
+)
+
+// functions is what SQL functions see of the session (sqlfunc.Session). SQLite calls it in the middle of a statement,
+// possibly on the writer: nothing here waits for the network or for another session. What must, is noted in wait; the
+// statement then fails with errAgain, and the session waits and runs it again. What can be done afterwards is in later.
+type functions struct {
+	s       *session
+	ctx     context.Context
+	wait    func(context.Context) error
+	later   []func(context.Context) error
+	granted *lockKey         // an advisory lock that wait has taken for the call that asked
+	fetched map[string]any   // what fetch has got for the statement
+	seq     map[uint32]int64 // currval
+	last    *int64
+}
+
+var _ sqlfunc.Session = (*functions)(nil)
+
+// errAgain stops a statement that has to be run again after a wait. No client sees it.
+var errAgain = pgerror.New(pgerror.InternalError, "the statement has to be run again")
+
+func (f *functions) takeWait() func(context.Context) error {
+	w := f.wait
+	f.wait = nil
+	if w != nil {
+		f.later = nil
+	}
+	return w
+}
+
+// finish does what the statement's functions left to be done.
+func (f *functions) finish(ctx context.Context) error {
+	later := f.later
+	f.later = nil
+	for _, fn := range later {
+		if err := fn(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *functions) forgetSequences() { f.seq, f.last = nil, nil }
+
+func (f *functions) sequence(oid uint32) (*catalog.Table, error) {
+	t := f.s.schema().RelationByOID(oid)
+	if t == nil {
+		return nil, pgerror.New(pgerror.UndefinedTable, "relation with OID %d does not exist", oid)
+	}
+	if t.Kind != catalog.KindSequence {
+		return nil, pgerror.New(pgerror.WrongObjectType, "%q is not a sequence", t.Name)
+	}
+	return t, nil
+}
+
+// NextVal implements sqlfunc.Sequences.
+func (f *functions) NextVal(oid uint32) (int64, error) {
+	t, err := f.sequence(oid)
+	if err != nil {
+		return 0, err
+	}
+	v, want, err := f.s.node.sequences.nextVal(t)
+	if err != nil {
+		return 0, err
+	}
+	if want {
+		f.wait = func(ctx context.Context) error {
+			return f.s.node.sequences.refill(ctx, t, f.s.settings.timeout)
+		}
+		return 0, errAgain
+	}
+	if f.seq == nil {
+		f.seq = map[uint32]int64{}
+	}
+	f.seq[oid] = v
+	f.last = &v
+	return v, nil
+}
+
+// CurrVal implements sqlfunc.Sequences.
+func (f *functions) CurrVal(oid uint32) (int64, error) {
+	t, err := f.sequence(oid)
+	if err != nil {
+		return 0, err
+	}
+	v, ok := f.seq[oid]
+	if !ok {
+		return 0, pgerror.New(pgerror.ObjectNotInPrerequisiteState, "currval of sequence %q is not yet defined in this session", t.Name)
+	}
+	return v, nil
+}
+
+// LastVal implements sqlfunc.Sequences.
+func (f *functions) LastVal() (int64, error) {
+	if f.last == nil {
+		return 0, pgerror.New(pgerror.ObjectNotInPrerequisiteState, "lastval is not yet defined in this session")
+	}
+	return *f.last, nil
+}
+
+// SetVal implements sqlfunc.Sequences. The members decide it once the statement has run.
+func (f *functions) SetVal(oid uint32, value int64, called bool) error {
+	t, err := f.sequence(oid)
+	if err != nil {
+		return err
+	}
+	d := &t.Sequence
+	if value < d.Min || value > d.Max {
+		return pgerror.New(pgerror.NumericValueOutOfRange, "setval: value %d is out of bounds for sequence %q (%d..%d)", value, t.Name, d.Min, d.Max)
+	}
+	next := value
+	if called {
+		next += d.Increment
+		if f.seq == nil {
+			f.seq = map[uint32]int64{}
+		}
+		f.seq[oid] = value
+	}
+	f.later = append(f.later, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, f.s.settings.timeout)
+		defer cancel()
+		return f.s.node.sequences.restart(ctx, t, next)
+	})
+	return nil
+}
+
+// SequenceLastValue implements sqlfunc.Sequences: the last value that this node gave.
+func (f *functions) SequenceLastValue(oid uint32) (int64, bool, error) {
+	t, err := f.sequence(oid)
+	if err != nil {
+		return 0, false, err
+	}
+	q := f.s.node.sequences
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := q.blocks[t.ID]
+	if b == nil {
+		return 0, false, nil
+	}
+	if t.Sequence.Increment < 0 {
+		return -(b.next + t.Sequence.Increment), true, nil
+	}
+	return b.next - t.Sequence.Increment, true, nil
+}
+
+// Setting implements sqlfunc.Settings.
+func (f *functions) Setting(name string) (string, bool) { return f.s.showSetting(name) }
+
+// SetConfig implements sqlfunc.Settings.
+func (f *functions) SetConfig(name, value string, local bool) (string, error) {
+	if err := f.s.setSetting(name, &value, local); err != nil {
+		return "", err
+	}
+	f.later = append(f.later, func(context.Context) error { f.s.reportSettings(); return nil })
+	v, _ := f.s.showSetting(name)
+	return v, nil
+}
+
+func (k advisory) lockKey() lockKey {
+	if k.Two {
+		lk := advisoryKey(k.Key<<32 | int64(uint32(k.Key2)))
+		lk.key = "A" + lk.key[1:]
+		return lk
+	}
+	return advisoryKey(k.Key)
+}
+
+type advisory sqlfunc.LockKey
+
+// AdvisoryLock implements sqlfunc.AdvisoryLocks.
+func (f *functions) AdvisoryLock(k sqlfunc.LockKey, wait bool) (bool, error) {
+	owner := f.s.advisory
+	if k.Transactional {
+		owner = f.s.owner
+	}
+	lk := advisory(k).lockKey()
+	if f.granted != nil && *f.granted == lk {
+		f.granted = nil
+		return true, nil
+	}
+	if f.s.node.locks.try(owner, []lockKey{lk}, !k.Shared) == nil {
+		return true, nil
+	}
+	if !wait {
+		return false, nil
+	}
+	f.wait = func(ctx context.Context) error {
+		_, err := f.s.node.locks.acquire(ctx, owner, lk, !k.Shared, f.s.settings.duration("lock_timeout"))
+		if err == nil {
+			f.granted = &lk
+		}
+		return err
+	}
+	return false, errAgain
+}
+
+// AdvisoryUnlock implements sqlfunc.AdvisoryLocks.
+func (f *functions) AdvisoryUnlock(k sqlfunc.LockKey) (bool, error) {
+	ok := f.s.node.locks.unlock(f.s.advisory, advisory(k).lockKey())
+	if !ok {
+		f.s.notice(pgerror.Warning("01000", "you don't own a lock of type ExclusiveLock"))
+	}
+	return ok, nil
+}
+
+// AdvisoryUnlockAll implements sqlfunc.AdvisoryLocks.
+func (f *functions) AdvisoryUnlockAll() error {
+	f.s.node.locks.releaseFrom(f.s.advisory, 0)
+	return nil
+}
+
+// PID implements sqlfunc.Backend.
+func (f *functions) PID() uint32 { return f.s.info.PID }
+
+// Signal implements sqlfunc.Backend.
+func (f *functions) Signal(pid uint32, terminate bool) (bool, error) {
+	return f.s.node.wire.Signal(pid, terminate), nil
+}
+
+// Notify implements sqlfunc.Backend.
+func (f *functions) Notify(channel, payload string) error {
+	f.s.notify(&pgsql.Notify{Channel: channel, Payload: payload})
+	return nil
+}
+
+// Listening implements sqlfunc.Backend.
+func (f *functions) Listening() []string {
+	var out []string
+	for c := range f.s.listening {
+		out = append(out, c)
+	}
+	return out
+}
+
+// Sleep implements sqlfunc.Backend.
+func (f *functions) Sleep(d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-f.ctx.Done():
+		return pgerror.From(context.Cause(f.ctx))
+	}
+}
+
+// TransactionID implements sqlfunc.Transactions.
+func (f *functions) TransactionID(assign bool) (int64, error) {
+	if f.s.tran == nil && !assign {
+		return 0, nil
+	}
+	return int64(f.s.node.store.Index()) + 1, nil
+}
+
+// Remember implements sqlfunc.Transactions. Statements are worked out once and kept as rows, so that nothing made here
+// is ever made twice.
+func (f *functions) Remember(make func() (catalog.Value, error)) (catalog.Value, error) {
+	return make()
+}
+
+// NodeName implements sqlfunc.Cluster.
+func (f *functions) NodeName() string { return f.s.node.cfg.Name }
+
+// StartTime implements sqlfunc.Cluster.
+func (f *functions) StartTime() int64 { return micros(f.s.node.started) }
+
+// UniqueID implements sqlfunc.Cluster.
+func (f *functions) UniqueID() (int64, error) { return f.s.node.uniqueID() }
+
+// SessionToken implements sqlfunc.Cluster.
+func (f *functions) SessionToken() (string, error) {
+	return encodeToken(f.s.node.store.Vector()), nil
+}
+
+// WaitFor implements sqlfunc.Cluster.
+func (f *functions) WaitFor(token string) error {
+	v, err := decodeToken(token)
+	if err != nil {
+		return err
+	}
+	if f.s.node.store.Vector().Covers(v) {
+		return nil
+	}
+	f.wait = func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, f.s.settings.timeout, pgerror.New(pgerror.InsufficientResources,
+			"this node has not caught up with the session token in time"))
+		defer cancel()
+		for {
+			changed := f.s.node.store.Changed()
+			if f.s.node.store.Vector().Covers(v) {
+				return nil
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+	return errAgain
+}
+
+// TransactionStatus implements sqlfunc.Cluster.
+func (f *functions) TransactionStatus(id string) (string, error) {
+	return f.s.node.transactionStatus(id)
+}
+
+// Verify implements sqlfunc.Cluster.
+func (f *functions) Verify() ([]sqlfunc.VerifyRow, error) { return fetch(f, "verify", f.s.node.verify) }
+
+// fetch gets what a statement needs from other nodes, or from the store, before it can run: the first time it makes the
+// statement wait and run again, then it has the answer.
+func fetch[T any](f *functions, name string, get func(context.Context) (T, error)) (T, error) {
+	if v, ok := f.fetched[name].(T); ok {
+		return v, nil
+	}
+	f.wait = func(ctx context.Context) error {
+		v, err := get(ctx)
+		if err != nil {
+			return err
+		}
+		if f.fetched == nil {
+			f.fetched = map[string]any{}
+		}
+		f.fetched[name] = v
+		return nil
+	}
+	var none T
+	return none, errAgain
+}
+
+// Repair implements sqlfunc.Cluster.
+func (f *functions) Repair(uint32) (int64, error) {
+	return 0, pgerror.New(pgerror.FeatureNotSupported, "layercake.repair() is not supported yet")
+}

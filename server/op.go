@@ -1,0 +1,242 @@
+package server
+
+import (
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/pgsql"
+	"layercake/sqlstore"
+)
+
+// opKind is what an op does.
+type opKind uint8
+
+const (
+	opInsert   opKind = iota + 1 // the rows of rows, whole
+	opUpdate                     // cells of one row
+	opDelete                     // one row
+	opTruncate                   // a table
+	opDDL                        // changes of object rows
+	opRestart                    // a sequence
+)
+
+// op is one effect of a statement, worked out and ready to be applied on the writer, at once or at COMMIT. An open
+// transaction is its list of ops. Ops name committed rows by rowid and the version that was seen, and rows of the same
+// transaction by the op that inserted them, since rowids are given anew at each replay.
+type op struct {
+	kind  opKind
+	plan  *pgsql.Modify // whose constraints hold for the row; nil for opTruncate, opDDL, opRestart
+	table *catalog.Table
+
+	rows rowBuffer // opInsert
+
+	rowid int64            // opUpdate, opDelete
+	seen  sqlstore.Version // the version that the statement saw
+	own   *ownRow          // the row was inserted by this transaction; rowid and seen do not count
+	cols  []int            // opUpdate: indexes into table.Columns
+	vals  []catalog.Value  // opUpdate: their new values
+	old   []catalog.Value  // the old row, where referential checks need it
+	new   []catalog.Value  // opUpdate: the whole new row
+
+	ddl     *pgsql.DDL
+	restart pgsql.SequenceRestart
+}
+
+// ownRow names a row by the op that inserted it and its place in the op's rows.
+type ownRow struct{ op, row int }
+
+// rowBuffer is a list of rows in catalog's row encoding.
+type rowBuffer struct {
+	cols int
+	n    int
+	data []byte
+}
+
+func (b *rowBuffer) add(row []catalog.Value) {
+	b.data = catalog.AppendRow(b.data, row)
+	b.n++
+}
+
+// each calls fn for every row; the values are valid during the call only.
+func (b *rowBuffer) each(fn func(i int, row []catalog.Value) error) error {
+	row := make([]catalog.Value, b.cols)
+	data := b.data
+	for i := 0; i < b.n; i++ {
+		var err error
+		if data, err = catalog.DecodeRow(row, data); err != nil {
+			return err
+		}
+		if err = fn(i, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cursor reads a rowBuffer step by step.
+type cursor struct {
+	buf  *rowBuffer
+	rest []byte
+	row  []catalog.Value
+	at   int // rows read
+}
+
+func (b *rowBuffer) cursor() *cursor {
+	return &cursor{buf: b, rest: b.data, row: make([]catalog.Value, b.cols)}
+}
+
+func (c *cursor) next() ([]catalog.Value, bool, error) {
+	if c.at >= c.buf.n {
+		return nil, false, nil
+	}
+	var err error
+	if c.rest, err = catalog.DecodeRow(c.row, c.rest); err != nil {
+		return nil, false, err
+	}
+	c.at++
+	return c.row, true, nil
+}
+
+func cloneRow(row []catalog.Value) []catalog.Value {
+	out := make([]catalog.Value, len(row))
+	size := 0
+	for _, v := range row {
+		size += len(v.Bytes)
+	}
+	arena := make([]byte, 0, size)
+	for i, v := range row {
+		if v.Bytes != nil {
+			n := len(arena)
+			arena = append(arena, v.Bytes...)
+			v.Bytes = arena[n:len(arena):len(arena)]
+		}
+		out[i] = v
+	}
+	return out
+}
+
+// version reads rowid, _h, _o and _c from the start of a row that a Source returned.
+func version(row []catalog.Value) (rowid int64, v sqlstore.Version) {
+	v = sqlstore.Version{H: row[1].Int(), O: row[2].Int()}
+	if !row[3].IsNull() {
+		v.C = append([]byte{}, row[3].Bytes...)
+	}
+	return row[0].Int(), v
+}
+
+// versionColumns is how many columns version reads.
+const versionColumns = 4
+
+// errSerialization is 40001: somebody else, here or on another node, has changed a row that the transaction wrote.
+func errSerialization() error {
+	return pgerror.New(pgerror.SerializationFailure, "could not serialize access due to concurrent update").
+		WithHint("Nothing was written. Retry the transaction.")
+}
+
+func errSchemaChanged() error {
+	return pgerror.New(pgerror.SerializationFailure, "the schema was changed while the transaction was open").
+		WithHint("Nothing was written. Retry the transaction.")
+}
+
+// replayState is what one run over a transaction's ops keeps: the rowids of the rows it inserted, and which rows it has
+// touched.
+type replayState struct {
+	inserted map[int][]int64
+	own      map[rowRef]ownRow
+	touched  map[rowRef]bool
+}
+
+type rowRef struct {
+	table catalog.ID
+	rowid int64
+}
+
+func newReplay() *replayState {
+	return &replayState{inserted: map[int][]int64{}, own: map[rowRef]ownRow{}, touched: map[rowRef]bool{}}
+}
+
+// apply runs op number i on the writer. With check, a committed row must still have the version that was seen.
+func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
+	t := o.table
+	if t != nil {
+		now := tx.Schema().RelationByID(t.ID)
+		if now == nil || !sameShape(now, t) {
+			return errSchemaChanged()
+		}
+		t = now
+	}
+	switch o.kind {
+	case opInsert:
+		ids := make([]int64, 0, o.rows.n)
+		err := o.rows.each(func(j int, row []catalog.Value) error {
+			id, err := tx.Insert(t, row)
+			if err != nil {
+				return uniqueError(err, o.plan, t, row)
+			}
+			ref := rowRef{t.ID, id}
+			r.own[ref], r.touched[ref] = ownRow{i, j}, true
+			ids = append(ids, id)
+			return nil
+		})
+		r.inserted[i] = ids
+		return err
+	case opUpdate, opDelete:
+		id := o.rowid
+		if o.own != nil {
+			id = r.inserted[o.own.op][o.own.row]
+		}
+		ref := rowRef{t.ID, id}
+		if check && o.own == nil && !r.touched[ref] {
+			v, found, err := tx.Version(t, id)
+			if err != nil {
+				return err
+			}
+			if !found || !v.Equal(o.seen) {
+				return errSerialization()
+			}
+		}
+		r.touched[ref] = true
+		if o.kind == opDelete {
+			delete(r.own, ref)
+			return tx.Delete(t, id)
+		}
+		if err := tx.Update(t, id, o.cols, o.vals); err != nil {
+			return uniqueError(err, o.plan, t, o.new)
+		}
+		return nil
+	case opTruncate:
+		return tx.Truncate(t)
+	case opDDL:
+		return applyDDL(tx, o.ddl)
+	}
+	return nil
+}
+
+// applyDDL changes the schema on the writer.
+func applyDDL(tx *sqlstore.Tx, d *pgsql.DDL) error {
+	for _, t := range d.Truncate {
+		now := tx.Schema().RelationByID(t.ID)
+		if now == nil {
+			return errSchemaChanged()
+		}
+		if err := tx.Truncate(now); err != nil {
+			return err
+		}
+	}
+	return tx.Alter(d.Changes)
+}
+
+// sameShape says whether rows and statements made for one table fit the other.
+func sameShape(a, b *catalog.Table) bool {
+	if a == b {
+		return true
+	}
+	if a.Phys != b.Phys || len(a.Columns) != len(b.Columns) {
+		return false
+	}
+	for i, c := range a.Columns {
+		if d := b.Columns[i]; c.ID != d.ID || c.Phys != d.Phys || c.Type != d.Type || c.Typmod != d.Typmod {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,301 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/pgerror"
+	"layercake/replication"
+	"layercake/sqlstore/sqlfunc"
+)
+
+// providedRow is a row of a provided relation, by column name; columns left out are NULL.
+type providedRow map[string]catalog.Value
+
+// provided makes the rows of a provided relation up, as a row set.
+func (s *session) provided(ctx context.Context, name string) ([]byte, error) {
+	if oid, ok := strings.CutPrefix(name, "sequence:"); ok {
+		return s.sequenceRow(oid)
+	}
+	schema, rel := "pg_catalog", name
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		schema, rel = name[:i], name[i+1:]
+	}
+	t := s.schema().Relation(schema, rel)
+	if t == nil {
+		return nil, fmt.Errorf("server: no provided relation %q", name)
+	}
+	rows, err := s.providedRows(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	data := []byte{}
+	for _, r := range rows {
+		for _, c := range t.Columns {
+			data = catalog.AppendValue(data, r[c.Name])
+		}
+	}
+	return data, nil
+}
+
+// sequenceRow is what SELECT … FROM a sequence shows: last_value, log_cnt, is_called, as this node knows it.
+func (s *session) sequenceRow(oid string) ([]byte, error) {
+	n, err := strconv.ParseUint(oid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	last, called, err := s.funcs.SequenceLastValue(uint32(n))
+	if err != nil {
+		return nil, err
+	}
+	if !called {
+		t, err := s.funcs.sequence(uint32(n))
+		if err != nil {
+			return nil, err
+		}
+		last = t.Sequence.Start
+	}
+	return catalog.AppendRow(nil, []catalog.Value{catalog.Int(last), catalog.Int(0), catalog.Bool(called)}), nil
+}
+
+func (s *session) providedRows(ctx context.Context, t *catalog.Table) ([]providedRow, error) {
+	text, num := catalog.Str, catalog.Int
+	var out []providedRow
+	switch t.Schema + "." + t.Name {
+	case "pg_catalog.pg_settings":
+		for _, r := range s.settings.rows() {
+			v, _ := s.showSetting(r.name)
+			ctxName := "user"
+			if r.readOnly {
+				ctxName = "internal"
+			}
+			out = append(out, providedRow{"name": text(r.name), "setting": text(v), "unit": orNull(r.unit), "category": text("layercake"),
+				"short_desc": text(r.desc), "context": text(ctxName), "vartype": text(r.vartype), "source": text(r.source),
+				"boot_val": text(r.setting.value), "reset_val": text(r.reset), "pending_restart": catalog.Bool(false)})
+		}
+	case "layercake.settings":
+		for _, r := range s.settings.rows() {
+			v, _ := s.showSetting(r.name)
+			out = append(out, providedRow{"name": text(r.name), "value": text(v), "source": text(r.source)})
+		}
+	case "pg_catalog.pg_stat_activity":
+		return s.node.activityRows(s), nil
+	case "pg_catalog.pg_prepared_statements":
+		for _, p := range s.statements {
+			if p.name == "" {
+				continue
+			}
+			types := []catalog.Value{}
+			if p.plan != nil {
+				for _, o := range p.plan.params {
+					types = append(types, num(int64(o)))
+				}
+			}
+			out = append(out, providedRow{"name": text(p.name), "statement": text(p.query), "prepare_time": num(micros(p.created)),
+				"parameter_types": catalog.EncodeArray(catalog.RegtypeOID, nil, types), "from_sql": catalog.Bool(p.sql),
+				"generic_plans": num(0), "custom_plans": num(0)})
+		}
+	case "pg_catalog.pg_cursors":
+		for _, p := range s.portals {
+			q := ""
+			if p.stmt != nil {
+				q = p.stmt.query
+			}
+			out = append(out, providedRow{"name": text(p.name), "statement": text(q), "is_holdable": catalog.Bool(p.hold),
+				"is_binary": catalog.Bool(len(p.formats) > 0 && p.formats[0] == 1), "is_scrollable": catalog.Bool(p.scroll), "creation_time": num(micros(p.created))})
+		}
+	case "pg_catalog.pg_locks":
+		return s.node.locks.rows(), nil
+	case "layercake.nodes":
+		return s.node.memberRows(), nil
+	case "layercake.replication":
+		return s.node.streamRows(), nil
+	case "layercake.tombstones":
+		for _, ts := range s.node.store.Tombstones() {
+			out = append(out, providedRow{"relation": text(s.relationName(ts.Table)), "count": num(ts.Count),
+				"oldest": num(micros(hlcTime(ts.Oldest)))})
+		}
+	case "layercake.conflicts":
+		return s.conflictRows(), nil
+	case "layercake.digests":
+		rows, err := s.funcs.Verify()
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			out = append(out, providedRow{"node": text(r.Node), "relation": text(r.Relation), "rows": num(r.Rows), "digest": text(r.Digest)})
+		}
+	default:
+		return nil, pgerror.New(pgerror.FeatureNotSupported, "the relation %s.%s is not supported", t.Schema, t.Name)
+	}
+	return out, nil
+}
+
+func orNull(s string) catalog.Value {
+	if s == "" {
+		return catalog.Value{}
+	}
+	return catalog.Str(s)
+}
+
+func hlcTime(h crdt.HLC) time.Time { return time.UnixMilli(int64(h >> 16)) }
+
+func (s *session) relationName(id catalog.ID) string { return relationName(s.schema(), id) }
+
+func relationName(sch *catalog.Schema, id catalog.ID) string {
+	if id == catalog.ObjectKeyspace {
+		return "layercake.objects"
+	}
+	t := sch.RelationByID(id)
+	if t == nil {
+		return fmt.Sprintf("dropped %016x%016x", id.HLC, id.Node)
+	}
+	return catalog.QuoteIdent(t.Schema) + "." + catalog.QuoteIdent(t.Name)
+}
+
+// activityRows is pg_stat_activity.
+func (n *Node) activityRows(of *session) []providedRow {
+	n.sessions.mu.Lock()
+	defer n.sessions.mu.Unlock()
+	var out []providedRow
+	for s := range n.sessions.all {
+		state, query, since := s.activity.get()
+		r := providedRow{"pid": catalog.Int(int64(s.info.PID)), "datname": catalog.Str(s.database), "usename": catalog.Str(s.info.User),
+			"backend_start": catalog.Int(micros(s.started)), "state": catalog.Str(state), "query": catalog.Str(query),
+			"backend_type": catalog.Str("client backend")}
+		if !since.IsZero() {
+			r["query_start"], r["state_change"] = catalog.Int(micros(since)), catalog.Int(micros(since))
+		}
+		if s == of {
+			r["application_name"] = catalog.Str(s.settings.must("application_name"))
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// rows is pg_locks: what is held and by whom.
+func (lt *lockTable) rows() []providedRow {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	var out []providedRow
+	for k, l := range lt.locks {
+		typ := "relation"
+		if k.key != "" {
+			typ = map[byte]string{'r': "tuple", 'k': "tuple", 'a': "advisory", 'A': "advisory"}[k.key[0]]
+		}
+		for o, x := range l.holders {
+			mode := "ShareLock"
+			if x {
+				mode = "ExclusiveLock"
+			}
+			out = append(out, providedRow{"locktype": catalog.Str(typ), "pid": catalog.Int(int64(o.pid)), "mode": catalog.Str(mode),
+				"granted": catalog.Bool(true), "fastpath": catalog.Bool(false)})
+		}
+	}
+	return out
+}
+
+func (n *Node) memberRows() []providedRow {
+	var out []providedRow
+	ms := func(d time.Duration) catalog.Value { return catalog.Float(float64(d.Microseconds()) / 1000) }
+	for _, m := range n.repl.Members() {
+		r := providedRow{"name": catalog.Str(m.Name), "id": catalog.Str(fmt.Sprintf("%016x", uint64(m.ID))), "dc": catalog.Str(m.DC),
+			"state": catalog.Str(m.State), "is_self": catalog.Bool(m.Self), "pg_addr": catalog.Str(m.PGAddr), "rpc_addr": catalog.Str(m.RPCAddr)}
+		applied := m.Applied
+		if m.Self {
+			applied = n.store.Vector()
+		} else if m.State == "alive" {
+			r["rtt_ms"], r["clock_offset_ms"] = ms(m.RTT), ms(m.ClockOffset)
+		}
+		var sum uint64
+		for _, v := range applied {
+			sum += v
+		}
+		r["applied"] = catalog.Int(int64(sum))
+		out = append(out, r)
+	}
+	return out
+}
+
+func (n *Node) streamRows() []providedRow {
+	names := map[crdt.NodeID]string{}
+	for _, m := range n.repl.Members() {
+		names[m.ID] = m.Name
+	}
+	var out []providedRow
+	for _, st := range n.repl.Streams() {
+		origin := names[st.Origin.Node]
+		if origin == "" {
+			origin = fmt.Sprintf("%016x", uint64(st.Origin.Node))
+		}
+		out = append(out, providedRow{"peer": catalog.Str(st.PeerName), "origin": catalog.Str(fmt.Sprintf("%s/%x.%x", origin, uint64(st.Origin.Epoch.First), st.Origin.Epoch.Random)),
+			"sent": catalog.Int(int64(st.Sent)), "acked": catalog.Int(int64(st.Acked)), "lag_entries": catalog.Int(int64(st.LagEntries)),
+			"lag_ms": catalog.Float(float64(st.Lag.Microseconds()) / 1000), "state": catalog.Str(st.State)})
+	}
+	return out
+}
+
+// conflictRows lists the schema objects that a merge left under a name of their own.
+func (s *session) conflictRows() []providedRow {
+	var out []providedRow
+	for _, c := range s.node.store.Conflicts() {
+		id := func(i catalog.ID) catalog.Value { return catalog.Str(fmt.Sprintf("%016x%016x", i.HLC, i.Node)) }
+		out = append(out, providedRow{"relation": catalog.Str(c.Name), "kind": catalog.Str("schema: " + c.Message), "key": id(c.ID), "other_key": id(c.Other),
+			"stamp": catalog.Int(micros(hlcTime(crdt.HLC(c.ID.HLC)))), "origin": catalog.Str(fmt.Sprintf("%016x", c.ID.Node)),
+			"other_stamp": catalog.Int(micros(hlcTime(crdt.HLC(c.Other.HLC)))), "other_origin": catalog.Str(fmt.Sprintf("%016x", c.Other.Node))})
+	}
+	return out
+}
+
+// localDigests answers other nodes, and this one, about the keyspaces here.
+func (n *Node) localDigests(ctx context.Context) (crdt.Vector, []replication.Digest, error) {
+	v, list := n.store.Digests()
+	sch := n.store.Schema()
+	out := make([]replication.Digest, 0, len(list))
+	for _, d := range list {
+		out = append(out, replication.Digest{Relation: relationName(sch, d.Table), Rows: d.Rows, Digest: binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, d.Digest.Hi), d.Digest.Lo)})
+	}
+	return v, out, nil
+}
+
+// verify compares every keyspace's digest among the members, at equal vectors.
+func (n *Node) verify(ctx context.Context) ([]sqlfunc.VerifyRow, error) {
+	all, err := n.repl.Digests(ctx)
+	if err != nil {
+		return nil, err
+	}
+	type answer struct {
+		digest string
+		rows   int64
+	}
+	first := map[string]answer{}
+	same := map[string]bool{}
+	out := []sqlfunc.VerifyRow{}
+	for _, nd := range all {
+		if nd.Err != nil {
+			out = append(out, sqlfunc.VerifyRow{Node: nd.Name, Relation: "", Digest: "no answer: " + nd.Err.Error()})
+			continue
+		}
+		for _, d := range nd.Digests {
+			a := answer{hex.EncodeToString(d.Digest), d.Rows}
+			if f, ok := first[d.Relation]; !ok {
+				first[d.Relation], same[d.Relation] = a, true
+			} else if f != a {
+				same[d.Relation] = false
+			}
+			out = append(out, sqlfunc.VerifyRow{Node: nd.Name, Relation: d.Relation, Rows: d.Rows, Digest: a.digest})
+		}
+	}
+	for i := range out {
+		out[i].OK = out[i].Relation != "" && same[out[i].Relation]
+	}
+	return out, nil
+}

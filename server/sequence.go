@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/pgsql"
+)
+
+// sequences hands out sequence values from blocks that a majority of the members granted to this node. A block's rest
+// is lost when the node stops: gaps are allowed, equal values are not.
+type sequences struct {
+	node   *Node
+	mu     sync.Mutex // protects following fields
+	blocks map[catalog.ID]*block
+}
+
+// block is a granted run of values. Registers count values upwards; for a descending sequence they count the negated
+// values.
+type block struct {
+	next, end int64 // register values: next … end-1, in steps of |increment|
+	size      int64 // values asked for last
+	asked     time.Time
+}
+
+const (
+	firstBlock = 32
+	lastBlock  = 8192
+)
+
+func registerName(id catalog.ID) string { return fmt.Sprintf("sequence/%016x%016x", id.HLC, id.Node) }
+
+// nextVal takes the next value; want says that the block is used up and refill must be called first.
+func (q *sequences) nextVal(t *catalog.Table) (v int64, want bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := q.blocks[t.ID]
+	if b == nil || b.next >= b.end {
+		return 0, true, nil
+	}
+	d := &t.Sequence
+	step := d.Increment
+	if step > 0 {
+		v = b.next
+		b.next += step
+	} else {
+		v = -b.next
+		b.next -= step
+	}
+	if v > d.Max || v < d.Min {
+		if d.Cycle {
+			b.next = b.end
+			return 0, false, pgerror.New(pgerror.FeatureNotSupported, "sequence %q has reached its end: CYCLE is not supported across nodes", t.Name).
+				WithHint("Use ALTER SEQUENCE … RESTART.")
+		}
+		limit, name := d.Max, "maximum"
+		if step < 0 {
+			limit, name = d.Min, "minimum"
+		}
+		return 0, false, pgerror.New("2200H", "nextval: reached %s value of sequence %q (%d)", name, t.Name, limit)
+	}
+	return v, false, nil
+}
+
+// refill asks a majority for a new block. A sequence in steady use gets greater blocks.
+func (q *sequences) refill(ctx context.Context, t *catalog.Table, timeout time.Duration) error {
+	id, d := t.ID, &t.Sequence
+	q.mu.Lock()
+	size := int64(firstBlock)
+	now := q.node.now()
+	if b := q.blocks[id]; b != nil {
+		size = b.size
+		if now.Sub(b.asked) < 2*time.Second && size < lastBlock {
+			size *= 2
+		}
+	}
+	q.mu.Unlock()
+	step, first := d.Increment, d.Start
+	if step < 0 {
+		step, first = -step, -first
+	}
+	if step == 0 {
+		step = 1
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	start, err := q.node.repl.Grant(ctx, registerName(id), first, size*step)
+	if err != nil {
+		e := *pgerror.From(err)
+		if e.Hint == "" {
+			e.Hint = "layercake.unique_id() gives unique numbers without asking other nodes."
+		}
+		return &e
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if b := q.blocks[id]; b != nil && b.next < b.end {
+		return nil // somebody else was quicker; this block becomes a gap
+	}
+	q.blocks[id] = &block{next: start, end: start + size*step, size: size, asked: now}
+	return nil
+}
+
+// restart makes value the next one (setval, ALTER SEQUENCE … RESTART). Blocks that other nodes hold stay theirs.
+func (q *sequences) restart(ctx context.Context, t *catalog.Table, value int64) error {
+	if t.Sequence.Increment < 0 {
+		value = -value
+	}
+	if err := q.node.repl.ResetRegister(ctx, registerName(t.ID), value); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	delete(q.blocks, t.ID)
+	q.mu.Unlock()
+	return nil
+}
+
+// restartSequences carries out the restarts of a DDL statement, once it is committed.
+func (s *session) restartSequences(ctx context.Context, list []pgsql.SequenceRestart) error {
+	for _, r := range list {
+		t := s.node.store.Schema().RelationByID(r.Sequence)
+		if t == nil {
+			continue
+		}
+		if err := s.node.sequences.restart(ctx, t, r.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

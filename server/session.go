@@ -1,0 +1,629 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/pgerror"
+	"layercake/pgsql"
+	"layercake/pgwire"
+	"layercake/replication"
+	"layercake/sqlstore"
+)
+
+// session is one client's session: its settings, prepared statements, portals and transaction. It is used by one
+// goroutine at a time, its connection's.
+type session struct {
+	node     *Node
+	info     pgwire.ConnInfo
+	log      *slog.Logger
+	user     string // current_user: SET ROLE may change it
+	database string
+	settings *settings
+	started  time.Time
+
+	statements map[string]*prepared
+	portals    map[string]*portal
+	tran       *transaction
+	owner      *lockOwner // reservations of the open transaction, or of the statement under way
+	advisory   *lockOwner // advisory locks of the session
+	funcs      functions
+
+	stmtStart     time.Time
+	reported      map[string]string // settings as the client was told
+	pendingNotify []pgwire.Notification
+	listening     map[string]bool
+	notices       func(*pgerror.Error)
+	activity      activity
+}
+
+// prepared is a prepared statement.
+type prepared struct {
+	name    string
+	query   string
+	stmt    *pgsql.Statement // nil for an empty query
+	types   []uint32         // as the client gave them
+	plan    *compiled
+	sql     bool // made by PREPARE
+	created time.Time
+}
+
+// portal is a bound statement, under way or not, or a cursor.
+type portal struct {
+	name    string
+	stmt    *prepared
+	plan    *compiled
+	params  []catalog.Value
+	formats []int16
+	hold    bool
+
+	cursor  bool // made by DECLARE
+	scroll  bool
+	created time.Time
+
+	done   bool
+	result *rowBuffer // what the statement answered, once it ran with a row limit
+	at     *cursor
+	pos    int // cursor: rows before the current one, plus one when on a row
+	tag    string
+}
+
+var _ pgwire.Session = (*session)(nil)
+
+// Parameters implements pgwire.Session.
+func (s *session) Parameters() []pgwire.ParameterStatus {
+	var out []pgwire.ParameterStatus
+	for i := range settingList {
+		if d := &settingList[i]; d.report {
+			v, _ := s.showSetting(d.name)
+			s.reported[d.name] = v
+			out = append(out, pgwire.ParameterStatus{Name: d.name, Value: v})
+		}
+	}
+	return out
+}
+
+// reportSettings tells the client of reported settings that changed.
+func (s *session) reportSettings() {
+	for i := range settingList {
+		d := &settingList[i]
+		if !d.report {
+			continue
+		}
+		if v, _ := s.showSetting(d.name); s.reported[d.name] != v {
+			s.reported[d.name] = v
+			s.info.Notify(pgwire.ParameterStatus{Name: d.name, Value: v})
+		}
+	}
+}
+
+// showSetting is what SHOW says of a setting.
+func (s *session) showSetting(name string) (string, bool) {
+	switch strings.ToLower(name) {
+	case "session_authorization":
+		return s.info.User, true
+	case "is_superuser":
+		r := s.schema().Role(s.user)
+		if s.node.cfg.Insecure || r != nil && r.Superuser {
+			return "on", true
+		}
+		return "off", true
+	case "consistency":
+		r, w := s.settings.read.String(), s.settings.write.String()
+		if r == w {
+			return r, true
+		}
+		return "read " + r + ", write " + w, true
+	case "transaction_isolation":
+		if s.tran != nil {
+			return s.tran.isolation, true
+		}
+		return s.settings.get("default_transaction_isolation")
+	case "transaction_read_only":
+		if s.tran != nil {
+			return map[bool]string{true: "on", false: "off"}[s.tran.readOnly], true
+		}
+		return s.settings.get("default_transaction_read_only")
+	}
+	return s.settings.get(name)
+}
+
+// TxStatus implements pgwire.Session.
+func (s *session) TxStatus() byte {
+	switch {
+	case s.tran == nil || !s.tran.explicit:
+		return 'I'
+	case s.tran.failed:
+		return 'E'
+	}
+	return 'T'
+}
+
+// Output implements pgwire.Session.
+func (s *session) Output() *catalog.OutputSettings { return &s.settings.output }
+
+// Close implements pgwire.Session.
+func (s *session) Close() {
+	s.rollback()
+	s.node.locks.releaseFrom(s.advisory, 0)
+	s.node.sessions.remove(s)
+}
+
+// schema is the schema as this session sees it.
+func (s *session) schema() *catalog.Schema {
+	if s.tran != nil && s.tran.schema != nil {
+		return s.tran.schema
+	}
+	return s.node.store.Schema()
+}
+
+func (s *session) searchPath() []string {
+	out := make([]string, 0, len(s.settings.searchPath))
+	for _, n := range s.settings.searchPath {
+		if n == "$user" {
+			n = s.user
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+func (s *session) env() *pgsql.Env {
+	return &pgsql.Env{Schema: s.schema(), SearchPath: s.searchPath(), User: s.user, Database: s.database,
+		NewID: s.node.store.NewID, Output: &s.settings.output}
+}
+
+func (s *session) notice(n *pgerror.Error) {
+	if s.notices != nil && s.settings.must("client_min_messages") != "error" &&
+		!(n.Severity == "NOTICE" && s.settings.must("client_min_messages") == "warning") {
+		s.notices(n)
+	}
+}
+
+// begin and end of a statement, for the clock, the time-out and pg_stat_activity.
+func (s *session) start(ctx context.Context, query string) (context.Context, context.CancelFunc) {
+	s.stmtStart = s.node.now()
+	s.node.count.statements.Add(1)
+	s.funcs.fetched = nil
+	s.activity.begin(query, s.stmtStart)
+	if d := s.settings.duration("statement_timeout"); d > 0 {
+		return context.WithTimeoutCause(ctx, d, pgerror.New(pgerror.QueryCanceled, "canceling statement due to statement timeout"))
+	}
+	return ctx, func() {}
+}
+
+// failed notes that a statement ended in an error: an explicit transaction can then only be rolled back.
+func (s *session) fail(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	s.node.count.errors.Add(1)
+	s.funcs.later, s.funcs.wait, s.funcs.fetched = nil, nil, nil
+	if s.tran != nil {
+		s.tran.failed = true
+	} else {
+		s.node.locks.releaseFrom(s.owner, 0)
+	}
+	if ctx.Err() != nil && pgerror.Code(err) == pgerror.QueryCanceled {
+		var cause *pgerror.Error
+		if errors.As(context.Cause(ctx), &cause) {
+			return cause
+		}
+	}
+	e := pgerror.From(err)
+	if e.Code == pgerror.InternalError {
+		s.log.Error("statement failed", "err", err)
+	}
+	return e
+}
+
+// storeError gives the store's errors their SQLSTATE.
+func (s *session) storeError(err error) error {
+	switch {
+	case errors.Is(err, sqlstore.ErrSchemaChanged) && s.tran == nil:
+		return errStale
+	case errors.Is(err, sqlstore.ErrSchemaChanged):
+		return errSchemaChanged()
+	case errors.Is(err, sqlstore.ErrClosed):
+		return pgerror.Fatal(pgerror.CannotConnectNow, "the node is shutting down")
+	}
+	return err
+}
+
+// checkActive refuses statements in a failed transaction, save those that end it.
+func (s *session) checkActive(plan pgsql.Plan) error {
+	if s.tran == nil || !s.tran.failed {
+		return nil
+	}
+	if t, ok := plan.(*pgsql.Transaction); ok {
+		switch t.Kind {
+		case pgsql.Commit, pgsql.Rollback, pgsql.RollbackTo:
+			return nil
+		}
+	}
+	return pgerror.New(pgerror.InFailedSQLTransaction, "current transaction is aborted, commands ignored until end of transaction block")
+}
+
+// SimpleQuery implements pgwire.Session.
+func (s *session) SimpleQuery(ctx context.Context, query string, w pgwire.ResultWriter) (err error) {
+	s.notices = func(n *pgerror.Error) { _ = w.Notice(n) }
+	defer func() { s.notices = nil; s.activity.end(s.TxStatus()) }()
+	ctx, cancel := s.start(ctx, query)
+	defer cancel()
+	delete(s.portals, "")
+	delete(s.statements, "")
+	batch, err := s.node.plans.parse(query)
+	if err != nil {
+		if s.tran != nil && !s.tran.failed {
+			s.tran.failed = true
+		}
+		return s.endImplicit(ctx, s.fail(ctx, err))
+	}
+	if len(batch) == 0 {
+		return w.Empty()
+	}
+	if len(batch) > 1 && s.tran == nil {
+		s.tran = s.newTransaction(false)
+	}
+	for i, st := range batch {
+		if i > 0 {
+			s.stmtStart = s.node.now()
+		}
+		if s.tran == nil && len(batch) > 1 {
+			s.tran = s.newTransaction(false)
+		}
+		if err := s.runSimple(ctx, st, w); err != nil {
+			return s.endImplicit(ctx, s.fail(ctx, err))
+		}
+	}
+	return s.endImplicit(ctx, nil)
+}
+
+// endImplicit ends the implicit transaction of a message.
+func (s *session) endImplicit(ctx context.Context, err error) error {
+	if s.tran == nil || s.tran.explicit {
+		return err
+	}
+	if err != nil {
+		s.rollback()
+		return err
+	}
+	return s.fail(ctx, s.commit(ctx))
+}
+
+func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, w pgwire.ResultWriter) error {
+	if s.tran != nil && s.tran.failed && !st.EndsTransaction() {
+		return s.checkActive(nil)
+	}
+	c, err := s.compile(st, nil)
+	if err != nil {
+		return err
+	}
+	if len(c.params) > 0 {
+		return pgerror.New(pgerror.UndefinedParameter, "there is no parameter $1")
+	}
+	out := &wireSink{w: w, header: true}
+	tag, err := s.execute(ctx, c, st, nil, out, true)
+	if err != nil {
+		return err
+	}
+	if tag == copyDone {
+		return nil
+	}
+	return w.Complete(tag)
+}
+
+// Parse implements pgwire.Session.
+func (s *session) Parse(ctx context.Context, name, query string, types []uint32) error {
+	if name != "" && s.statements[name] != nil {
+		return s.fail(ctx, pgerror.New(pgerror.DuplicatePreparedStatement, "prepared statement %q already exists", name))
+	}
+	s.stmtStart = s.node.now()
+	batch, err := s.node.plans.parse(query)
+	if err != nil {
+		return s.fail(ctx, err)
+	}
+	p := &prepared{name: name, query: query, types: slices.Clone(types), created: s.stmtStart}
+	switch len(batch) {
+	case 0:
+	case 1:
+		p.stmt = batch[0]
+		if s.tran != nil && s.tran.failed {
+			if !p.stmt.EndsTransaction() {
+				return s.checkActive(nil)
+			}
+		}
+		if p.plan, err = s.compile(p.stmt, types); err != nil {
+			return s.fail(ctx, err)
+		}
+	default:
+		return s.fail(ctx, pgerror.New(pgerror.SyntaxError, "cannot insert multiple commands into a prepared statement"))
+	}
+	s.statements[name] = p
+	return nil
+}
+
+func (s *session) statement(name string) (*prepared, error) {
+	p := s.statements[name]
+	if p == nil {
+		if name == "" {
+			return nil, pgerror.New(pgerror.InvalidSQLStatementName, "unnamed prepared statement does not exist")
+		}
+		return nil, pgerror.New(pgerror.InvalidSQLStatementName, "prepared statement %q does not exist", name)
+	}
+	return p, nil
+}
+
+// Bind implements pgwire.Session.
+func (s *session) Bind(ctx context.Context, name, statement string, formats []int16, params [][]byte, resultFormats []int16) error {
+	p, err := s.statement(statement)
+	if err != nil {
+		return s.fail(ctx, err)
+	}
+	if name != "" && s.portals[name] != nil {
+		return s.fail(ctx, pgerror.New(pgerror.DuplicateCursor, "portal %q already exists", name))
+	}
+	po := &portal{name: name, stmt: p, formats: slices.Clone(resultFormats), created: s.node.now()}
+	if p.stmt != nil {
+		if s.tran != nil && s.tran.failed && !p.stmt.EndsTransaction() {
+			return s.checkActive(nil)
+		}
+		if err := s.refresh(p); err != nil {
+			return s.fail(ctx, err)
+		}
+		po.plan = p.plan
+	}
+	var types []uint32
+	if po.plan != nil {
+		types = po.plan.params
+	}
+	if len(params) != len(types) {
+		return s.fail(ctx, pgerror.New(pgerror.ProtocolViolation, "bind message supplies %d parameters, but prepared statement %q requires %d", len(params), statement, len(types)))
+	}
+	if len(formats) > 1 && len(formats) != len(params) {
+		return s.fail(ctx, pgerror.New(pgerror.ProtocolViolation, "bind message has %d parameter formats but %d parameters", len(formats), len(params)))
+	}
+	po.params = make([]catalog.Value, len(params))
+	for i, raw := range params {
+		if raw == nil {
+			continue
+		}
+		var v catalog.Value
+		if format(formats, i) == 1 {
+			v, err = catalog.DecodeBinary(types[i], -1, raw)
+		} else {
+			v, err = catalog.DecodeText(types[i], -1, raw, &s.settings.output)
+		}
+		if err != nil {
+			e := *pgerror.From(err)
+			if e.Where == "" {
+				e.Where = "unnamed portal parameter $" + strconv.Itoa(i+1)
+				if name != "" {
+					e.Where = "portal \"" + name + "\" parameter $" + strconv.Itoa(i+1)
+				}
+			}
+			return s.fail(ctx, &e)
+		}
+		po.params[i] = v
+	}
+	if n := len(po.columns()); len(resultFormats) > 1 && len(resultFormats) != n {
+		return s.fail(ctx, pgerror.New(pgerror.ProtocolViolation, "bind message has %d result formats but query has %d columns", len(resultFormats), n))
+	}
+	s.portals[name] = po
+	return nil
+}
+
+func format(formats []int16, i int) int16 {
+	switch len(formats) {
+	case 0:
+		return 0
+	case 1:
+		return formats[0]
+	}
+	return formats[i]
+}
+
+func (p *portal) columns() []pgsql.Column {
+	if p.plan == nil {
+		return nil
+	}
+	return p.plan.cols
+}
+
+func wireColumns(cols []pgsql.Column, formats []int16) []pgwire.Column {
+	if cols == nil {
+		return nil
+	}
+	out := make([]pgwire.Column, len(cols))
+	for i, c := range cols {
+		out[i] = pgwire.Column{Name: c.Name, TableOID: c.TableOID, AttNum: c.AttNum, Type: c.Type, Typmod: c.Typmod, Format: format(formats, i)}
+	}
+	return out
+}
+
+// DescribeStatement implements pgwire.Session.
+func (s *session) DescribeStatement(ctx context.Context, name string) ([]uint32, []pgwire.Column, error) {
+	p, err := s.statement(name)
+	if err != nil {
+		return nil, nil, s.fail(ctx, err)
+	}
+	if p.stmt == nil {
+		return nil, nil, nil
+	}
+	if s.tran != nil && s.tran.failed && p.plan != nil && p.plan.cols != nil {
+		return nil, nil, s.checkActive(nil)
+	}
+	if err := s.refresh(p); err != nil {
+		return nil, nil, s.fail(ctx, err)
+	}
+	return p.plan.params, wireColumns(p.plan.cols, nil), nil
+}
+
+// DescribePortal implements pgwire.Session.
+func (s *session) DescribePortal(ctx context.Context, name string) ([]pgwire.Column, error) {
+	p := s.portals[name]
+	if p == nil {
+		return nil, s.fail(ctx, pgerror.New(pgerror.InvalidCursorName, "portal %q does not exist", name))
+	}
+	return wireColumns(p.columns(), p.formats), nil
+}
+
+// Execute implements pgwire.Session.
+func (s *session) Execute(ctx context.Context, name string, maxRows int, w pgwire.ResultWriter) error {
+	p := s.portals[name]
+	if p == nil {
+		return s.fail(ctx, pgerror.New(pgerror.InvalidCursorName, "portal %q does not exist", name))
+	}
+	if p.stmt == nil || p.stmt.stmt == nil {
+		if p.stmt != nil {
+			return w.Empty()
+		}
+	}
+	s.notices = func(n *pgerror.Error) { _ = w.Notice(n) }
+	defer func() { s.notices = nil; s.activity.end(s.TxStatus()) }()
+	query := ""
+	if p.stmt != nil {
+		query = p.stmt.query
+	}
+	ctx, cancel := s.start(ctx, query)
+	defer cancel()
+	if err := s.executePortal(ctx, p, maxRows, w); err != nil {
+		return s.fail(ctx, err)
+	}
+	return nil
+}
+
+func (s *session) executePortal(ctx context.Context, p *portal, maxRows int, w pgwire.ResultWriter) error {
+	if p.result != nil {
+		return p.resume(maxRows, w)
+	}
+	if p.done {
+		return pgerror.New(pgerror.ObjectNotInPrerequisiteState, "portal %q cannot be run", p.name)
+	}
+	if s.tran != nil && s.tran.failed && !p.stmt.stmt.EndsTransaction() {
+		return s.checkActive(nil)
+	}
+	if maxRows < 0 {
+		maxRows = math.MaxInt
+	}
+	alone := s.tran == nil && w.SyncFollows()
+	if s.tran == nil && !alone && !p.stmt.stmt.ManagesTransaction() {
+		s.tran = s.newTransaction(false)
+	}
+	p.done = true
+	if maxRows == 0 || p.plan.cols == nil {
+		out := &wireSink{w: w}
+		tag, err := s.execute(ctx, p.plan, p.stmt.stmt, p.params, out, alone)
+		if err != nil || tag == copyDone {
+			return err
+		}
+		return w.Complete(tag)
+	}
+	out := &bufferSink{buf: &rowBuffer{cols: len(p.plan.cols)}}
+	tag, err := s.execute(ctx, p.plan, p.stmt.stmt, p.params, out, alone)
+	if err != nil {
+		return err
+	}
+	p.result, p.at, p.tag = out.buf, out.buf.cursor(), tag
+	return p.resume(maxRows, w)
+}
+
+// resume sends the next rows of a portal that ran with a row limit.
+func (p *portal) resume(maxRows int, w pgwire.ResultWriter) error {
+	n := 0
+	for maxRows <= 0 || n < maxRows {
+		row, ok, err := p.at.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			verb, _, _ := strings.Cut(p.tag, " ")
+			if verb == "SELECT" {
+				return w.Complete("SELECT " + strconv.Itoa(n))
+			}
+			return w.Complete(p.tag)
+		}
+		if err := w.Row(row); err != nil {
+			return err
+		}
+		n++
+	}
+	return w.Suspended()
+}
+
+// CloseStatement implements pgwire.Session.
+func (s *session) CloseStatement(_ context.Context, name string) error {
+	delete(s.statements, name)
+	return nil
+}
+
+// ClosePortal implements pgwire.Session.
+func (s *session) ClosePortal(_ context.Context, name string) error {
+	delete(s.portals, name)
+	return nil
+}
+
+// Sync implements pgwire.Session.
+func (s *session) Sync(ctx context.Context, failed bool) error {
+	if s.tran == nil {
+		delete(s.portals, "")
+		return nil
+	}
+	if s.tran.explicit {
+		s.tran.failed = s.tran.failed || failed
+		return nil
+	}
+	if failed || s.tran.failed {
+		s.rollback()
+		return nil
+	}
+	return s.fail(ctx, s.commit(ctx))
+}
+
+// Levels: what a statement waits for.
+
+// barrier makes a read catch up with as many members as the read level asks.
+func (s *session) barrier(ctx context.Context, reads bool) error {
+	if s.settings.read == replication.None || !reads {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
+	defer cancel()
+	return s.node.repl.Barrier(ctx, s.settings.read)
+}
+
+// writeBack makes sure that as many members as the read level asks have what the statement saw, before it is answered.
+func (s *session) writeBack(ctx context.Context, seen crdt.Vector, reads bool) error {
+	if s.settings.read == replication.None || !reads {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
+	defer cancel()
+	return s.node.repl.WriteBack(ctx, s.settings.read, seen)
+}
+
+// checkWrite refuses a write, before anything is written, when its level can't be met.
+func (s *session) checkWrite() error {
+	if s.settings.write == replication.None {
+		return nil
+	}
+	return s.node.repl.Check(s.settings.write, replication.Write)
+}
+
+// confirm waits until a commit is durable on as many members as the write level asks.
+func (s *session) confirm(ctx context.Context, c sqlstore.Commit) error {
+	if c.Empty || s.settings.write == replication.None {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
+	defer cancel()
+	return s.node.repl.Confirm(ctx, s.settings.write, c.Origin, c.Seq)
+}

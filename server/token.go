@@ -1,0 +1,55 @@
+package server
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"strings"
+
+	"layercake/crdt"
+	"layercake/pgerror"
+	"layercake/replication"
+)
+
+// A session token is a version vector as text: what a session has seen, to be waited for on another node.
+
+func encodeToken(v crdt.Vector) string {
+	var b []byte
+	for o, n := range v {
+		b = binary.BigEndian.AppendUint64(b, uint64(o.Node))
+		b = binary.BigEndian.AppendUint64(b, uint64(o.Epoch.First))
+		b = binary.BigEndian.AppendUint32(b, o.Epoch.Random)
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return "lc1." + base64.RawURLEncoding.EncodeToString(b)
+}
+
+func decodeToken(s string) (crdt.Vector, error) {
+	bad := pgerror.New(pgerror.InvalidTextRepresentation, "invalid session token: %q", s)
+	enc, ok := strings.CutPrefix(s, "lc1.")
+	if !ok {
+		return nil, bad
+	}
+	b, err := base64.RawURLEncoding.DecodeString(enc)
+	if err != nil || len(b)%28 != 0 {
+		return nil, bad
+	}
+	v := crdt.Vector{}
+	for ; len(b) > 0; b = b[28:] {
+		o := crdt.Origin{Node: crdt.NodeID(binary.BigEndian.Uint64(b)),
+			Epoch: crdt.Epoch{First: crdt.HLC(binary.BigEndian.Uint64(b[8:])), Random: binary.BigEndian.Uint32(b[16:])}}
+		v[o] = binary.BigEndian.Uint64(b[20:])
+	}
+	return v, nil
+}
+
+// transactionStatus says what this node knows of a transaction: "applied" here, "unknown" here.
+func (n *Node) transactionStatus(id string) (string, error) {
+	o, seq, err := replication.ParseTransactionID(id)
+	if err != nil {
+		return "", err
+	}
+	if n.store.Vector()[o] >= seq && seq > 0 {
+		return "applied", nil
+	}
+	return "unknown", nil
+}

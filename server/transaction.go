@@ -1,0 +1,520 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/pgsql"
+	"layercake/sqlstore"
+)
+
+// transaction is an open transaction: what it has worked out so far, to be applied by the writer at COMMIT. The writer
+// is never held while a client thinks.
+type transaction struct {
+	explicit  bool // BEGIN was seen; else it is the implicit one of a message
+	failed    bool
+	isolation string
+	readOnly  bool
+	start     time.Time
+
+	ops        []op
+	written    map[catalog.ID]bool // tables with ops
+	reshaped   map[catalog.ID]bool // written tables that got rows, lost keys or were emptied: a look-up by key can't be trusted to a reader
+	touched    map[rowRef]bool     // committed rows with ops
+	keys       map[lockKey]bool    // unique keys of rows it made
+	savepoints []savepoint
+
+	// After DDL: the schema as the transaction sees it, and the store's version that it stands on.
+	schema *catalog.Schema
+	base   uint64
+
+	snapshot  *sqlstore.Reader    // REPEATABLE READ and SERIALIZABLE
+	snapIndex uint64              // the last commit that snapshot shows
+	reads     map[catalog.ID]bool // SERIALIZABLE: tables read
+	settings  savedSettings       // as at the start, for ROLLBACK
+
+	deferAll *bool               // SET CONSTRAINTS ALL
+	deferOne map[catalog.ID]bool // SET CONSTRAINTS name
+}
+
+type savedSettings struct{ values, local map[string]string }
+
+type savepoint struct {
+	name     string
+	ops      int
+	locks    int
+	schema   *catalog.Schema
+	settings savedSettings
+}
+
+func (s *session) newTransaction(explicit bool) *transaction {
+	t := &transaction{
+		explicit:  explicit,
+		isolation: s.settings.must("default_transaction_isolation"),
+		readOnly:  s.settings.must("default_transaction_read_only") == "on",
+		start:     s.node.now(),
+	}
+	t.settings.values, t.settings.local = s.settings.snapshot()
+	t.index()
+	return t
+}
+
+// index makes the look-up maps of the ops.
+func (t *transaction) index() {
+	t.written, t.reshaped = map[catalog.ID]bool{}, map[catalog.ID]bool{}
+	t.touched, t.keys = map[rowRef]bool{}, map[lockKey]bool{}
+	for i := range t.ops {
+		t.note(&t.ops[i])
+	}
+}
+
+func (t *transaction) note(o *op) {
+	if o.table == nil {
+		return
+	}
+	id := o.table.ID
+	t.written[id] = true
+	if o.own == nil && (o.kind == opUpdate || o.kind == opDelete) {
+		t.touched[rowRef{id, o.rowid}] = true
+	}
+	if o.kind == opInsert || o.kind == opTruncate {
+		t.reshaped[id] = true
+	}
+}
+
+// defers says whether a constraint is to be checked at COMMIT.
+func (t *transaction) defers(c *catalog.Constraint) bool {
+	if !c.Deferrable {
+		return false
+	}
+	if d, ok := t.deferOne[c.ID]; ok {
+		return d
+	}
+	if t.deferAll != nil {
+		return *t.deferAll
+	}
+	return c.InitiallyDeferred
+}
+
+// setConstraints is SET CONSTRAINTS. Made immediate, a constraint is checked from the next statement on, and for what
+// went before at COMMIT.
+func (t *transaction) setConstraints(p *pgsql.SetConstraints) {
+	if p.Constraints == nil {
+		t.deferAll, t.deferOne = &p.Deferred, nil
+		return
+	}
+	if t.deferOne == nil {
+		t.deferOne = map[catalog.ID]bool{}
+	}
+	for _, id := range p.Constraints {
+		t.deferOne[id] = p.Deferred
+	}
+}
+
+func (t *transaction) snapshotIsolated() bool {
+	return t.isolation == "repeatable read" || t.isolation == "serializable"
+}
+
+// needsWriter says whether a statement over these tables must be worked out on the writer, after the transaction's own
+// ops: it would not see them on a reader.
+func (t *transaction) needsWriter(tables []catalog.ID) bool {
+	if t.schema != nil {
+		return true
+	}
+	for _, id := range tables {
+		if t.written[id] {
+			return true
+		}
+	}
+	return false
+}
+
+// modifyNeedsWriter is needsWriter for a Modify. A plain INSERT and a look-up by primary key get along with a reader
+// even when their table was written: they notice themselves when they meet a row of their own transaction.
+func (t *transaction) modifyNeedsWriter(m *pgsql.Modify) bool {
+	if t.schema != nil || !plainReferences(m) || len(m.Source.With) > 0 {
+		return true
+	}
+	var tables []catalog.ID
+	for _, id := range m.Source.Reads {
+		if id != m.Table.ID {
+			tables = append(tables, id)
+		}
+	}
+	for i := range m.References {
+		tables = append(tables, m.References[i].Parent.ID)
+	}
+	for i := range m.Referenced {
+		tables = append(tables, m.Referenced[i].Child.ID)
+	}
+	if t.needsWriter(tables) {
+		return true
+	}
+	if !t.written[m.Table.ID] {
+		return false
+	}
+	switch {
+	case m.Op == pgsql.Insert:
+		for _, id := range m.Source.Reads {
+			if id == m.Table.ID {
+				return true
+			}
+		}
+		return false
+	case m.Source.Point && !t.reshaped[m.Table.ID] && !m.KeyChange:
+		return false
+	}
+	return true
+}
+
+// add keeps what a statement has worked out.
+func (t *transaction) add(ops []op, keys []lockKey) {
+	for i := range ops {
+		t.note(&ops[i])
+	}
+	t.ops = append(t.ops, ops...)
+	for _, k := range keys {
+		if k.key != "" && k.key[0] == 'k' {
+			t.keys[k] = true
+		}
+	}
+}
+
+// only narrows a run to the ops on some tables; after DDL all are needed.
+func (t *transaction) only(tables map[catalog.ID]bool) map[catalog.ID]bool {
+	if t.schema != nil {
+		return nil
+	}
+	return tables
+}
+
+// run applies the transaction's ops on the writer. With check, rows must still have the versions that were seen. Only
+// the ops on the given tables are run where only is not nil (enough for a statement that reads no other).
+func (t *transaction) run(tx *sqlstore.Tx, check bool, only map[catalog.ID]bool) (*replayState, error) {
+	if t.schema != nil && tx.Schema().Version != t.base {
+		return nil, errSchemaChanged()
+	}
+	r := newReplay()
+	for i := range t.ops {
+		o := &t.ops[i]
+		if only != nil && o.table != nil && !only[o.table.ID] {
+			continue
+		}
+		if err := r.apply(tx, i, o, check); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// commitOps runs the transaction on the writer and makes it durable here.
+func (s *session) commitOps(ctx context.Context, t *transaction) (sqlstore.Commit, error) {
+	return s.node.store.Write(ctx, func(tx *sqlstore.Tx) error {
+		if t.isolation == "serializable" {
+			for id := range t.reads {
+				if s.node.store.ChangedSince(id, t.snapIndex) {
+					return pgerror.New(pgerror.SerializationFailure, "could not serialize access due to read/write dependencies among transactions").
+						WithHint("The transaction might succeed if retried.")
+				}
+			}
+		}
+		r, err := t.run(tx, true, nil)
+		if err != nil {
+			return err
+		}
+		return s.recheck(ctx, tx, t, r)
+	})
+}
+
+// recheck looks at the FOREIGN KEYs of everything the transaction did once more, on the state that it commits to.
+func (s *session) recheck(ctx context.Context, tx *sqlstore.Tx, t *transaction, r *replayState) error {
+	w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: r, atCommit: true}
+	defer s.attach(tx.Conn(), w)()
+	for i := range t.ops {
+		o := &t.ops[i]
+		if o.plan == nil {
+			continue
+		}
+		switch o.kind {
+		case opInsert:
+			if len(o.plan.References) == 0 {
+				continue
+			}
+			err := o.rows.each(func(j int, row []catalog.Value) error {
+				if !r.stillOwn(o.table.ID, i, j) {
+					return nil
+				}
+				return w.checkParents(o.plan, row, nil)
+			})
+			if err != nil {
+				return err
+			}
+		case opUpdate:
+			if err := w.checkParents(o.plan, o.new, o.cols); err != nil {
+				return err
+			}
+			if err := w.recheckChildren(o); err != nil {
+				return err
+			}
+		case opDelete:
+			if err := w.recheckChildren(o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// stillOwn says whether row j of op i is there at the end of the transaction.
+func (r *replayState) stillOwn(table catalog.ID, i, j int) bool {
+	ids := r.inserted[i]
+	if j >= len(ids) {
+		return false
+	}
+	own, ok := r.own[rowRef{table, ids[j]}]
+	return ok && own == ownRow{i, j}
+}
+
+// recheckChildren makes sure that no child has come, from elsewhere, for a row that the transaction removed. A child
+// that only the removal's own CASCADE would have met is told to retry.
+func (w *worker) recheckChildren(o *op) error {
+	if o.old == nil {
+		return nil
+	}
+	again := *o
+	plan := *o.plan
+	plan.Referenced = append([]pgsql.ReferencedCheck{}, plan.Referenced...)
+	for i := range plan.Referenced {
+		plan.Referenced[i].OnDelete, plan.Referenced[i].OnUpdate = nil, nil
+	}
+	again.plan = &plan
+	err := w.checkChildren(&again)
+	if pgerror.Code(err) == pgerror.ForeignKeyViolation {
+		for i := range o.plan.Referenced {
+			if o.plan.Referenced[i].OnDelete != nil || o.plan.Referenced[i].OnUpdate != nil {
+				return errSerialization()
+			}
+		}
+	}
+	return err
+}
+
+// begin opens a transaction, or turns the implicit one of the message into an explicit one.
+func (s *session) begin(p *pgsql.Transaction) error {
+	if s.tran != nil && s.tran.explicit {
+		s.notice(pgerror.Warning(pgerror.ActiveSQLTransaction, "there is already a transaction in progress"))
+		return s.setTransaction(p)
+	}
+	if s.tran == nil {
+		s.tran = s.newTransaction(true)
+	}
+	s.tran.explicit = true
+	return s.setTransaction(p)
+}
+
+// setTransaction applies a transaction's modes.
+func (s *session) setTransaction(p *pgsql.Transaction) error {
+	t := s.tran
+	if p.Isolation != "" {
+		if (len(t.ops) > 0 || t.snapshot != nil) && p.Isolation != t.isolation {
+			return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION ISOLATION LEVEL must be called before any query")
+		}
+		t.isolation = p.Isolation
+	}
+	if p.ReadOnly != nil {
+		t.readOnly = *p.ReadOnly
+	}
+	return nil
+}
+
+// commit ends the transaction: its effects are durable here and, as far as the write level asks, elsewhere.
+func (s *session) commit(ctx context.Context) (err error) {
+	t := s.tran
+	s.tran = nil
+	if t == nil {
+		return nil
+	}
+	defer s.endTransaction(t)
+	if t.failed {
+		s.settings.restore(t.settings.values, t.settings.local)
+		return nil
+	}
+	if len(t.ops) == 0 {
+		return nil
+	}
+	if err := s.node.ready(s.settings.write); err != nil {
+		s.settings.restore(t.settings.values, t.settings.local)
+		return err
+	}
+	if err := s.checkWrite(); err != nil {
+		s.settings.restore(t.settings.values, t.settings.local)
+		return err
+	}
+	c, err := s.commitOps(ctx, t)
+	if err != nil {
+		s.settings.restore(t.settings.values, t.settings.local)
+		return s.storeError(err)
+	}
+	s.endTransaction(t) // others may have the rows; only this client still waits for other nodes
+	for i := range t.ops {
+		if t.ops[i].kind == opDDL {
+			if err := s.restartSequences(ctx, t.ops[i].ddl.Restart); err != nil {
+				return err
+			}
+		}
+	}
+	s.flushNotifications()
+	return s.confirm(ctx, c)
+}
+
+// rollback ends the transaction without effect.
+func (s *session) rollback() {
+	t := s.tran
+	s.tran = nil
+	if t == nil {
+		return
+	}
+	s.settings.restore(t.settings.values, t.settings.local)
+	s.pendingNotify = nil
+	s.endTransaction(t)
+}
+
+// endTransaction gives back what the transaction holds. A second call is harmless.
+func (s *session) endTransaction(t *transaction) {
+	if t.snapshot != nil {
+		t.snapshot.Close()
+		t.snapshot = nil
+	}
+	s.node.locks.releaseFrom(s.owner, 0)
+	if s.settings.local != nil {
+		s.settings.local = nil
+		if err := s.settings.derive(); err != nil {
+			s.log.Error("settings", "err", err)
+		}
+		s.reportSettings()
+	}
+	for name, p := range s.portals {
+		if !p.hold {
+			delete(s.portals, name)
+		}
+	}
+}
+
+func (s *session) savepoint(name string) {
+	t := s.tran
+	sp := savepoint{name: name, ops: len(t.ops), locks: len(s.owner.order), schema: t.schema}
+	sp.settings.values, sp.settings.local = s.settings.snapshot()
+	t.savepoints = append(t.savepoints, sp)
+}
+
+func (t *transaction) find(name string) (int, error) {
+	for i := len(t.savepoints) - 1; i >= 0; i-- {
+		if t.savepoints[i].name == name {
+			return i, nil
+		}
+	}
+	return 0, pgerror.New(pgerror.InvalidSavepointSpecification, "savepoint %q does not exist", name)
+}
+
+func (s *session) rollbackTo(name string) error {
+	t := s.tran
+	i, err := t.find(name)
+	if err != nil {
+		return err
+	}
+	sp := t.savepoints[i]
+	t.ops = t.ops[:sp.ops]
+	keys := t.keys
+	t.index()
+	s.node.locks.releaseFrom(s.owner, sp.locks)
+	for k := range keys {
+		if s.owner.held[k] != nil {
+			t.keys[k] = true
+		}
+	}
+	t.schema = sp.schema
+	t.savepoints = t.savepoints[:i+1]
+	t.failed = false
+	s.settings.restore(sp.settings.values, sp.settings.local)
+	s.reportSettings()
+	return nil
+}
+
+// reader returns a reader for a statement of the transaction: its snapshot, or a fresh one.
+func (s *session) withReader(ctx context.Context, t *transaction, fn func(*sqlstore.Reader) error) error {
+	if t == nil || !t.snapshotIsolated() {
+		return s.node.store.Read(ctx, fn)
+	}
+	if t.snapshot == nil {
+		r, err := s.node.store.Snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		if t.snapIndex, err = r.Index(); err != nil {
+			return errors.Join(err, r.Close())
+		}
+		t.snapshot = r
+	}
+	return fn(t.snapshot)
+}
+
+// try works something out on the writer after the transaction's ops, and takes it back.
+func (s *session) try(ctx context.Context, t *transaction, params []catalog.Value, only map[catalog.ID]bool, fn func(*worker) error) (*worker, error) {
+	for {
+		var w *worker
+		err := s.node.store.Try(ctx, func(tx *sqlstore.Tx) error {
+			if t.snapshotIsolated() {
+				if t.snapshot == nil {
+					return errNeedsSnapshot
+				}
+				for id := range only {
+					if s.node.store.ChangedSince(id, t.snapIndex) {
+						return errSerialization()
+					}
+				}
+			}
+			r, err := t.run(tx, true, only)
+			if err != nil {
+				return err
+			}
+			w = &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: r, params: params, tran: t}
+			defer s.attach(tx.Conn(), w)()
+			return fn(w)
+		})
+		if errors.Is(err, errNeedsSnapshot) {
+			if err := s.withReader(ctx, t, func(*sqlstore.Reader) error { return nil }); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if again, err := s.waitAndRetry(ctx, err); err != nil {
+			return nil, err
+		} else if again {
+			continue
+		}
+		return w, nil
+	}
+}
+
+var errNeedsSnapshot = errors.New("server: the transaction has no snapshot yet")
+
+// waitAndRetry deals with errors that mean "not now": a row reserved by another transaction, a sequence whose block is
+// used up. It waits for what is missing, off the writer.
+func (s *session) waitAndRetry(ctx context.Context, err error) (again bool, _ error) {
+	if err == nil {
+		return false, nil
+	}
+	if wait := s.funcs.takeWait(); wait != nil {
+		err := wait(ctx)
+		return err == nil, err
+	}
+	var b *blockedError
+	if errors.As(err, &b) {
+		_, err := s.node.locks.acquire(ctx, s.owner, b.key, b.exclusive, s.settings.duration("lock_timeout"))
+		return err == nil, err
+	}
+	return false, s.storeError(err)
+}
