@@ -150,7 +150,7 @@ static void array_step(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
       return;
     }
     if (!lc_array_arg(ctx, argv[0], &a)) return;
-    if (a.ndim == 0) {
+    if (a.ndim == 0 && e->n == 0) {
       lc_error(ctx, "2202E", "cannot accumulate empty arrays");
       return;
     }
@@ -158,7 +158,7 @@ static void array_step(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
       lc_error(ctx, "54000", "number of array dimensions (%d) exceeds the maximum allowed (%d)", LC_MAXDIM + 1, LC_MAXDIM);
       return;
     }
-    if (e->n && (a.ndim != e->shape.ndim || memcmp(a.dim, e->shape.dim, sizeof *a.dim * (size_t)a.ndim) != 0)) {
+    if (e->n && (a.ndim != e->shape.ndim || memcmp(a.dim, e->shape.dim, sizeof a.dim) || memcmp(a.lower, e->shape.lower, sizeof a.lower))) {
       lc_error(ctx, "2202E", "cannot accumulate arrays of different dimensionality");
       return;
     }

@@ -36,7 +36,8 @@ static int key_collation(void *arg, int na, const void *a, int nb, const void *b
 
 int lc_register_all(lc_conn *c) {
   static const lc_def *const functions[] = {lc_integer_functions, lc_float_functions, lc_math_functions,
-                                            lc_row_functions,     lc_numeric_functions, lc_array_functions};
+                                            lc_row_functions,     lc_numeric_functions, lc_array_functions,
+                                            lc_text_functions};
   static const lc_agg *const aggregates[] = {lc_row_aggregates, lc_numeric_aggregates, lc_float_aggregates,
                                              lc_other_aggregates};
   int rc = sqlite3_create_collation_v2(c->db, "LCKEY", SQLITE_UTF8, NULL, key_collation, NULL);
@@ -44,6 +45,7 @@ int lc_register_all(lc_conn *c) {
     rc = register_functions(c, functions[i]);
   for (size_t i = 0; rc == SQLITE_OK && i < sizeof aggregates / sizeof *aggregates; i++)
     rc = register_aggregates(c, aggregates[i]);
+  if (rc == SQLITE_OK) rc = lc_register_case(c);
   if (rc == SQLITE_OK) rc = lc_register_tables(c);
   return rc;
 }

@@ -7,6 +7,7 @@ package sqlite
 import "C"
 
 import (
+	"bytes"
 	"fmt"
 	"runtime/cgo"
 	"sync"
@@ -67,6 +68,28 @@ func (c *Conn) registerGo() error {
 	return nil
 }
 
+// foldUpper and foldLower are what the C functions lc_upper, lc_lower and lc_ilike do with text that is not ASCII.
+var (
+	foldUpper = goFunc{name: "upper", fn: func(_ *Context, args []catalog.Value) (catalog.Value, error) {
+		return catalog.TextBytes(bytes.ToUpper(args[0].Bytes)), nil
+	}}
+	foldLower = goFunc{name: "lower", fn: func(_ *Context, args []catalog.Value) (catalog.Value, error) {
+		return catalog.TextBytes(bytes.ToLower(args[0].Bytes)), nil
+	}}
+)
+
+func functionByID(id int) goFunc {
+	switch id {
+	case C.LC_GO_UPPER:
+		return foldUpper
+	case C.LC_GO_LOWER:
+		return foldLower
+	}
+	funcsMu.RLock()
+	defer funcsMu.RUnlock()
+	return funcs[id]
+}
+
 //export lcGoCall
 func lcGoCall(call *C.lc_gocall) {
 	conn := cgo.Handle(call.conn).Value().(*Conn)
@@ -76,9 +99,7 @@ func lcGoCall(call *C.lc_gocall) {
 			call.failed = 1
 		}
 	}()
-	funcsMu.RLock()
-	f := funcs[call.id]
-	funcsMu.RUnlock()
+	f := functionByID(int(call.id))
 
 	var few [8]catalog.Value
 	args := few[:0]

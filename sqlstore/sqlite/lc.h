@@ -99,15 +99,19 @@ typedef struct lc_agg {
 static inline intptr_t lc_arg(sqlite3_context *ctx) { return (intptr_t)sqlite3_user_data(ctx); }
 
 extern const lc_def lc_integer_functions[], lc_float_functions[], lc_math_functions[], lc_row_functions[],
-    lc_numeric_functions[], lc_array_functions[];
+    lc_numeric_functions[], lc_array_functions[], lc_text_functions[];
 extern const lc_agg lc_row_aggregates[], lc_numeric_aggregates[], lc_float_aggregates[], lc_other_aggregates[];
 
 int lc_register_all(lc_conn *c);
 int lc_register_tables(lc_conn *c);
+int lc_register_case(lc_conn *c);
 int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id);
 
 // lc_error makes the call fail with a SQLSTATE; the binding turns the message into a *pgerror.Error.
 void lc_error(sqlite3_context *ctx, const char *sqlstate, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// Go functions that C functions of ours call; those that were registered have ids from 0.
+enum { LC_GO_UPPER = -1, LC_GO_LOWER = -2 };
 
 // One call of a Go function: filled by the C trampoline, answered by lcGoCall.
 typedef struct lc_gocall {
