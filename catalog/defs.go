@@ -79,6 +79,7 @@ type IndexKeyDef struct {
 	NullsFirst bool   `json:"nullsFirst,omitempty"`
 	OpClass    string `json:"opclass,omitempty"`
 	Collation  string `json:"collation,omitempty"`
+	Type       uint32 `json:"type,omitempty"` // of an expression
 }
 
 // RoleDef is the AttrDef of ObjectRole.

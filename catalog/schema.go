@@ -152,6 +152,7 @@ type IndexKey struct {
 	NullsFirst bool
 	OpClass    string
 	Collation  string
+	Type       uint32 // of an expression; 0: not known
 }
 
 // SeqDef is a sequence's definition.

@@ -184,7 +184,7 @@ func attributeRows(s *Schema, b *rowsOf) {
 				if c := t.ColumnByID(k.Column); c != nil && k.Expr == "" {
 					attribute(b, ix.OID, int16(i+1), c.Name, c.Type, c.Typmod)
 				} else {
-					attribute(b, ix.OID, int16(i+1), expressionName(ix, i), TextOID, -1)
+					attribute(b, ix.OID, int16(i+1), expressionName(ix, i), k.exprType(), -1)
 				}
 			}
 			for i, id := range ix.Include {
@@ -264,6 +264,14 @@ func classOf(k *IndexKey, oid uint32) (class uint32, standard bool) {
 	return 0, true
 }
 
+// exprType is the type of a key over an expression.
+func (k *IndexKey) exprType() uint32 {
+	if TypeByOID(k.Type) != nil {
+		return k.Type
+	}
+	return TextOID
+}
+
 func indexRows(s *Schema, b *rowsOf) {
 	for _, t := range s.Relations {
 		if t.System {
@@ -275,7 +283,7 @@ func indexRows(s *Schema, b *rowsOf) {
 			var exprs []string
 			for i := range ix.Keys {
 				k := &ix.Keys[i]
-				typ, num := TextOID, int16(0)
+				typ, num := k.exprType(), int16(0)
 				if c := t.ColumnByID(k.Column); c != nil && k.Expr == "" {
 					typ, num = c.Type, c.Num
 				} else {

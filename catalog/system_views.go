@@ -77,7 +77,7 @@ const columnsView = `SELECT current_database() AS table_catalog, nc.nspname AS t
 	`CASE WHEN a.atttypid IN (21, 23, 20, 700, 701) THEN 2 WHEN a.atttypid = 1700 THEN 10 END AS numeric_precision_radix, ` +
 	`CASE WHEN a.atttypid IN (21, 23, 20) THEN 0 WHEN a.atttypid = 1700 AND a.atttypmod <> -1 THEN (a.atttypmod - 4) & 2047 END AS numeric_scale, ` +
 	`CASE WHEN a.atttypid = 1082 THEN 0 WHEN a.atttypid IN (1083, 1114, 1184, 1266) THEN CASE WHEN a.atttypmod < 0 THEN 6 ELSE a.atttypmod END WHEN a.atttypid = 1186 THEN CASE WHEN a.atttypmod < 0 OR (a.atttypmod & 65535) = 65535 THEN 6 ELSE a.atttypmod & 65535 END END AS datetime_precision, ` +
-	`NULL::character varying AS interval_type, NULL::integer AS interval_precision, ` +
+	`CASE WHEN a.atttypid = 1186 AND a.atttypmod >= 0 AND ((a.atttypmod >> 16) & 32767) <> 32767 THEN upper(substr(format_type(a.atttypid, a.atttypmod), 10)) END::character varying AS interval_type, NULL::integer AS interval_precision, ` +
 	`NULL::name AS character_set_catalog, NULL::name AS character_set_schema, NULL::name AS character_set_name, ` +
 	`CASE WHEN co.oid IS NOT NULL THEN current_database() END AS collation_catalog, CASE WHEN co.oid IS NOT NULL THEN 'pg_catalog'::name END AS collation_schema, co.collname AS collation_name, ` +
 	`NULL::name AS domain_catalog, NULL::name AS domain_schema, NULL::name AS domain_name, ` +
