@@ -232,11 +232,11 @@ func checkUTF8(s []byte) error {
 			// As PostgreSQL shows it: the bytes that the first one promises, as far as they are there.
 			width := 1
 			switch {
-			case s[i] >= 0xf0:
+			case s[i]&0xf8 == 0xf0:
 				width = 4
-			case s[i] >= 0xe0:
+			case s[i]&0xf0 == 0xe0:
 				width = 3
-			case s[i] >= 0xc0:
+			case s[i]&0xe0 == 0xc0:
 				width = 2
 			}
 			text := ""

@@ -76,6 +76,8 @@ func (d *Reader) readLine() ([]byte, error) {
 				escaping = false
 			}
 			if inQuote {
+				// A line is a physical one. (PostgreSQL counts so too, but not yet in the first row, of whose ending it
+				// does not know which it is.)
 				if b == '\n' && d.eol != eolCR && d.eol != eolCRNL || b == '\r' && (d.eol == eolCR || d.eol == eolCRNL) {
 					d.line++
 				}
@@ -139,7 +141,7 @@ func (d *Reader) readLine() ([]byte, error) {
 }
 
 // endMarker says whether the backslash and dot at offset at are the end-of-data marker: alone on their line. In csv they
-// are data otherwise, in text an error.
+// are data otherwise, in text an error (as since PostgreSQL 18; before, they ended the data wherever they stood).
 func (d *Reader) endMarker(at int) (bool, error) {
 	csv := d.o.Format == CSV
 	if ok, err := d.src.need(at + 3); err != nil {

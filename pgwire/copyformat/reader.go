@@ -112,11 +112,11 @@ func (d *Reader) nextLine() ([][]byte, error) {
 		d.started = true
 		if d.o.Header || d.o.HeaderMatch {
 			line, err := d.readLine()
-			if err != nil {
+			if err != nil && (err != io.EOF || !d.o.HeaderMatch) {
 				return nil, err
 			}
 			if err := d.checkHeader(line); err != nil {
-				return nil, err
+				return nil, err // of an empty stream too: its header is missing
 			}
 		}
 	}
@@ -144,9 +144,8 @@ func (d *Reader) nextLine() ([][]byte, error) {
 // split makes fields of a line.
 func (d *Reader) split(line []byte) error {
 	d.fields, d.scratch = d.fields[:0], d.scratch[:0]
-	if !utf8.Valid(line) || bytes.IndexByte(line, 0) >= 0 {
-		d.current = nil // it cannot be shown
-		return invalidUTF8(line)
+	if err := d.checkText(line); err != nil {
+		return err
 	}
 	if d.o.Format == CSV {
 		return d.splitCSV(line)
@@ -154,10 +153,19 @@ func (d *Reader) split(line []byte) error {
 	return d.splitText(line)
 }
 
-// checkHeader checks the first line against the columns' names, if that is asked for.
+// checkText checks that a line is UTF-8 without NUL.
+func (d *Reader) checkText(line []byte) error {
+	if utf8.Valid(line) && bytes.IndexByte(line, 0) < 0 {
+		return nil
+	}
+	d.current = nil // it cannot be shown
+	return invalidUTF8(line)
+}
+
+// checkHeader checks the first line, and against the columns' names if that is asked for.
 func (d *Reader) checkHeader(line []byte) error {
 	if !d.o.HeaderMatch {
-		return nil
+		return d.checkText(line)
 	}
 	if err := d.split(line); err != nil {
 		return err
@@ -183,11 +191,11 @@ func invalidUTF8(b []byte) error {
 		if r == 0 || r == utf8.RuneError && n == 1 {
 			width := 1
 			switch {
-			case b[i] >= 0xf0:
+			case b[i]&0xf8 == 0xf0:
 				width = 4
-			case b[i] >= 0xe0:
+			case b[i]&0xf0 == 0xe0:
 				width = 3
-			case b[i] >= 0xc0:
+			case b[i]&0xe0 == 0xc0:
 				width = 2
 			}
 			text := ""

@@ -19,21 +19,18 @@ func (d *Reader) splitText(line []byte) error {
 			}
 			continue
 		}
-		if i < len(line) && line[i] == '\\' && i+1 < len(line) {
+		if i < len(line) && line[i] == '\\' {
 			if !escaped {
 				escaped = true
 				d.reserve(len(line))
 				out = len(d.scratch)
 				d.scratch = append(d.scratch, line[start:i]...)
 			}
-			i = d.unescape(line, i+1)
-			continue
-		}
-		if i < len(line) && line[i] == '\\' { // the line's last byte: itself
-			if escaped {
-				d.scratch = append(d.scratch, '\\')
+			if i+1 < len(line) {
+				i = d.unescape(line, i+1)
+				continue
 			}
-			continue
+			line = line[:i] // a backslash at the data's end stands for nothing
 		}
 		raw := line[start:min(i, len(line))]
 		switch {
