@@ -184,14 +184,14 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 				seen, err = r.Vector()
 				return err
 			}
-			if err := out.columns(q.Columns); err != nil {
-				return err
-			}
 			rows, err := w.query(q, nil)
 			if err != nil {
 				return err
 			}
 			defer rows.Close()
+			if err := out.columns(q.Columns); err != nil {
+				return err
+			}
 			for rows.Next() {
 				if err := out.row(rows.Values()); err != nil {
 					return err

@@ -29,6 +29,9 @@ func (s *session) provided(ctx context.Context, name string) ([]byte, error) {
 		schema, rel = name[:i], name[i+1:]
 	}
 	t := s.schema().Relation(schema, rel)
+	if t == nil && schema == "pg_catalog" {
+		t = s.schema().Relation("layercake", rel)
+	}
 	if t == nil {
 		return nil, fmt.Errorf("server: no provided relation %q", name)
 	}
