@@ -101,7 +101,7 @@ func (n *network) Heal(a string, bs ...string) {
 // node is one node of a test: it survives its replicator.
 type node struct {
 	*replication.Replicator
-	t      *testing.T
+	t      testing.TB
 	net    *network
 	name   string
 	dc     string
@@ -110,7 +110,7 @@ type node struct {
 	tweak  func(*replication.Config)
 }
 
-func newNode(t *testing.T, nw *network, name, dc string, id crdt.NodeID) *node {
+func newNode(t testing.TB, nw *network, name, dc string, id crdt.NodeID) *node {
 	return &node{t: t, net: nw, name: name, dc: dc, store: memstore.New(memstore.Config{Self: id})}
 }
 
@@ -149,7 +149,7 @@ func (n *node) start() {
 	n.t.Cleanup(func() { r.Close() })
 }
 
-func within(t *testing.T, d time.Duration) context.Context {
+func within(t testing.TB, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	t.Cleanup(cancel)
 	return ctx
@@ -179,7 +179,7 @@ func newCluster(t *testing.T, dcs ...string) (*network, []*node) {
 }
 
 // eventually waits until ok, looking often.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for !ok() {
@@ -190,7 +190,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-func linked(t *testing.T, n *node, level replication.Level) {
+func linked(t testing.TB, n *node, level replication.Level) {
 	t.Helper()
 	eventually(t, n.name+" can reach "+level.String(), func() bool { return n.Check(level, replication.Read) == nil })
 }

@@ -57,7 +57,7 @@ func (r *Replicator) adopt(ctx context.Context, l *core.List) error {
 
 // Join makes this node a member through any of addrs (gossip addresses when Config.Gossip is set, else replication
 // addresses), and returns when it has caught up with a majority. Until ctx ends it tries again whatever may pass; a name
-// in use, or another cluster, is an error at once. A node that is a member already only catches up: addrs help it to
+// in use (ErrNameTaken), or another cluster, is an error at once. A node that is a member already only catches up: addrs help it to
 // find the others if all have moved.
 func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 	r.mu.Lock()
@@ -66,6 +66,10 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 		return notRunning()
 	}
 	member := r.core.IsMember()
+	if r.core.List().Version > 0 && !member {
+		r.mu.Unlock()
+		return ErrRemoved
+	}
 	r.seeds = append(r.seeds, addrs...)
 	r.core.SetJoining(r.cfg.Now(), true)
 	r.mu.Unlock()
@@ -80,7 +84,11 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 			break
 		}
 		if text, ok := refused(err); ok {
-			return pgerror.New(pgerror.InvalidParameterValue, "the cluster refused this node: %s", text)
+			why := pgerror.New(pgerror.InvalidParameterValue, "the cluster refused this node: %s", text)
+			if status.Code(err) == codes.AlreadyExists {
+				return fmt.Errorf("%w: %w", ErrNameTaken, why)
+			}
+			return why
 		}
 		if errors.Is(err, cluster.ErrOtherCluster) {
 			return err
@@ -187,7 +195,7 @@ func (r *Replicator) serveJoin(ctx context.Context, b []byte) ([]byte, error) {
 	}
 	// Refused names are refused at once, without the others.
 	if _, err := core.WithMember(m)(own); err != nil {
-		return nil, refusal("%s", pgerror.From(err).Message)
+		return nil, nameTaken(pgerror.From(err).Message)
 	}
 	d, _, err := r.wait(ctx, func(n *core.Node, now time.Time) (core.Ticket, bool) {
 		return n.ChangeList(now, core.WithMember(m)), false
@@ -196,7 +204,7 @@ func (r *Replicator) serveJoin(ctx context.Context, b []byte) ([]byte, error) {
 		return nil, status.Error(codes.Unavailable, "a majority of the members did not register it in time")
 	}
 	if d.Err != nil {
-		return nil, refusal("%s", pgerror.From(d.Err).Message)
+		return nil, nameTaken(pgerror.From(d.Err).Message)
 	}
 	r.cfg.Logger.Info("registered a member", "peer", m.Name, "addr", m.RPCAddr)
 	return d.Value, nil

@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -32,6 +33,8 @@ type Replicator struct {
 	wg     sync.WaitGroup // every goroutine but those of gRPC and memberlist, which their own Stop joins
 	server *grpc.Server
 	gossip *cluster.Gossip
+
+	fenced atomic.Pointer[pgerror.Error] // why this node may serve nobody, nil: it may
 
 	applyWake  chan struct{} // there may be entries to apply
 	putWake    chan struct{} // there are values to make durable
@@ -311,4 +314,38 @@ func (r *Replicator) GossipAddr() string { return r.member.GossipAddr }
 
 func notRunning() error {
 	return pgerror.New(pgerror.CannotConnectNow, "this node's replication is not running")
+}
+
+// Errors of Join, to be told by errors.Is.
+var (
+	ErrNameTaken = errors.New("replication: another member has this node's name")
+	ErrRemoved   = errors.New("replication: this node was removed from its cluster; it can come back only as a new one, with an empty folder")
+)
+
+// Fenced says why this node may run no statement (57P03), nil if it may: its clock is ahead of a majority's by more than
+// Config.MaxClockOffset, so that nobody would take its writes, or it is no member any more. It costs nothing to ask.
+func (r *Replicator) Fenced() error {
+	if e := r.fenced.Load(); e != nil {
+		return e
+	}
+	return nil
+}
+
+// updateFence works out Fenced anew. r.mu is held.
+func (r *Replicator) updateFence() {
+	var why *pgerror.Error
+	if l := r.core.List(); l.Version > 0 && !l.Has(r.self) {
+		why = pgerror.New(pgerror.CannotConnectNow, "this node was removed from its cluster")
+	} else if ahead := r.core.AheadOfMajority(); ahead > 0 {
+		why = pgerror.New(pgerror.CannotConnectNow,
+			"this node is fenced: its clock is %v ahead of the clocks of a majority of the members, more than max_clock_offset (%v)",
+			ahead.Round(time.Millisecond), r.cfg.MaxClockOffset)
+	}
+	if was := r.fenced.Swap(why); (was == nil) != (why == nil) {
+		if why != nil {
+			r.cfg.Logger.Error("fenced: no statement is served", "err", why)
+		} else {
+			r.cfg.Logger.Info("no longer fenced")
+		}
+	}
 }

@@ -2,12 +2,15 @@ package replication_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"layercake/crdt"
 	"layercake/pgerror"
 	"layercake/replication"
+	"layercake/replication/memstore"
 )
 
 func wantCode(t *testing.T, err error, code string, words ...string) {
@@ -151,6 +154,9 @@ func TestRefusedJoiners(t *testing.T) {
 	twin.start()
 	err := twin.Join(within(t, 20*time.Second), []string{ns[0].Addr()})
 	wantCode(t, err, pgerror.InvalidParameterValue, `"n2" belongs to another member`)
+	if !errors.Is(err, replication.ErrNameTaken) {
+		t.Errorf("%v is no ErrNameTaken", err)
+	}
 	other := newNode(t, nw, "other", "dc1", 98)
 	other.start()
 	if err := other.Bootstrap(within(t, 5*time.Second)); err != nil {
@@ -191,4 +197,52 @@ func TestBlocksOfNumbersAreGivenOnce(t *testing.T) {
 	if start, err := ns[2].Grant(context.Background(), "seq", -5, 1); err != nil || start != 7000 {
 		t.Errorf("got %d, %v after a reset to 7000", start, err)
 	}
+}
+
+func TestANodeAheadOfTheOthersFencesItself(t *testing.T) {
+	nw := newNetwork()
+	var ns []*node
+	for i, name := range []string{"n1", "n2", "n3"} {
+		n := newNode(t, nw, name, "dc1", crdt.NodeID(i+1))
+		if name == "n3" {
+			n.tweak = func(c *replication.Config) { c.Now = func() time.Time { return time.Now().Add(time.Hour) } }
+		}
+		n.start()
+		if i == 0 {
+			if err := n.Bootstrap(within(t, 5*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := n.Join(within(t, 20*time.Second), []string{ns[0].Addr()}); err != nil {
+			t.Fatal(err)
+		}
+		ns = append(ns, n)
+	}
+	eventually(t, "n3 is fenced", func() bool { return ns[2].Fenced() != nil })
+	wantCode(t, ns[2].Fenced(), pgerror.CannotConnectNow, "ahead")
+	if err := ns[0].Fenced(); err != nil {
+		t.Errorf("n1 is fenced: %v", err)
+	}
+}
+
+// TestAnEntryFromTheFutureWaits has a node whose store stamps an hour ahead: the others hold its entries back, say so,
+// and go on with everybody else's.
+func TestAnEntryFromTheFutureWaits(t *testing.T) {
+	_, ns := newCluster(t, "dc1", "dc1")
+	ahead := memstore.New(memstore.Config{Self: 1, Now: func() time.Time { return time.Now().Add(time.Hour) }})
+	o, seq, _ := ahead.Commit("k", "from the future")
+	entries, _ := ahead.Entries(context.Background(), o, seq, 1<<20)
+	ns[0].store.Inject(entries)
+	eventually(t, "n2 says that it waits", func() bool {
+		for _, s := range ns[1].Streams() {
+			if s.PeerName == "n1" && strings.HasPrefix(s.State, "waiting: ") && strings.Contains(s.State, "max_clock_offset") {
+				return true
+			}
+		}
+		return false
+	})
+	if got := ns[1].get("k"); got != "" {
+		t.Errorf("n2 applied %q", got)
+	}
+	ns[1].mustPut("other", "w", replication.None)
+	eventually(t, "n2's own writes pass", func() bool { return ns[0].get("other") == "w" })
 }

@@ -18,7 +18,10 @@ func (r *Replicator) tick() {
 	for {
 		select {
 		case <-t.C:
-			r.do(func(n *core.Node, now time.Time) { n.Tick(now) })
+			r.do(func(n *core.Node, now time.Time) {
+				n.Tick(now)
+				r.updateFence()
+			})
 			poke(r.dialWake)
 		case <-r.ctx.Done():
 			return

@@ -120,8 +120,11 @@ func refusal(format string, args ...any) error {
 	return status.Errorf(codes.FailedPrecondition, format, args...)
 }
 
+// nameTaken is the refusal of a joiner whose name another has.
+func nameTaken(text string) error { return status.Error(codes.AlreadyExists, text) }
+
 // refused says whether err is a refusal, and gives its text.
 func refused(err error) (string, bool) {
 	s, ok := status.FromError(err)
-	return s.Message(), ok && s.Code() == codes.FailedPrecondition
+	return s.Message(), ok && (s.Code() == codes.FailedPrecondition || s.Code() == codes.AlreadyExists)
 }

@@ -647,3 +647,25 @@ func (n *Node) Peer(id crdt.NodeID) PeerState {
 
 // Joining says whether this node still has to catch up before it serves.
 func (n *Node) Joining() bool { return n.joining }
+
+// AheadOfMajority says by how much this node's clock is ahead of the clocks of a majority of the members, each by more
+// than the maximum offset even if the whole round trip was spent one way; 0 if it is not.
+func (n *Node) AheadOfMajority() time.Duration {
+	count, least := 0, time.Duration(0)
+	for _, m := range n.list.Members {
+		p := n.peers[m.ID]
+		if p == nil || !p.linked {
+			continue
+		}
+		if ahead := -p.offset - p.rtt/2; ahead > n.cfg.MaxClockOffset {
+			count++
+			if least == 0 || ahead < least {
+				least = ahead
+			}
+		}
+	}
+	if count < len(n.list.Members)/2+1 {
+		return 0
+	}
+	return least
+}

@@ -177,6 +177,17 @@ func (s *Store) Commit(key, value string) (crdt.Origin, uint64, error) {
 	return o, seq, err
 }
 
+// Inject puts entries into the log and syncs them, whatever their stamps: as if this node's clock had been wrong.
+func (s *Store) Inject(entries []crdt.Entry) {
+	s.mu.Lock()
+	for _, e := range entries {
+		s.logs[e.Origin] = append(s.logs[e.Origin], e)
+		s.merge(&e)
+	}
+	s.mu.Unlock()
+	s.Sync()
+}
+
 // Merge applies entries and does not sync them.
 func (s *Store) Merge(entries []crdt.Entry) error {
 	s.mu.Lock()
