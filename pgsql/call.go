@@ -58,9 +58,83 @@ func (c *compiler) callArgs(n *pg.FuncCall, s *scope) []*expr {
 	args := make([]*expr, len(n.Args))
 	for i, a := range n.Args {
 		if na := a.GetNamedArgExpr(); na != nil {
-			c.unsupported(na.Location, "named argument notation")
+			args[i] = c.expr(na.Arg, s)
+			continue
 		}
 		args[i] = c.expr(a, s)
+	}
+	return args
+}
+
+// argNames lists the names of the arguments of a call in named notation; nil: there are none.
+func (c *compiler) argNames(n *pg.FuncCall) []string {
+	var names []string
+	for i, a := range n.Args {
+		na := a.GetNamedArgExpr()
+		if na == nil {
+			if names != nil {
+				c.failAt(n.Location, pgerror.SyntaxError, "positional argument cannot follow named argument")
+			}
+			continue
+		}
+		if names == nil {
+			names = make([]string, len(n.Args))
+		}
+		names[i] = na.Name
+	}
+	return names
+}
+
+// byName puts the arguments of a call in named notation into the order of the function's parameters, with nil where a
+// default stands. found is false when no function has such parameters.
+func (c *compiler) byName(schema, name string, names []string, args []*expr) (fn *catalog.Function, ordered []*expr, found bool) {
+next:
+	for _, f := range catalog.FunctionsNamed(name) {
+		if !c.visible(f, schema) || len(f.Args) < len(args) {
+			continue
+		}
+		ordered = make([]*expr, len(f.Args))
+		for i, a := range args {
+			at := i
+			if names[i] != "" {
+				at = slices.Index(f.ArgNames, names[i])
+			}
+			if at < 0 || ordered[at] != nil || !canCoerce(argType(a), f.Args[at], implicitCast) {
+				continue next
+			}
+			ordered[at] = a
+		}
+		for i, a := range ordered {
+			if a == nil && i < len(f.Args)-len(f.ArgDefaults) {
+				continue next
+			}
+		}
+		return f, ordered, true
+	}
+	return nil, nil, false
+}
+
+// fillDefaults compiles the defaults of the arguments that a call leaves out.
+func (c *compiler) fillDefaults(f *catalog.Function, args []*expr) []*expr {
+	first := len(f.Args) - len(f.ArgDefaults)
+	for i := first; i < len(f.Args); i++ {
+		if i < len(args) && args[i] != nil {
+			continue
+		}
+		n, err := parseExpr(f.ArgDefaults[i-first])
+		c.check(err, -1)
+		src := c.src
+		c.src = ""
+		e := c.expr(n, &scope{})
+		c.src = src
+		if e.isUnknown() {
+			e = c.coerceType(e, f.Args[i], explicitCast)
+		}
+		if i < len(args) {
+			args[i] = e
+		} else {
+			args = append(args, e)
+		}
 	}
 	return args
 }
@@ -118,6 +192,13 @@ func (c *compiler) resolveCall(n *pg.FuncCall, schema, name string, args []*expr
 	list := c.candidates(schema, name, len(args), n.FuncVariadic)
 	var best candidate
 	found := false
+	if names := c.argNames(n); names != nil {
+		list = nil
+		if f, ordered, ok := c.byName(schema, name, names, args); ok {
+			args = c.fillDefaults(f, ordered)
+			best, found = candidate{args: f.Args, fn: f}, true
+		}
+	}
 	for i := range list {
 		if slices.Equal(list[i].args, types) && !(found && best.variadic != list[i].variadic && list[i].variadic) {
 			best, found = list[i], true
@@ -146,6 +227,10 @@ func (c *compiler) resolveCall(n *pg.FuncCall, schema, name string, args []*expr
 	if !found {
 		e := pgerror.New(pgerror.UndefinedFunction, "function %s does not exist", c.signature(schema, name, types))
 		c.fail(e.WithHint("No function matches the given name and argument types. You might need to add explicit type casts.").At(c.position(n.Location)))
+	}
+	if best.defaults > 0 {
+		args = c.fillDefaults(best.fn, args)
+		best.args = best.fn.Args
 	}
 	actual, ret := c.settle(best.args, args, best.fn.Ret)
 	for i := range args {
@@ -207,7 +292,7 @@ func (c *compiler) signature(schema, name string, types []uint32) string {
 func (c *compiler) foldVariadic(x *call, best *candidate) {
 	f := x.fn
 	k := len(f.Args)
-	if strings.HasPrefix(f.Impl, "@") || !strings.Contains(f.Impl, "$") || strings.Contains(f.Impl, "$args") {
+	if strings.HasPrefix(f.Impl, "@") || !strings.Contains(f.Impl, "$") || strings.Contains(f.Impl, "args") {
 		return
 	}
 	elem := best.args[k-1]

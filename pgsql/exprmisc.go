@@ -355,20 +355,7 @@ func (c *compiler) subscript(e *expr, list []*pg.Node, s *scope) *expr {
 	}
 	t := template{impl: "lc_array_get($args)", args: args, ret: elem, typmod: -1}
 	if slice {
-		// an omitted bound is told apart from a NULL one by flags
-		flags := make([]byte, 0, 2*len(list))
-		for _, n := range list {
-			ix := n.GetAIndices()
-			lo, hi := byte('1'), byte('1')
-			if ix.IsSlice && ix.Lidx == nil {
-				lo = '0'
-			}
-			if ix.Uidx == nil {
-				hi = '0'
-			}
-			flags = append(flags, lo, hi)
-		}
-		t.impl, t.ret = "lc_array_slice($1, '"+string(flags)+"', $args2)", e.typ
+		t.impl, t.ret = "lc_array_slice($1, $re, $args2)", e.typ
 	}
 	f := c.emit(&t, e.loc)
 	f.typmod = e.typmod

@@ -55,7 +55,7 @@ func (c *compiler) checkConflicts(have, more []*rangeItem) {
 			if a.schema != "" && b.schema != "" && a.schema != b.schema {
 				continue
 			}
-			c.fail(pgerror.New(pgerror.DuplicateAlias, "table name \"%s\" specified more than once", a.name).At(c.position(a.loc)))
+			c.fail(pgerror.New(pgerror.DuplicateAlias, "table name \"%s\" specified more than once", a.name))
 		}
 	}
 }

@@ -315,7 +315,10 @@ func (c *compiler) groupingSets(sel *pg.SelectStmt, s *scope, q *selecting) *rel
 		if len(arm.group) > 0 {
 			arm.having = strings.TrimPrefix(strings.TrimPrefix(arm.having, "count(*) >= 0"), " AND ")
 		}
-		arm.sortClause(sel.SortClause)
+		for _, sc := range sel.SortClause {
+			e, _ := arm.outputItem(sc.GetSortBy().Node, ctxOrder, "ORDER BY")
+			arm.order = append(arm.order, sortTerm{e: c.sortable(e, sc.GetSortBy().Location)})
+		}
 		c.checkGrouped(s)
 		if s.hasWindow || len(s.srfs) > 0 {
 			c.unsupported(-1, "GROUPING SETS with window or set-returning functions")
@@ -348,7 +351,7 @@ func (c *compiler) groupingSets(sel *pg.SelectStmt, s *scope, q *selecting) *rel
 			for j, t := range arm.targets {
 				exprs[j] = t.e
 			}
-			b.WriteString("SELECT " + c.selectList(exprs))
+			b.WriteString("SELECT " + c.selectList(exprs) + ", count(*) AS lc_n")
 			for j, o := range arm.order {
 				b.WriteString(", " + c.text(o.e) + " AS o" + itoa(j+1))
 			}

@@ -78,14 +78,36 @@ func (d *db) rebuild() {
 				cols = append(cols, decl)
 			}
 			d.exec("CREATE TABLE \"" + r.Phys + "\" (" + strings.Join(cols, ", ") + ")")
-			if r.System {
-				d.fillSystem(r)
-			}
 		}
 	}
 }
 
-func (d *db) fillSystem(r *catalog.Table) {}
+// fillSystem stores the rows of a system table, which follow from the schema.
+func (d *db) fillSystem(r *catalog.Table) {
+	marks := make([]string, len(r.Columns))
+	for i := range marks {
+		marks[i] = fmt.Sprintf("?%d", i+1)
+	}
+	st, err := d.conn.StoreStmt("INSERT INTO \"" + r.Phys + "\" VALUES (" + strings.Join(marks, ", ") + ")")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, row := range catalog.SystemRows(d.env.Schema, r) {
+		if _, err := st.Exec(row); err != nil {
+			d.t.Fatal(r.Name, err)
+		}
+	}
+}
+
+// refreshSystem stores the rows of all system tables anew.
+func (d *db) refreshSystem() {
+	for _, r := range d.env.Schema.Relations {
+		if r.System && r.Kind == catalog.KindTable {
+			d.exec("DELETE FROM \"" + r.Phys + "\"")
+			d.fillSystem(r)
+		}
+	}
+}
 
 func isRowID(t *catalog.Table, c *catalog.Column) bool {
 	if c.Type != catalog.Int4OID && c.Type != catalog.Int8OID && c.Type != catalog.Int2OID {
@@ -238,7 +260,9 @@ func (d *db) arg(a pgsql.Arg, params []catalog.Value) catalog.Value {
 	case pgsql.ArgConst:
 		return a.Value
 	case pgsql.ArgParam:
-		return params[a.Index]
+		if a.Index < len(params) {
+			return params[a.Index]
+		}
 	case pgsql.ArgPack:
 		var blob []byte
 		for _, x := range a.Pack {
@@ -255,6 +279,10 @@ func (d *db) arg(a pgsql.Arg, params []catalog.Value) catalog.Value {
 			return catalog.Str(d.env.Output.String())
 		case "user", "session_user", "database":
 			return catalog.Str("postgres")
+		case "search_path":
+			return catalog.EncodeArray(catalog.NameOID, []catalog.ArrayDim{{Len: 1, Lower: 1}}, []catalog.Value{catalog.Str("public")})
+		case "search_path_implicit":
+			return catalog.EncodeArray(catalog.NameOID, []catalog.ArrayDim{{Len: 2, Lower: 1}}, []catalog.Value{catalog.Str("pg_catalog"), catalog.Str("public")})
 		}
 	}
 	return catalog.Value{}

@@ -63,6 +63,7 @@ type selecting struct {
 	ties       bool
 	locks      []*lockedItem
 	grouped    bool
+	counted    bool // count(*) is to be among the result columns
 }
 
 // simpleSelect compiles SELECT … FROM … without set operations.
@@ -88,6 +89,7 @@ func (q *selecting) run() {
 	}
 	s.ctx = ctxSelect
 	q.targets = c.targetList(sel.TargetList, s)
+	listAgg := s.hasAgg
 	if sel.HavingClause != nil {
 		q.having = c.condition(sel.HavingClause, s, ctxHaving, "HAVING")
 	}
@@ -99,9 +101,8 @@ func (q *selecting) run() {
 	if q.grouped {
 		c.checkGrouped(s)
 	}
-	if sel.HavingClause != nil && !s.hasAgg && len(q.group) == 0 {
-		q.having = "(" + q.having + ") AND count(*) >= 0"
-	}
+	// SQLite wants an aggregate in the result where there is HAVING without GROUP BY
+	q.counted = q.grouped && !listAgg && len(q.group) == 0
 	q.locking(sel.LockingClause)
 	r := &rel{cols: relCols(q.targets), plain: len(q.order) == 0 && q.limit == "" && q.offset == "", terms: 1, locks: q.locks}
 	r.exprs = make([]*expr, len(q.targets))
@@ -139,6 +140,13 @@ func (q *selecting) textOf(exprs []*expr) string {
 		return q.srfText(exprs)
 	}
 	var b strings.Builder
+	if q.counted {
+		b.WriteString("SELECT " + columnNames(len(exprs)) + " FROM (SELECT " + c.selectList(exprs) + ", count(*) AS lc_n")
+		q.body(&b)
+		b.WriteString(")")
+		q.limitText(&b)
+		return b.String()
+	}
 	b.WriteString("SELECT ")
 	if q.distinct {
 		b.WriteString("DISTINCT ")

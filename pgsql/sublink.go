@@ -88,7 +88,7 @@ func (c *compiler) quantified(name string, l *expr, r *rel, all, filter bool, lo
 	ls, rs := make([]string, len(left)), make([]string, len(left))
 	same := true
 	alias := c.alias()
-	var cmp *expr
+	right := &expr{kind: exprRow, typ: catalog.RecordOID, typmod: -1, loc: loc, atomic: true}
 	for i, x := range left {
 		have := r.column(i)
 		y := have
@@ -104,7 +104,7 @@ func (c *compiler) quantified(name string, l *expr, r *rel, all, filter bool, lo
 		ls[i], rs[i] = c.collated(a), c.text(b)
 		same = same && b == outer
 		depth = max(depth, a.depth+1)
-		cmp = c.binary(name, x, outer, loc)
+		right.row = append(right.row, outer)
 	}
 	inner := r.sql()
 	if in {
@@ -121,8 +121,11 @@ func (c *compiler) quantified(name string, l *expr, r *rel, all, filter bool, lo
 		}
 		return &expr{sql: lhs + op + inner + ")", typ: catalog.BoolOID, typmod: -1, loc: loc, depth: depth}
 	}
+	var cmp *expr
 	if len(left) > 1 {
-		c.unsupported(loc, "row comparison with %s ANY/ALL (subquery)", name)
+		cmp = c.rowComparison(name, l, right, loc)
+	} else {
+		cmp = c.binary(name, left[0], right.row[0], loc)
 	}
 	hit, miss := "1", "0"
 	if all {
