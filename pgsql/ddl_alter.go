@@ -25,6 +25,7 @@ func (x *command) alterTable(n *pg.AlterTableStmt) Plan {
 	x.checkAlterKind(t, n.GetObjtype())
 	t = x.edit(t)
 	cr := &creation{t: t}
+	x.src = "" // PostgreSQL's errors have no positions here
 	// PostgreSQL runs the sub-commands in passes: what drops goes first, then types, then columns, then constraints.
 	cmds := make([]*pg.AlterTableCmd, 0, len(n.GetCmds()))
 	for _, c := range n.GetCmds() {
@@ -208,7 +209,7 @@ func (x *command) alterAddColumn(cr *creation, n *pg.AlterTableCmd) {
 func (x *command) addConstraints(cr *creation) {
 	t := cr.t
 	for _, n := range cr.checks {
-		if c := x.makeCheck(t, n); !c.NotValid {
+		if c := x.makeCheck(t, n, false); !c.NotValid {
 			x.validateCheck(t, c)
 		}
 	}

@@ -50,7 +50,6 @@ func (x *command) addColumnDef(cr *creation, n *pg.ColumnDef) *columnDraft {
 	for i, c := range n.GetConstraints() {
 		x.columnConstraint(cr, d, c.GetConstraint(), n.GetConstraints()[:i])
 	}
-	x.checkColumnDraft(t, d)
 	if d.serial != 0 || d.identity != nil {
 		d.notNull = true
 	}
@@ -100,7 +99,7 @@ func (x *command) columnType(col string, tn *pg.TypeName) (typ uint32, typmod in
 		return typ, typmod, 0
 	}
 	typ, typmod = x.typeName(tn)
-	if catalog.IsPseudo(typ) || typ == catalog.UnknownOID {
+	if t := catalog.TypeByOID(typ); t == nil || t.Kind == 'p' {
 		x.fail(pgerror.New(pgerror.InvalidTableDefinition, "column %q has pseudo-type %s", col, catalog.FormatTypeName(typ)))
 	}
 	x.check(catalog.CheckSupported(typ), tn.GetLocation())
@@ -162,6 +161,9 @@ func (x *command) columnConstraint(cr *creation, d *columnDraft, n *pg.Constrain
 		}
 		d.notNull = true
 	case pg.ConstrType_CONSTR_DEFAULT:
+		if d.serial != 0 {
+			loc = -1
+		}
 		if d.defNode != nil || d.serial != 0 {
 			x.failAt(loc, pgerror.SyntaxError, "multiple default values specified for column %q of table %q", col, cr.t.Name)
 		}
@@ -194,6 +196,7 @@ func (x *command) columnConstraint(cr *creation, d *columnDraft, n *pg.Constrain
 	default:
 		x.unsupported(loc, "this column constraint")
 	}
+	x.checkColumnDraft(cr.t, d, loc)
 }
 
 // constraintAttribute applies DEFERRABLE and the like to the constraint that it follows.
@@ -229,9 +232,9 @@ func (x *command) constraintAttribute(n *pg.Constraint, before []*pg.Node) {
 }
 
 // checkColumnDraft refuses what contradicts itself.
-func (x *command) checkColumnDraft(t *catalog.Table, d *columnDraft) {
+func (x *command) checkColumnDraft(t *catalog.Table, d *columnDraft, loc int32) {
 	both := func(a, b string) {
-		x.failAt(d.loc, pgerror.SyntaxError, "both %s and %s specified for column %q of table %q", a, b, d.col.Name, t.Name)
+		x.failAt(loc, pgerror.SyntaxError, "both %s and %s specified for column %q of table %q", a, b, d.col.Name, t.Name)
 	}
 	hasDefault := d.defNode != nil || d.serial != 0
 	switch {
@@ -243,7 +246,7 @@ func (x *command) checkColumnDraft(t *catalog.Table, d *columnDraft) {
 		both("identity", "generation expression")
 	}
 	if d.serial != 0 && d.null {
-		x.failAt(d.loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column %q of table %q", d.col.Name, t.Name)
+		x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column %q of table %q", d.col.Name, t.Name)
 	}
 	if d.identity != nil && !isIntegerType(d.col.Type) {
 		x.fail(pgerror.New(pgerror.InvalidParameterValue, "identity column type must be smallint, integer, or bigint"))

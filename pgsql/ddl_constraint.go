@@ -40,7 +40,7 @@ func (x *command) finishConstraints(cr *creation) {
 		x.makeGenerated(cr.t, d)
 	}
 	for _, n := range cr.checks {
-		x.makeCheck(cr.t, n)
+		x.makeCheck(cr.t, n, cr.isNew)
 	}
 	// The primary key's columns are NOT NULL before its index comes; it goes first.
 	for _, k := range cr.keys {
@@ -96,7 +96,7 @@ func letter(b, normal byte) string {
 }
 
 // makeCheck makes a CHECK constraint. It returns nil if NOT VALID or a name clash left nothing to do.
-func (x *command) makeCheck(t *catalog.Table, n *pg.Constraint) *catalog.Constraint {
+func (x *command) makeCheck(t *catalog.Table, n *pg.Constraint, isNew bool) *catalog.Constraint {
 	if n.GetIsNoInherit() {
 		x.unsupported(n.GetLocation(), "NO INHERIT")
 	}
@@ -113,6 +113,9 @@ func (x *command) makeCheck(t *catalog.Table, n *pg.Constraint) *catalog.Constra
 		}
 		c.Name = x.chooseConstraintName(t.Schema, t.Name, middle, "check", nil)
 	} else if findConstraint(t, c.Name) != nil {
+		if isNew {
+			x.fail(pgerror.New(pgerror.DuplicateObject, "check constraint %q already exists", c.Name))
+		}
 		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint %q for relation %q already exists", c.Name, t.Name))
 	}
 	x.createConstraint(t, c)

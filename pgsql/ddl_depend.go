@@ -92,6 +92,7 @@ func (x *command) dependents(o object) []dependent {
 		if o.index.Unique && o.index.Where == "" {
 			x.foreignKeysOn(o.table, keys, true, add)
 		}
+	case o.column != nil && o.isDefault:
 	case o.column != nil:
 		x.columnDependents(o.table, o.column, add)
 	default:
@@ -103,9 +104,7 @@ func (x *command) dependents(o object) []dependent {
 func (x *command) columnDependents(t *catalog.Table, col *catalog.Column, add func(bool, object)) {
 	for _, c := range t.Constraints {
 		if slices.Contains(c.Columns, col.ID) {
-			// A CHECK of several columns goes only with CASCADE; everything else that is on the column goes with it.
-			silent := c.Kind != catalog.Check || len(c.Columns) == 1
-			add(silent, object{table: t, con: c})
+			add(true, object{table: t, con: c})
 		}
 	}
 	for _, i := range t.Indexes {
@@ -284,6 +283,9 @@ func (x *command) dropAll(objs []object, cascade bool) {
 		for _, d := range x.dependents(o) {
 			if seen[d.id()] {
 				continue
+			}
+			if seen[d.table.ID] || d.isDefault && seen[d.column.ID] {
+				continue // a part of what goes anyway
 			}
 			if !d.silent && !listed[d.id()] && !x.within(d.object, objs) {
 				blocked = append(blocked, reason{d.object, o})

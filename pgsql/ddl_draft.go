@@ -48,8 +48,19 @@ func (d *draft) set(id catalog.ID, attrs map[catalog.Attr]catalog.Value) {
 		}
 		return
 	}
+	ch := catalog.Change{Op: catalog.Alter, ID: id, Attrs: attrs}
+	if ns := d.schema.Namespace("public"); id == catalog.PublicID && ns != nil && ns.Owner == "pg_database_owner" && ns.Comment == "standard public schema" {
+		// The schema public is there without a row of its own until something about it changes.
+		ch.Op = catalog.Create
+		for a, v := range map[catalog.Attr]catalog.Value{catalog.AttrKind: catalog.Str(string(catalog.ObjectNamespace)),
+			catalog.AttrName: catalog.Str(ns.Name), catalog.AttrOwner: catalog.Str(ns.Owner), catalog.AttrComment: catalog.Str(ns.Comment)} {
+			if _, given := attrs[a]; !given {
+				attrs[a] = v
+			}
+		}
+	}
 	d.at[id] = len(d.changes)
-	d.changes = append(d.changes, catalog.Change{Op: catalog.Alter, ID: id, Attrs: attrs})
+	d.changes = append(d.changes, ch)
 }
 
 // drop removes an object row.
@@ -267,7 +278,7 @@ func (x *command) searchPath() []string {
 
 func (x *command) namespace(name string) *catalog.Namespace {
 	for _, ns := range x.schema.Namespaces {
-		if ns.Name == name && !x.dropped[ns.ID] {
+		if ns.Name == name && !ns.ID.IsZero() && !x.dropped[ns.ID] {
 			return ns
 		}
 	}
@@ -322,13 +333,10 @@ func (x *command) relation(rv *pg.RangeVar) *catalog.Table {
 	if t := x.find(rv); t != nil {
 		return t
 	}
-	if s := rv.GetSchemaname(); s != "" && !x.namespaceExists(s) {
-		x.failAt(rv.GetLocation(), pgerror.UndefinedTable, "relation %q does not exist", relationName(rv))
-	}
 	if i, _ := x.findIndexVar(rv); i != nil {
-		x.failAt(rv.GetLocation(), pgerror.WrongObjectType, "%q is not a table", rv.GetRelname())
+		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a table", rv.GetRelname()))
 	}
-	x.failAt(rv.GetLocation(), pgerror.UndefinedTable, "relation %q does not exist", relationName(rv))
+	x.fail(pgerror.New(pgerror.UndefinedTable, "relation %q does not exist", relationName(rv)))
 	return nil
 }
 

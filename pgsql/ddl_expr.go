@@ -2,6 +2,7 @@ package pgsql
 
 import (
 	"strings"
+	"sync"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
@@ -149,8 +150,17 @@ func deparseExpr(n *pg.Node) (string, error) {
 }
 
 func deparseNode(n *pg.Node) (string, error) {
-	return pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: n}}})
+	return pg.Deparse(&pg.ParseResult{Version: parserVersion(), Stmts: []*pg.RawStmt{{Stmt: n}}})
 }
+
+// parserVersion is the version that the deparser wants a tree to bear: the parser's own.
+var parserVersion = sync.OnceValue(func() int32 {
+	res, err := pg.Parse("SELECT 1")
+	if err != nil {
+		return 0
+	}
+	return res.GetVersion()
+})
 
 // bareColumns returns a copy of an expression in which columns are named without their table.
 func bareColumns(n *pg.Node) *pg.Node {
@@ -164,4 +174,14 @@ func bareColumns(n *pg.Node) *pg.Node {
 		return true
 	})
 	return out
+}
+
+// walkColumns visits the column references of an expression.
+func walkColumns(n *pg.Node, visit func(*pg.ColumnRef)) {
+	walk(n, func(m proto.Message) bool {
+		if ref, ok := m.(*pg.ColumnRef); ok {
+			visit(ref)
+		}
+		return true
+	})
 }

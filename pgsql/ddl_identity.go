@@ -13,12 +13,8 @@ func (x *command) makeGenerated(t *catalog.Table, d *columnDraft) {
 	x.noSubquery(d.genNode, "column generation expression")
 	for _, other := range columnsOf(t, d.genNode) {
 		if other.ID == d.col.ID || other.Generated {
-			e := pgerror.New(pgerror.InvalidObjectDefinition, "cannot use generated column %q in column generation expression", other.Name).
-				WithDetail("A generated column cannot reference another generated column.")
-			if other.ID == d.col.ID {
-				e.Detail = "This would cause the generated column to depend on its own value."
-			}
-			x.fail(e.At(x.position(refLocation(d.genNode, other.Name))))
+			e := pgerror.New(pgerror.InvalidObjectDefinition, "cannot use generated column %q in column generation expression", other.Name)
+			x.fail(e.WithDetail("A generated column cannot reference another generated column.").At(x.position(refLocation(d.genNode, other.Name))))
 		}
 	}
 	x.immutable(t, d.genNode, ctxGenerated, "generation expression is not immutable")
@@ -53,14 +49,14 @@ func (x *command) alterAddIdentity(t *catalog.Table, n *pg.AlterTableCmd) {
 	col := x.alteredColumn(t, n.GetName())
 	con := n.GetDef().GetConstraint()
 	switch {
+	case !isIntegerType(col.Type):
+		x.fail(pgerror.New(pgerror.InvalidParameterValue, "identity column type must be smallint, integer, or bigint"))
 	case !col.NotNull:
 		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q must be declared NOT NULL before identity can be added", col.Name, t.Name))
 	case col.Identity != 0:
 		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q is already an identity column", col.Name, t.Name))
 	case col.Default != "":
 		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q already has a default value", col.Name, t.Name))
-	case !isIntegerType(col.Type):
-		x.fail(pgerror.New(pgerror.InvalidParameterValue, "identity column type must be smallint, integer, or bigint"))
 	}
 	seq := x.ownedSequence(t, col, con.GetOptions())
 	col.Sequence, col.Identity = seq.ID, 'd'

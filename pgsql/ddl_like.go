@@ -21,7 +21,10 @@ const (
 
 // addLike copies columns for LIKE; what else INCLUDING names follows in finishLike.
 func (x *command) addLike(cr *creation, n *pg.TableLikeClause) {
-	src := x.relation(n.GetRelation())
+	src := x.find(n.GetRelation())
+	if src == nil {
+		x.failAt(n.GetRelation().GetLocation(), pgerror.UndefinedTable, "relation %q does not exist", relationName(n.GetRelation()))
+	}
 	if src.Kind != catalog.KindTable && src.Kind != catalog.KindView {
 		x.failAt(n.GetRelation().GetLocation(), pgerror.WrongObjectType, "relation %q is invalid in LIKE clause", src.Name)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -30,9 +31,10 @@ func (x *command) createSchema(n *pg.CreateSchemaStmt) Plan {
 	x.create(id, catalog.ObjectNamespace, map[catalog.Attr]catalog.Value{
 		catalog.AttrName: catalog.Str(name), catalog.AttrOwner: catalog.Str(owner),
 	})
+	made := map[string]bool{}
 	for _, e := range n.GetSchemaElts() {
 		// The elements are statements of their own, run with the new schema in front.
-		text, err := deparseNode(inSchema(e, name))
+		text, err := deparseNode(inSchema(e, name, made))
 		if err != nil {
 			x.unsupported(-1, "this element of CREATE SCHEMA")
 		}
@@ -41,8 +43,14 @@ func (x *command) createSchema(n *pg.CreateSchemaStmt) Plan {
 	return x.ddlPlan("CREATE SCHEMA")
 }
 
-// inSchema qualifies the object that an element of CREATE SCHEMA makes.
-func inSchema(n *pg.Node, schema string) *pg.Node {
+// inSchema qualifies the object that an element of CREATE SCHEMA makes, and those made before it that it names.
+func inSchema(n *pg.Node, schema string, made map[string]bool) *pg.Node {
+	walk(n, func(m proto.Message) bool {
+		if rv, ok := m.(*pg.RangeVar); ok && rv.GetSchemaname() == "" && made[rv.GetRelname()] {
+			rv.Schemaname = schema
+		}
+		return true
+	})
 	var rv *pg.RangeVar
 	switch e := n.GetNode().(type) {
 	case *pg.Node_CreateStmt:
@@ -57,6 +65,7 @@ func inSchema(n *pg.Node, schema string) *pg.Node {
 	if rv != nil && rv.GetSchemaname() == "" {
 		rv.Schemaname = schema
 	}
+	made[rv.GetRelname()] = true
 	return n
 }
 

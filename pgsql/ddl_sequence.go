@@ -115,9 +115,9 @@ func (x *command) sequenceOptions(def *catalog.SeqDef, options []*pg.Node, fresh
 		typ, _ := x.typeName(d.GetArg().GetTypeName())
 		if !isIntegerType(typ) {
 			if forColumn {
-				x.failAt(d.GetLocation(), pgerror.InvalidParameterValue, "identity column type must be smallint, integer, or bigint")
+				x.fail(pgerror.New(pgerror.InvalidParameterValue, "identity column type must be smallint, integer, or bigint"))
 			}
-			x.failAt(d.GetLocation(), pgerror.InvalidParameterValue, "sequence type must be smallint, integer, or bigint")
+			x.fail(pgerror.New(pgerror.InvalidParameterValue, "sequence type must be smallint, integer, or bigint"))
 		}
 		if !fresh {
 			lo, hi := sequenceLimits(oldType)
@@ -128,7 +128,7 @@ func (x *command) sequenceOptions(def *catalog.SeqDef, options []*pg.Node, fresh
 	}
 	if v, ok := number("increment"); ok {
 		if v == 0 {
-			x.failAt(given["increment"].GetLocation(), pgerror.InvalidParameterValue, "INCREMENT must not be zero")
+			x.fail(pgerror.New(pgerror.InvalidParameterValue, "INCREMENT must not be zero"))
 		}
 		def.Increment = v
 	} else if fresh {
@@ -176,7 +176,7 @@ func (x *command) sequenceOptions(def *catalog.SeqDef, options []*pg.Node, fresh
 	}
 	if v, ok := number("cache"); ok {
 		if v <= 0 {
-			x.failAt(given["cache"].GetLocation(), pgerror.InvalidParameterValue, "CACHE (%d) must be greater than zero", v)
+			x.fail(pgerror.New(pgerror.InvalidParameterValue, "CACHE (%d) must be greater than zero", v))
 		}
 		def.Cache = v
 	} else if fresh {
