@@ -176,3 +176,24 @@ func BenchmarkRowHash(b *testing.B) {
 		h.Sum()
 	}
 }
+
+// BenchmarkOpen makes a store in memory: most of it is filling the system tables.
+func BenchmarkOpen(b *testing.B) {
+	for b.Loop() {
+		s, err := sqlstore.Open(context.Background(), sqlstore.Config{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Close()
+	}
+}
+
+// BenchmarkCreateTable is one small CREATE TABLE.
+func BenchmarkCreateTable(b *testing.B) {
+	n := open(b)
+	for i := 0; b.Loop(); i++ {
+		spec := people
+		spec.Name = fmt.Sprint("people", i)
+		n.MustCreate(spec)
+	}
+}

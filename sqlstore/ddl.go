@@ -1,8 +1,6 @@
 package sqlstore
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -109,8 +107,8 @@ func (tx *Tx) reconcile(local bool) error {
 			return err
 		}
 	}
-	w.layout = l
-	return tx.fillSystem(schema, false)
+	w.layout, w.systemStale = l, true
+	return nil
 }
 
 // allot gives local numbers to the tables, columns and indexes that have none, in the order of their IDs: the same
@@ -407,71 +405,6 @@ func (tx *Tx) drop(l *layout, sp *space) error {
 			if err := tx.save(l, id, c); err != nil {
 				return err
 			}
-		}
-	}
-	return nil
-}
-
-// prepareSystem makes the tables of the system relations, where their form has changed, and fills those that do not
-// depend on the schema.
-func (w *writer) prepareSystem() error {
-	if err := run(w.conn, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
-	tx := &Tx{w: w, before: w.layout}
-	err := tx.makeSystem()
-	if err == nil {
-		err = tx.fillSystem(w.layout.schema, true)
-	}
-	if err != nil {
-		return errors.Join(err, run(w.conn, "ROLLBACK"))
-	}
-	return run(w.conn, "COMMIT")
-}
-
-func systemTable(t *catalog.Table) bool { return t.Kind == catalog.KindTable }
-
-func (tx *Tx) makeSystem() error {
-	c := tx.w.conn
-	have := make(map[string]int)
-	err := each(c, "SELECT name,columns FROM lc_system", nil, func(v []catalog.Value) error {
-		have[string(v[0].Bytes)] = int(v[1].Int())
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, t := range catalog.SystemRelations() {
-		if !systemTable(t) {
-			continue
-		}
-		n, there := have[t.Phys]
-		delete(have, t.Phys)
-		if there && n == len(t.Columns) {
-			continue
-		}
-		if err := c.StoreExec("DROP TABLE IF EXISTS " + t.Phys); err != nil {
-			return err
-		}
-		var b bytes.Buffer
-		fmt.Fprintf(&b, "CREATE TABLE %s(", t.Phys)
-		for i, col := range t.Columns {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(col.Phys)
-		}
-		b.WriteByte(')')
-		if err := c.StoreExec(b.String()); err != nil {
-			return fmt.Errorf("system table %s: %w", t.Phys, err)
-		}
-		if err := run(c, "INSERT OR REPLACE INTO lc_system VALUES(?,?,NULL)", catalog.Str(t.Phys), catalog.Int(int64(len(t.Columns)))); err != nil {
-			return err
-		}
-	}
-	for name := range have {
-		if err := c.StoreExec("DROP TABLE IF EXISTS " + name + "; DELETE FROM lc_system WHERE name='" + name + "'"); err != nil {
-			return err
 		}
 	}
 	return nil

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"runtime"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -75,6 +74,3 @@ func (s *Store) PutLocal(key string, val []byte) error {
 	_, err := s.Write(context.Background(), func(tx *Tx) error { return tx.PutLocal(key, val) })
 	return err
 }
-
-// awaitPublish lets the writer go on from COMMIT to publishing it: a matter of microseconds.
-func (s *Store) awaitPublish() { runtime.Gosched() }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -23,7 +23,7 @@ type Reader struct {
 	once   bool // a Read: fn may be called again
 
 	ctx    context.Context
-	cancel func() bool
+	cancel func() // stops watching ctx
 	closed bool
 	copy   *sqlite.Conn // in memory: what keeps the copy
 }
@@ -292,24 +292,22 @@ func (r *Reader) watch(ctx context.Context) {
 	}
 	r.ctx = ctx
 	conn := r.conn
-	// An interrupt that comes late may hit the connection's next user: the flag keeps it from that.
-	var over atomic.Bool
+	// An interrupt that comes late would hit the connection's next user.
 	var mu sync.Mutex
+	over := false
 	stop := context.AfterFunc(ctx, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		if !over.Load() {
+		if !over {
 			conn.Interrupt()
 		}
 	})
-	r.cancel = func() bool {
-		if stop() {
-			return true
+	r.cancel = func() {
+		if !stop() {
+			mu.Lock()
+			defer mu.Unlock()
+			over = true
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		over.Store(true)
-		return false
 	}
 }
 
@@ -324,15 +322,23 @@ func (r *Reader) Index() (uint64, error) {
 
 // Vector is a vector that covers all that the snapshot shows, and speaks only of what is durable.
 func (r *Reader) Vector() (crdt.Vector, error) {
-	index, err := r.Index()
-	if err != nil {
+	if err := r.awaitPublished(); err != nil {
 		return nil, err
 	}
-	// A commit is visible a moment before it is published here.
-	for r.s.Index() < index {
-		r.s.awaitPublish()
-	}
 	return r.s.Vector(), nil
+}
+
+// awaitPublished waits until what the snapshot shows is published as durable: SQLite shows a commit to readers some
+// microseconds before the writer gets to tell.
+func (r *Reader) awaitPublished() error {
+	index, err := r.Index()
+	if err != nil || r.copy != nil {
+		return err
+	}
+	for r.s.Index() < index {
+		runtime.Gosched()
+	}
+	return nil
 }
 
 // Version reads a row's version.

@@ -35,6 +35,7 @@ type Tx struct {
 	before     *layout
 	nOrigins   int
 	selfBefore crdt.Origin
+	wasStale   bool
 
 	watch watch
 }
@@ -52,7 +53,7 @@ var errNoRow = errors.New("sqlstore: no such row")
 // Schema is the schema as the transaction sees it.
 func (tx *Tx) Schema() *catalog.Schema { return tx.w.layout.schema }
 
-// Conn is the writer's connection. Only statements that read may be run on it.
+// Conn is the writer's connection, for its Session. Statements go through Query.
 func (tx *Tx) Conn() *sqlite.Conn { return tx.w.conn }
 
 // ChangedSince says whether the table was touched after the commit with the given index, by transactions of the group
@@ -420,6 +421,9 @@ func (tx *Tx) Query(ctx context.Context, sql string, args []catalog.Value) (*sql
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := tx.freshSystem(sql); err != nil {
+		return nil, err
+	}
 	st, err := tx.w.conn.Stmt(sql)
 	if err != nil {
 		return nil, err
@@ -526,6 +530,7 @@ func (tx *Tx) rollback() {
 	tx.w.layout = tx.before
 	tx.w.forgetOrigins(tx.nOrigins)
 	tx.w.self = tx.selfBefore
+	tx.w.systemStale = tx.wasStale
 }
 
 // watch interrupts a transaction's queries when their context ends. It never interrupts a change: SQLite would then roll

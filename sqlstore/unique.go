@@ -36,7 +36,7 @@ func (tx *Tx) uniqueError(sp *space, e *sqlite.Error, vals []catalog.Value) erro
 	if i < 0 {
 		return e
 	}
-	id, err := tx.match(sp, i, vals, "rowid", "=0 LIMIT 1")
+	id, err := sp.match(tx.w.conn, i, vals, "rowid", "=0 LIMIT 1")
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (sp *space) violated(message string) (unique int, primary bool) {
 }
 
 // match selects from the rows that have the key of vals in a unique index; rest goes on after the flag's name.
-func (tx *Tx) match(sp *space, unique int, vals []catalog.Value, what, rest string) ([][]catalog.Value, error) {
+func (sp *space) match(c *sqlite.Conn, unique int, vals []catalog.Value, what, rest string) ([][]catalog.Value, error) {
 	u := &sp.uniques[unique]
 	var with []string
 	var args []catalog.Value
@@ -77,7 +77,7 @@ func (tx *Tx) match(sp *space, unique int, vals []catalog.Value, what, rest stri
 		sql += "(" + u.where + ") AND (SELECT " + u.where + " FROM n) AND "
 	}
 	var out [][]catalog.Value
-	err := each(tx.w.conn, sql+u.flag+rest, args, func(v []catalog.Value) error {
+	err := each(c, sql+u.flag+rest, args, func(v []catalog.Value) error {
 		out = append(out, slices.Clone(v))
 		return nil
 	})
@@ -125,7 +125,7 @@ func (tx *Tx) leave(sp *space, r *row, flags []int) error {
 		if n > 0 {
 			continue // it did not hold the key
 		}
-		waiting, err := tx.match(sp, i, r.vals, "rowid,_h,_o,"+u.flag, ">=0")
+		waiting, err := sp.match(tx.w.conn, i, r.vals, "rowid,_h,_o,"+u.flag, ">=0")
 		if err != nil {
 			return err
 		}
@@ -236,7 +236,7 @@ func (tx *Tx) insertMerged(sp *space, r *row, flags map[int]int64) error {
 }
 
 func (tx *Tx) freeFlag(sp *space, unique int, vals []catalog.Value) (int64, error) {
-	rows, err := tx.match(sp, unique, vals, "coalesce(max("+sp.uniques[unique].flag+"),0)+1", ">=0")
+	rows, err := sp.match(tx.w.conn, unique, vals, "coalesce(max("+sp.uniques[unique].flag+"),0)+1", ">=0")
 	if err != nil || len(rows) == 0 {
 		return 1, err
 	}
@@ -246,7 +246,7 @@ func (tx *Tx) freeFlag(sp *space, unique int, vals []catalog.Value) (int64, erro
 // settle makes a colliding row the holder if its INSERT is older than the holder's.
 func (tx *Tx) settle(sp *space, unique int, r *row) error {
 	u := &sp.uniques[unique]
-	holder, err := tx.match(sp, unique, r.vals, "rowid,_h,_o", "=0")
+	holder, err := sp.match(tx.w.conn, unique, r.vals, "rowid,_h,_o", "=0")
 	if err != nil || len(holder) == 0 {
 		return err
 	}
@@ -296,14 +296,4 @@ func (tx *Tx) flagAll(sp *space, num int64) error {
 		}
 	}
 	return nil
-}
-
-// Collision is a row that a merge found to have a unique key that another row holds.
-type Collision struct {
-	Table *catalog.Table
-	Index *catalog.Index
-	RowID int64 // of the row without the key
-	Other int64 // of the row that holds it
-	Stamp crdt.Stamp
-	Held  crdt.Stamp // the INSERT's stamp of Other
 }

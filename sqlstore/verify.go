@@ -58,7 +58,9 @@ func (r *Reader) scan(sp *space) (got, kept KeyspaceDigest, err error) {
 	if err != nil {
 		return got, kept, err
 	}
-	r.s.awaitOrigins(r)
+	if err := r.awaitPublished(); err != nil {
+		return got, kept, err
+	}
 	r.s.mu.RLock()
 	org := origins{byNum: r.s.origins.byNum}
 	r.s.mu.RUnlock()
@@ -68,15 +70,6 @@ func (r *Reader) scan(sp *space) (got, kept KeyspaceDigest, err error) {
 	n, err := one(r.conn, "SELECT count(*) FROM lc_tombstones WHERE t=?", catalog.Int(sp.num))
 	got.Tombstones = n.Int()
 	return got, kept, err
-}
-
-// awaitOrigins waits for the commit that the snapshot shows to be published: its rows may bear new origins.
-func (s *Store) awaitOrigins(r *Reader) {
-	if index, err := r.Index(); err == nil {
-		for s.Index() < index {
-			s.awaitPublish()
-		}
-	}
 }
 
 func (l *layout) sortedSpaces() []*space {

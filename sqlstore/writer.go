@@ -78,6 +78,8 @@ type writer struct {
 	index    uint64 // of the group under way
 	hasFlags bool   // some row's "_u…" is, or was, not 0
 
+	systemStale bool // the system tables do not show the layout's schema yet
+
 	self     crdt.Origin // zero Node until the first write (rule E2)
 	lastDeps crdt.Vector // dependencies of self's last entry
 	depsNew  bool        // something has been applied since
@@ -164,7 +166,7 @@ func (w *writer) runRequest(r *request) {
 			return
 		}
 	}
-	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, nOrigins: len(w.origins.byNum), selfBefore: w.self}
+	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, nOrigins: len(w.origins.byNum), selfBefore: w.self, wasStale: w.systemStale}
 	r.err = w.call(tx, r.fn)
 	if r.err == nil && !r.try {
 		r.commit, r.err = tx.finish()
@@ -249,6 +251,11 @@ func (w *writer) commit() {
 
 // flush writes what is kept once a group.
 func (w *writer) flush() error {
+	if w.systemStale {
+		if err := w.fillSystem(false); err != nil {
+			return err
+		}
+	}
 	for id := range w.touched {
 		st, there := w.states[id]
 		if !there {
@@ -353,6 +360,7 @@ func (w *writer) load() error {
 		w.self = crdt.Origin{} // taken in a transaction that was lost: a new one then
 	}
 	w.lastDeps, w.depsNew = make(crdt.Vector), true
+	w.systemStale = false
 
 	s.mu.Lock()
 	defer s.mu.Unlock()

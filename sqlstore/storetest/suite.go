@@ -418,7 +418,7 @@ func (s suite) malformed(t *testing.T) {
 // anyOrder lets three nodes write at random, exchanging entries now and then, and then gives all entries to fresh
 // stores in random orders that respect the dependencies.
 func (s suite) anyOrder(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(6) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
 			w := NewWorkload(t, rand.New(rand.NewPCG(seed, 1)), s.open(t), s.open(t), s.open(t))
 			for range 120 {
