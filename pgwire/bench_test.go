@@ -153,6 +153,7 @@ func TestIdleMemory(t *testing.T) {
 	const sessions, limit = 200, 60 << 10
 	addr := serveConstant(t)
 	big := message('Q', "select '"+strings.Repeat("x", 300_000)+"'\x00")
+	bound := message('B', "\x00\x00\x00\x00\x00\x01\x00\x04\x93\xe0"+strings.Repeat("x", 300_000)+"\x00\x00") + message('S', "")
 	var conns []*client
 	measure := func() uint64 {
 		runtime.GC()
@@ -165,6 +166,8 @@ func TestIdleMemory(t *testing.T) {
 	for range sessions {
 		c := connect(t, addr)
 		c.raw(big)
+		c.until("ReadyForQuery")
+		c.raw(bound)
 		c.until("ReadyForQuery")
 		c.query("select 1") // the next message finds the big one's buffer gone
 		c.until("ReadyForQuery")

@@ -62,10 +62,9 @@ type conn struct {
 	out      []byte // messages to send
 	writeErr error  // the first error of a write; nothing is written after it
 
-	failed   bool // an extended-protocol message failed: skip to Sync
-	unsynced bool // extended-protocol messages came since the last Sync
-	bind     bindMessage
-	w        resultWriter
+	failed bool // an extended-protocol message failed: skip to Sync
+	bind   bindMessage
+	w      resultWriter
 	described
 	names [2]string // the last names of a statement and a portal, to save making them again
 
@@ -97,15 +96,15 @@ func newConn(s *Server, ctx context.Context, nc net.Conn) *conn {
 
 // serve runs the connection to its end.
 func (c *conn) serve() {
-	defer c.cancel(nil)
+	defer func() { c.cancel(nil) }() // the last of several
 	defer c.raw.Close()
-	err := c.guarded(func() error { return c.run() })
-	c.end(err)
+	linger := c.end(c.guarded(c.run))
 	if c.sess != nil {
 		// The client sees the end of the connection only after its transaction is rolled back.
-		if err := c.guarded(func() error { c.sess.Close(); return nil }); err != nil {
-			c.log.Error("closing a session failed", "err", err)
-		}
+		c.guarded(func() error { c.sess.Close(); return nil })
+	}
+	if linger {
+		c.linger()
 	}
 }
 
@@ -120,13 +119,14 @@ func (c *conn) guarded(f func() error) (err error) {
 	return f()
 }
 
-// end tells the client why its connection ends, if there is something to tell and somebody to tell it to.
-func (c *conn) end(err error) {
-	linger := true
+// end tells the client why its connection ends, if there is something to tell and somebody to tell it to. It says whether
+// the client needs time to hear it.
+func (c *conn) end(err error) (linger bool) {
+	linger = true
 	switch {
 	case err == nil, errors.Is(err, errTerminate), errors.Is(err, errGone):
 		c.log.Debug("connection closed", "err", err)
-		return
+		return false
 	case errors.Is(err, errShutdown):
 		err = pgerror.Fatal(pgerror.AdminShutdown, "terminating connection due to administrator command")
 		linger = false
@@ -144,12 +144,13 @@ func (c *conn) end(err error) {
 	c.nc.SetWriteDeadline(time.Now().Add(cutGrace))
 	c.mu.Unlock()
 	c.sendError(e)
-	if c.flush() != nil || !linger {
-		return
-	}
-	// Closing a socket with unread input makes TCP reset it, which could lose the error on its way.
-	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		half.CloseWrite()
+	return c.flush() == nil && linger
+}
+
+// linger reads what the client has sent meanwhile: closing a socket with unread input makes TCP reset it, which could
+// lose the error on its way.
+func (c *conn) linger() {
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		c.nc.SetReadDeadline(time.Now().Add(lingerTime))
 		io.CopyN(io.Discard, c.nc, lingerBytes)
 	}

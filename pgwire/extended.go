@@ -13,6 +13,9 @@ type bindMessage struct {
 	types            []uint32 // Parse's
 }
 
+// nameKeep is how long a name may be that is kept between messages (PostgreSQL cuts longer ones).
+const nameKeep = 63
+
 // bindKeep is how many parameters' slices are kept between messages.
 const bindKeep = 256
 
@@ -20,7 +23,6 @@ func (b *bindMessage) reset() {
 	if cap(b.params) > bindKeep || cap(b.formats) > bindKeep || cap(b.results) > bindKeep || cap(b.types) > bindKeep {
 		*b = bindMessage{}
 	}
-	clear(b.params)
 	b.formats, b.results, b.params, b.types = b.formats[:0], b.results[:0], b.params[:0], b.types[:0]
 }
 
@@ -38,10 +40,14 @@ func (c *conn) name(kind int, b []byte) string {
 	if len(b) == 0 {
 		return ""
 	}
-	if string(b) != c.names[kind] {
-		c.names[kind] = string(b)
+	if string(b) == c.names[kind] {
+		return c.names[kind]
 	}
-	return c.names[kind]
+	s := string(b)
+	if len(s) <= nameKeep {
+		c.names[kind] = s
+	}
+	return s
 }
 
 func (c *conn) parse(body []byte) error {
@@ -118,6 +124,7 @@ func (c *conn) bindPortal(body []byte) error {
 		return err
 	}
 	err = c.sess.Bind(c.begin(), c.name(1, portal), c.name(0, statement), b.formats, b.params, b.results)
+	clear(b.params) // or they would hold on to the buffer of a big message
 	if err := c.done(err); err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (c *conn) simpleDone(err error) error {
 		return err
 	}
 	// A simple query is a Sync of its own: it ends what a batch without one has left.
-	c.failed, c.unsynced = false, false
+	c.failed = false
 	return c.readyNext()
 }
 
@@ -121,7 +121,6 @@ func (c *conn) report(err error) error {
 
 // extended takes the outcome of an extended-protocol message.
 func (c *conn) extended(err error) error {
-	c.unsynced = true
 	if err != nil {
 		c.failed = true
 		if err := c.report(err); err != nil {
@@ -140,7 +139,7 @@ func (c *conn) sync(body []byte) error {
 		c.sendError(pgerror.New(pgerror.ProtocolViolation, "invalid message format"))
 	}
 	failed := c.failed
-	c.failed, c.unsynced = false, false
+	c.failed = false
 	if err := c.report(c.done(c.sess.Sync(c.begin(), failed))); err != nil {
 		return err
 	}

@@ -91,13 +91,13 @@ func (w *resultWriter) Empty() error {
 	return w.c.flushFull()
 }
 
-// Notice sends a NoticeResponse.
+// Notice sends a NoticeResponse, at once: it may be about a statement that takes long.
 func (w *resultWriter) Notice(n *pgerror.Error) error {
 	if !w.live {
 		return errNotLive
 	}
 	w.c.sendNotice(n)
-	return w.c.flushFull()
+	return w.c.flush()
 }
 
 // SyncFollows says whether Sync has already been received behind the Execute at hand.

@@ -92,6 +92,9 @@ func (c *Config) validate() error {
 // they are sessions or cancel requests.
 const loginReserve = 128
 
+// refuseTime bounds what the accept loop spends on telling a client that there are too many.
+const refuseTime = 100 * time.Millisecond
+
 // Server serves PostgreSQL clients on any number of listeners.
 type Server struct {
 	cfg  Config
@@ -192,7 +195,15 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 	s.mu.Lock()
 	full := len(s.conns) >= s.cfg.MaxConnections+loginReserve
 	if s.draining || full {
+		draining := s.draining
 		s.mu.Unlock()
+		c.cancel(nil)
+		if !draining {
+			c.log.Warn("connection refused: too many are open")
+			nc.SetWriteDeadline(time.Now().Add(refuseTime))
+			c.sendError(tooMany())
+			c.flush()
+		}
 		nc.Close()
 		return
 	}
@@ -204,6 +215,10 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 		defer s.forget(c)
 		c.serve()
 	}()
+}
+
+func tooMany() *pgerror.Error {
+	return pgerror.Fatal(pgerror.TooManyConnections, "sorry, too many clients already")
 }
 
 // forget takes c off the books and wakes whoever waits for connections to end.
@@ -230,7 +245,7 @@ func (s *Server) admit(c *conn, n int) error {
 		return pgerror.Fatal(pgerror.CannotConnectNow, "the database system is shutting down")
 	}
 	if len(s.sessions) >= s.cfg.MaxConnections {
-		return pgerror.Fatal(pgerror.TooManyConnections, "sorry, too many clients already")
+		return tooMany()
 	}
 	for {
 		s.lastPID = (s.lastPID + 1) & 0x7fffffff // pg_backend_pid() is an int4

@@ -160,6 +160,15 @@ func TestTooManyConnections(t *testing.T) {
 	connect(t, addr)
 }
 
+// Connections that never say what they want are bounded too; the one too many is told so without being asked.
+func TestTooManySilentConnections(t *testing.T) {
+	_, addr := serve(t, newBackend(), func(cfg *pgwire.Config) { cfg.MaxConnections = 1 })
+	for range 1 + 128 {
+		dial(t, addr)
+	}
+	dial(t, addr).want("Error FATAL 53300", "EOF")
+}
+
 func TestLoginTimeout(t *testing.T) {
 	_, addr := serve(t, newBackend(), func(cfg *pgwire.Config) { cfg.LoginTimeout = 50 * time.Millisecond; cfg.Insecure = false })
 	dial(t, addr).want("Error FATAL 57014", "EOF")

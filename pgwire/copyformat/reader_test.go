@@ -245,9 +245,9 @@ func TestWriter(t *testing.T) {
 	}{
 		{text(names...), "a\\tb\\\\\\n\t\\N\t\t\\\\.\tsay \"x\",y\t\x01\n"},
 		{with(text(names...), func(o *copyformat.Options) { o.Header = true; o.Delimiter = ',' }), "a,b\\,,c,d,e,f\na\\tb\\\\\\n,\\N,,\\\\.,say \"x\"\\,y,\x01\n"},
-		{with(csv(names...), func(o *copyformat.Options) { o.Header = true }), "a,\"b,\",c,d,e,f\n\"a\tb\\\n\",,\"\",\"\\.\",\"say \"\"x\"\",y\",\x01\n"},
+		{with(csv(names...), func(o *copyformat.Options) { o.Header = true }), "a,\"b,\",c,d,e,f\n\"a\tb\\\n\",,\"\",\\.,\"say \"\"x\"\",y\",\x01\n"},
 		{with(csv(names...), func(o *copyformat.Options) { o.ForceQuoteAll = true; o.Escape = '\\'; o.Quote = '\''; o.Null = "NULL" }), "'a\tb\\\\\n',NULL,'','\\\\.','say \"x\",y','\x01'\n"},
-		{with(csv(names...), func(o *copyformat.Options) { o.ForceQuote = []int{5} }), "\"a\tb\\\n\",,\"\",\"\\.\",\"say \"\"x\"\",y\",\"\x01\"\n"},
+		{with(csv(names...), func(o *copyformat.Options) { o.ForceQuote = []int{5} }), "\"a\tb\\\n\",,\"\",\\.,\"say \"\"x\"\",y\",\"\x01\"\n"},
 	} {
 		var out bytes.Buffer
 		w := copyformat.NewWriter(&out, tc.o)
@@ -259,6 +259,15 @@ func TestWriter(t *testing.T) {
 		if got := out.String(); got != tc.want {
 			t.Errorf("%s: got  %q\nwant %q", tc.o.Format, got, tc.want)
 		}
+	}
+}
+
+// The end-of-data marker's look-alike is quoted where it would be one.
+func TestWriterMarker(t *testing.T) {
+	var out bytes.Buffer
+	copyformat.NewWriter(&out, csv("a")).Row([][]byte{[]byte(`\.`)})
+	if got, want := out.String(), "\"\\.\"\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

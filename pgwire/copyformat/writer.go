@@ -140,7 +140,8 @@ func (e *Writer) text(f []byte) {
 
 // csv appends a value of the csv format, quoted where it must be.
 func (e *Writer) csv(f []byte, force bool) {
-	quote := force || string(f) == e.o.Null || string(f) == `\.`
+	// Alone on its line it would be the end-of-data marker.
+	quote := force || string(f) == e.o.Null || len(e.o.Columns) == 1 && string(f) == `\.`
 	if !quote {
 		for _, c := range f {
 			if c == e.o.Delimiter || c == e.o.Quote || c == '\n' || c == '\r' {
