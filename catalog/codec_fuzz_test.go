@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"layercake/catalog"
+	"layercake/pgerror"
 )
 
 // fuzzTypes are the types that the fuzz tests read; a byte of input picks one.
@@ -69,6 +70,9 @@ func roundTrip(t *testing.T, oid uint32, v catalog.Value) {
 		return
 	}
 	back, err = catalog.DecodeText(oid, -1, text, s)
+	if pgerror.Code(err) == "22015" && bytes.Contains(text, []byte("-2562047788:00:54.775808")) {
+		return // the least interval: PostgreSQL shows it and cannot read it either
+	}
 	if err != nil || !back.Equal(v) {
 		t.Fatalf("type %d: %v shown as %q read back as %v, %v", oid, v, text, back, err)
 	}
