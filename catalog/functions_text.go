@@ -72,9 +72,9 @@ const textFunctions = `
 3540 format text text fs- lc_format($env, $1)
 1282 quote_ident text text fis lc_quote_ident
 1283 quote_literal text text fis lc_quote_literal
-1285 quote_literal anyelement text fss lc_quote_literal(lc_out($1, $t1, $m1, $env))
+1285 quote_literal anyelement text fss lc_quote_literal(lc_text($1, $t1, $env))
 1289 quote_nullable text text fi- lc_quote_nullable
-1290 quote_nullable anyelement text fs- lc_quote_nullable(lc_out($1, $t1, $m1, $env))
+1290 quote_nullable anyelement text fs- lc_quote_nullable(lc_text($1, $t1, $env))
 1620 ascii text int4 fis lc_ascii
 1621 chr int4 text fis lc_chr
 2311 md5 text text fis lc_md5
@@ -92,7 +92,6 @@ const textFunctions = `
 4351 is_normalized text,text='NFC' bool fis lc_is_normalized
 6198 unistr text text fis lc_unistr
 1268 parse_ident text:str,bool:strict=true _text fis lc_parse_ident
-1845 to_ascii text text fis lc_to_ascii
 1813 convert bytea,name,name bytea fss lc_convert
 1714 convert_from bytea,name text fss lc_convert_from
 1717 convert_to text,name bytea fss lc_convert_to
@@ -101,7 +100,6 @@ const textFunctions = `
 723 get_bit bytea,int8 int4 fis lc_get_bit
 724 set_bit bytea,int8,int4 bytea fis lc_set_bit
 6163 bit_count bytea int8 fis lc_bit_count
-400 hashtext text int4 fis lc_hashtext
 6263 regexp_like text,text bool fis lc_regexp_like
 6264 regexp_like text,text,text bool fis lc_regexp_like
 3396 regexp_match text,text _text fis lc_regexp_match

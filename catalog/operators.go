@@ -25,13 +25,15 @@ type operatorTables struct {
 var operatorIndex = sync.OnceValue(func() *operatorTables {
 	x := &operatorTables{byName: map[string][]*Operator{}, byOID: map[uint32]*Operator{}}
 	for _, text := range []string{
-		compareOperators, arithOperators, textOperators, datetimeOperators, containerOperators,
+		compareOperators, arithOperators, textOperators, datetimeOperators, containerOperators, arrayOperators,
 	} {
 		x.all = parseOperators(x.all, text)
 	}
 	for _, o := range x.all {
 		x.byName[o.Name] = append(x.byName[o.Name], o)
-		x.byOID[o.OID] = o
+		if x.byOID[o.OID] == nil {
+			x.byOID[o.OID] = o
+		}
 	}
 	return x
 })

@@ -3,7 +3,7 @@ package catalog
 // textOperators are concatenation and pattern matching.
 // The form of a line is described at parseOperators.
 const textOperators = `
-2779 || text anynonarray text . . $1 || lc_out($2, $t2, $m2, $env)
+2779 || text anynonarray text . . $1 || lc_text($2, $t2, $env)
 2327 ~<=~ bpchar bpchar bool ~>=~ ~>~ $1 <= $2
 2326 ~<~ bpchar bpchar bool ~>~ ~>=~ $1 < $2
 2329 ~>=~ bpchar bpchar bool ~<=~ ~<~ $1 >= $2
@@ -11,7 +11,7 @@ const textOperators = `
 2017 !~~ bytea bytea bool . ~~ NOT lc_blike($1, $2)
 2018 || bytea bytea bytea . . lc_bcat($1, $2)
 2016 ~~ bytea bytea bool . !~~ lc_blike($1, $2)
-2780 || anynonarray text text . . lc_out($1, $t1, $m1, $env) || $2
+2780 || anynonarray text text . . lc_text($1, $t1, $env) || $2
 1056 !~ bpchar text bool . ~ NOT lc_regex(lc_bppad($1, $m1), $2, '')
 1235 !~* bpchar text bool . ~* NOT lc_regex(lc_bppad($1, $m1), $2, 'i')
 1212 !~~ bpchar text bool . ~~ NOT lc_like(lc_bppad($1, $m1), $2)

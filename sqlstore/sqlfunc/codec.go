@@ -2,7 +2,9 @@ package sqlfunc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"layercake/catalog"
@@ -14,7 +16,8 @@ const platform = runtime.GOARCH + "-" + runtime.GOOS
 var codecFuncs = []def{
 	strict("lc_in", 4, input),
 	pure("lc_out", 4, output),
-	pure("lc_out", 3, output3),
+	pure("lc_text", 3, toText),
+	strict("lc_array_key", 1, arrayKey),
 	strict("lc_array_cast", 4, arrayCast),
 	pure("lc_array_of", 2, arrayOf),
 	pure("lc_concat", -1, concat),
@@ -69,9 +72,23 @@ func appendOut(dst []byte, typ uint32, typmod int32, v catalog.Value, s *catalog
 	return catalog.AppendText(dst, typ, typmod, v, s)
 }
 
-// output3 is output without a typmod.
-func output3(ctx *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
-	return output(ctx, []catalog.Value{args[0], args[1], catalog.Int(-1), args[2]})
+// toText is the cast to text: value, type, $env. It differs from the output function for bool and char(n).
+func toText(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if args[0].IsNull() {
+		return null, nil
+	}
+	typ := uint32(args[1].Int())
+	switch typ {
+	case catalog.BoolOID:
+		return catalog.Str(strconv.FormatBool(args[0].Bool())), nil
+	case catalog.TextOID, catalog.VarcharOID, catalog.BpcharOID, catalog.UnknownOID:
+		return args[0], nil
+	}
+	s, err := settings(args[2])
+	if err != nil {
+		return null, err
+	}
+	return catalog.TextBytes(appendOut(nil, typ, -1, args[0], s)), nil
 }
 
 // typed is an argument with its type, as $targs gives it.
@@ -167,6 +184,20 @@ func arrayOf(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 		return null, nil
 	}
 	return catalog.EncodeArray(uint32(args[1].Int()), catalog.Vector(len(elems)), elems), nil
+}
+
+// arrayKey gives the part of a stored array that comparisons count: what stands before the tail, whose place is told
+// by the last four bytes.
+func arrayKey(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	b := args[0].Bytes
+	if len(b) < 4 {
+		return null, badArgs("lc_array_key", errCount)
+	}
+	at := binary.LittleEndian.Uint32(b[len(b)-4:])
+	if uint64(at) > uint64(len(b)) {
+		return null, badArgs("lc_array_key", errCount)
+	}
+	return catalog.BlobBytes(b[:at]), nil
 }
 
 // arrayCast casts an array element by element: value, source type, target type, $env.

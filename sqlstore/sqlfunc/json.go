@@ -313,7 +313,7 @@ func jsonBuildObject(jsonb bool) call {
 				if jsonb {
 					return null, errf("22023", "argument %d: key must not be null", i+1)
 				}
-				return null, withHint(errf("22004", "argument %d cannot be null", i+1), "Object keys should be text.")
+				return null, withHint(errf("22023", "argument %d cannot be null", i+1), "Object keys should be text.")
 			}
 			if b, err = w.key(b, list[i]); err != nil {
 				return null, err

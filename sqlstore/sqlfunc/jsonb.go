@@ -246,13 +246,10 @@ func jsonbConcat(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error)
 	if err != nil {
 		return null, err
 	}
-	switch {
-	case a.Kind == catalog.JSONObject && b.Kind == catalog.JSONObject:
+	if a.Kind == catalog.JSONObject && b.Kind == catalog.JSONObject {
 		a.Keys, a.Elems = append(a.Keys, b.Keys...), append(a.Elems, b.Elems...)
 		a.SortKeys()
 		return stored(a)
-	case a.Kind == catalog.JSONObject && isScalar(&b), isScalar(&a) && b.Kind == catalog.JSONObject:
-		return null, errf("22023", "invalid concatenation of jsonb objects")
 	}
 	return stored(jsonValue{Kind: catalog.JSONArray, Elems: append(asElements(a), asElements(b)...)})
 }

@@ -212,7 +212,7 @@ func chr(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 	n := args[0].Int()
 	switch {
 	case n < 0:
-		return null, errf("54000", "character number must be positive")
+		return null, errf("22023", "character number must be positive")
 	case n == 0:
 		return null, errf("54000", "null character not permitted")
 	case n > unicode.MaxRune:

@@ -70,7 +70,7 @@ func truncWall(name string, ts int64, typ uint32) (wall int64, kept bool, err er
 	case unitMillennium:
 		c.Year, c.Month, c.Day = spanStart(c.Year, 1000), 1, 1
 		midnight()
-	case unitNone:
+	case unitNone, unitDOW, unitDOY, unitISODOW, unitISOYear, unitEpoch, unitJulian: // no lengths of time
 		return 0, false, errf("22023", "unit \"%s\" not recognized for type %s", name, catalog.FormatTypeName(typ))
 	default:
 		return 0, false, errf("0A000", "unit \"%s\" not supported for type %s", name, catalog.FormatTypeName(typ))
@@ -155,7 +155,7 @@ func truncInterval(_ *sqlite.Context, args []catalog.Value) (catalog.Value, erro
 		cutMonths(1200)
 	case unitMillennium:
 		cutMonths(12000)
-	case unitNone:
+	case unitNone, unitDOW, unitDOY, unitISODOW, unitISOYear, unitEpoch, unitJulian:
 		return null, errf("22023", "unit \"%s\" not recognized for type interval", name)
 	case unitWeek:
 		return null, withDetail(errf("0A000", "unit \"week\" not supported for type interval"), "Months usually have fractional weeks.")

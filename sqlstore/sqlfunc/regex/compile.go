@@ -39,7 +39,7 @@ const maxProgram = 100_000
 type compiler struct {
 	code  []instr
 	marks int
-	force greed // what a {m,m} around decides for the quantifiers in it
+	force bool // within {m,m}?, which wants all of it short
 }
 
 func compile(root *node) *program {
@@ -129,15 +129,10 @@ func (c *compiler) alternatives(subs []*node) {
 }
 
 func (c *compiler) repeat(n *node) {
-	lazily := n.lazy
-	if c.force != noGreed {
-		lazily = c.force == lazy
-	}
-	if n.min == n.max && !n.fixed && c.force == noGreed {
-		if c.force = greedy; n.lazy {
-			c.force = lazy
-		}
-		defer func() { c.force = noGreed }()
+	lazily := n.lazy || c.force
+	if n.min == n.max && !n.fixed && n.lazy && !c.force {
+		c.force = true
+		defer func() { c.force = false }()
 	}
 	for range n.min {
 		c.node(n.subs[0])
