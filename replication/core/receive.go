@@ -108,6 +108,9 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 			n.dropIfIdle(r)
 			return
 		}
+		if r.src != p.id { // the origin sends itself: whoever stood in may stop
+			n.unsubscribe(r)
+		}
 	} else if r.src != p.id || r.sub != m.Sub {
 		n.dropIfIdle(r)
 		return
@@ -307,8 +310,7 @@ func (n *Node) review(o crdt.Origin) {
 	pushed := node != nil && node.linked && !n.ended(o)
 	r := n.recv(o)
 	stalled := len(r.pending) == 0 && r.applying == 0 && n.now.Sub(r.since) >= n.cfg.Stall
-	if pushed && !stalled && r.src != o.Node {
-		n.unsubscribe(r)
+	if pushed && !stalled {
 		return
 	}
 	if r.src == 0 || stalled {

@@ -29,6 +29,7 @@ func (n *simNode) write(level core.Level) {
 			t, done := n.core.Confirm(n.time(), level, o, seq)
 			acked := func(core.Done) {
 				op.end = s.now
+				s.promise(level, crdt.Vector{o: seq})
 				s.log("%s write %d acked at %s by %v", n.member.Name, seq, level, n.core.Acks(level, o, seq).Reachable)
 			}
 			if done {
@@ -54,7 +55,7 @@ func (n *simNode) barrier(level core.Level, then func()) {
 // read runs a statement that reads: barrier, snapshot, write-back.
 func (n *simNode) read(level core.Level) {
 	s := n.s
-	op := &simOp{node: n.i, level: level, start: s.now}
+	op := &simOp{node: n.i, level: level, start: s.now, floor: s.floor.Clone()}
 	n.barrier(level, func() {
 		if n.core == nil {
 			return
@@ -65,7 +66,8 @@ func (n *simNode) read(level core.Level) {
 		answered := func(core.Done) {
 			op.end = s.now
 			s.checkRead(op)
-			s.reads = append(s.reads, op)
+			s.promise(level, op.vector)
+			s.reads++
 		}
 		if done {
 			answered(core.Done{})
@@ -119,22 +121,22 @@ func (n *simNode) join() {
 	s.after(simTimeout+100*time.Millisecond, func() { n.asking = false }) // the answer may have been lost
 }
 
-// checkRead holds a quorum read against all that finished before it began: writes acknowledged and reads answered.
+// promise notes what every later statement at quorum must see: entries acknowledged at it, and what reads at it showed.
+func (s *sim) promise(level core.Level, v crdt.Vector) {
+	if level == core.Quorum || level == core.All {
+		s.floor.Merge(v)
+	}
+}
+
+// checkRead holds a quorum read against all that had been promised when it began.
 func (s *sim) checkRead(r *simOp) {
 	if r.level != core.Quorum && r.level != core.All {
 		return
 	}
-	for _, w := range s.writes {
-		if w.end > 0 && w.end < r.start && (w.level == core.Quorum || w.level == core.All) && r.vector[w.origin] < w.seq {
-			s.violated("stale read: %s read at %v without entry %d of n%d, acknowledged at %v", s.nodes[r.node].member.Name,
-				r.start, w.seq, w.origin.Node, w.end)
-			return
-		}
-	}
-	for _, p := range s.reads {
-		if p.end < r.start && (p.level == core.Quorum || p.level == core.All) && !r.vector.Covers(p.vector) {
-			s.violated("reads go back: %s read at %v less than %s, which was answered at %v", s.nodes[r.node].member.Name,
-				r.start, s.nodes[p.node].member.Name, p.end)
+	for o, seq := range r.floor {
+		if r.vector[o] < seq {
+			s.violated("stale read: n%d, which began at %v, showed n%d's entries up to %d; %d had been promised",
+				r.node+1, r.start, o.Node, r.vector[o], seq)
 			return
 		}
 	}

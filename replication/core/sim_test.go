@@ -29,7 +29,8 @@ type sim struct {
 	sum     uint64   // of all that happened: equal when a seed replays
 	faults  []string // violated invariants
 	writes  []*simOp
-	reads   []*simOp
+	reads   int
+	floor   crdt.Vector // what every statement at quorum that begins now must see
 	granted map[int64]bool
 	lists   map[uint64]string
 	hashes  map[crdt.Origin][][32]byte
@@ -89,11 +90,12 @@ type simOp struct {
 	start, end time.Duration // end 0: never acknowledged
 	origin     crdt.Origin
 	seq        uint64
-	vector     crdt.Vector
+	vector     crdt.Vector // of a read
+	floor      crdt.Vector // promised when it began
 }
 
 func newSim(seed uint64, knobs core.Knobs) *sim {
-	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs,
+	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs, floor: crdt.Vector{},
 		granted: map[int64]bool{}, lists: map[uint64]string{}, hashes: map[crdt.Origin][][32]byte{}}
 }
 

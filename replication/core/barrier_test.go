@@ -1,0 +1,180 @@
+package core_test
+
+import (
+	"testing"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+)
+
+// asks takes the messages for a peer and returns the rounds that it is asked in.
+func asks(n *core.Node, id crdt.NodeID) []uint64 {
+	var rounds []uint64
+	for {
+		m, ok := n.NextMessage(id)
+		if !ok {
+			return rounds
+		}
+		if a, ok := m.(core.Ask); ok {
+			rounds = append(rounds, a.Round)
+		}
+	}
+}
+
+func decided(n *core.Node) map[core.Ticket]bool {
+	out := map[core.Ticket]bool{}
+	for _, d := range n.Decisions() {
+		out[d.Ticket] = true
+	}
+	return out
+}
+
+// TestQ1 has a statement arrive while a barrier is being asked: what answers that barrier must not let it pass.
+func TestQ1(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		n, list := testNode("aaa", core.Knobs{JoinRunningBarrier: without})
+		up(n, list, simEpoch, nil, 2, 3)
+		first, _ := n.Barrier(simEpoch, core.Quorum)
+		rounds := asks(n, 2)
+		second, _ := n.Barrier(simEpoch, core.Quorum)
+		n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: rounds[0]})
+		got := decided(n)
+		if !got[first] || got[second] != without {
+			t.Errorf("rule out: %v; first passed %v, second passed %v", without, got[first], got[second])
+		}
+	}
+}
+
+// TestQ2 has a member die after it answered with an entry that nobody else has: with the other replies the barrier
+// passes.
+func TestQ2(t *testing.T) {
+	only := crdt.Origin{Node: 2, Epoch: crdt.Epoch{First: 1}}
+	for _, without := range []bool{false, true} {
+		n, list := testNode("aaaaa", core.Knobs{MergeReplies: without})
+		up(n, list, simEpoch, nil, 2, 3, 4, 5)
+		ticket, _ := n.Barrier(simEpoch, core.Quorum)
+		round := asks(n, 2)[0]
+		n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: round, Delta: crdt.Vector{only: 1}})
+		n.Receive(simEpoch, 3, core.Reply{Version: 1, Round: round})
+		if decided(n)[ticket] {
+			t.Fatal("passed with one other covered: a majority of five needs two")
+		}
+		n.Down(simEpoch, 2)
+		n.Tick(simEpoch.Add(time.Second))
+		asked := len(asks(n, 4)) > 0
+		n.Receive(simEpoch, 4, core.Reply{Version: 1, Round: round})
+		if got := decided(n)[ticket]; got == without || asked == without {
+			t.Errorf("rule out: %v; asked another %v, passed %v", without, asked, got)
+		}
+	}
+}
+
+// TestARoundIsShared has many statements wait: those that arrive while others are being asked share the next round.
+func TestARoundIsShared(t *testing.T) {
+	n, list := testNode("aaa", core.Knobs{})
+	up(n, list, simEpoch, nil, 2, 3)
+	var tickets []core.Ticket
+	for range 100 {
+		tk, done := n.Barrier(simEpoch, core.Quorum)
+		if done {
+			t.Fatal("done without asking")
+		}
+		tickets = append(tickets, tk)
+	}
+	total := 0
+	for rounds := asks(n, 2); len(rounds) > 0; rounds = asks(n, 2) {
+		total += len(rounds)
+		for _, r := range rounds {
+			n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: r})
+		}
+	}
+	if total != 3 {
+		t.Errorf("100 statements took %d rounds, want 3: two at once, then one for all the others", total)
+	}
+	got := decided(n)
+	for _, tk := range tickets {
+		if !got[tk] {
+			t.Fatalf("ticket %d never passed", tk)
+		}
+	}
+}
+
+// TestABarrierWaitsForWhatItHeard has a reply name entries that are not applied here.
+func TestABarrierWaitsForWhatItHeard(t *testing.T) {
+	o := crdt.Origin{Node: 2, Epoch: crdt.Epoch{First: 1}}
+	n, list := testNode("aaa", core.Knobs{})
+	up(n, list, simEpoch, nil, 2)
+	ticket, _ := n.Barrier(simEpoch, core.Quorum)
+	n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: asks(n, 2)[0], Delta: crdt.Vector{o: 3}})
+	n.Advance(simEpoch, crdt.Vector{o: 2})
+	if decided(n)[ticket] {
+		t.Error("passed before entry 3 was applied")
+	}
+	if unanswered, ahead := n.Behind(ticket); unanswered != 1 || ahead != 1 {
+		t.Errorf("behind: %d unanswered, %d ahead; want 1, 1", unanswered, ahead)
+	}
+	n.Advance(simEpoch, crdt.Vector{o: 3})
+	if !decided(n)[ticket] {
+		t.Error("did not pass when all was applied")
+	}
+}
+
+// TestRepliesUnderAnotherList do not count: what a member said before it had this list is asked again.
+func TestRepliesUnderAnotherList(t *testing.T) {
+	n, list := testNode("aaa", core.Knobs{})
+	up(n, list, simEpoch, nil, 2, 3)
+	ticket, _ := n.Barrier(simEpoch, core.Quorum)
+	round := asks(n, 2)[0]
+	n.Receive(simEpoch, 2, core.Reply{Version: 0, Round: round})
+	if decided(n)[ticket] {
+		t.Error("a reply under an older list counted")
+	}
+	// Of three rounds of five members the first is answered by one under list 1; then list 2 comes into force.
+	n, list = testNode("aaaaa", core.Knobs{})
+	up(n, list, simEpoch, nil, 2, 3, 4, 5)
+	ticket, _ = n.Barrier(simEpoch, core.Quorum)
+	round = asks(n, 2)[0]
+	n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: round})
+	next := *list
+	next.Version, next.Before = 2, []crdt.NodeID{1, 2, 3, 4, 5}
+	n.Adopt(simEpoch, &next)
+	for _, p := range n.Puts() {
+		n.PutDone(simEpoch, p)
+	}
+	n.Receive(simEpoch, 3, core.Reply{Version: 2, Round: round})
+	if decided(n)[ticket] {
+		t.Error("passed on a reply under list 1 and one under list 2")
+	}
+	if again := asks(n, 2); len(again) == 0 {
+		t.Error("member 2 was not asked again under list 2")
+	}
+	n.Receive(simEpoch, 2, core.Reply{Version: 2, Round: round})
+	if !decided(n)[ticket] {
+		t.Error("did not pass with two replies under list 2")
+	}
+}
+
+// TestWriteBack waits until others have what was read.
+func TestWriteBack(t *testing.T) {
+	o := crdt.Origin{Node: 2, Epoch: crdt.Epoch{First: 1}}
+	n, list := testNode("aaaaa", core.Knobs{})
+	n.Advance(simEpoch, crdt.Vector{o: 5})
+	up(n, list, simEpoch, crdt.Vector{o: 4}, 2, 3, 4, 5)
+	if _, done := n.WriteBack(simEpoch, core.Quorum, crdt.Vector{o: 4}); !done {
+		t.Error("entry 4 is on all members, and yet waited for")
+	}
+	ticket, done := n.WriteBack(simEpoch, core.Quorum, crdt.Vector{o: 5})
+	if done {
+		t.Fatal("entry 5 is on nobody else")
+	}
+	n.Receive(simEpoch, 3, core.Have{Version: 1, Delta: crdt.Vector{o: 5}})
+	n.Receive(simEpoch, 3, core.Have{Version: 1, Delta: crdt.Vector{o: 5}})
+	if decided(n)[ticket] {
+		t.Error("two of five are no majority")
+	}
+	n.Receive(simEpoch, 4, core.Have{Version: 1, Delta: crdt.Vector{o: 5}})
+	if !decided(n)[ticket] {
+		t.Error("three of five are a majority")
+	}
+}
