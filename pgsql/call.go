@@ -347,7 +347,7 @@ func (c *compiler) emitCall(x *call) *expr {
 	impl := x.fn.Impl
 	t := template{impl: impl, args: x.args, ret: x.ret, typmod: -1}
 	if isComparison(impl) {
-		t.collate = true
+		t.impl, t.collate = bareImpl(impl), true
 	}
 	return c.emit(&t, x.loc)
 }

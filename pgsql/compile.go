@@ -84,6 +84,7 @@ func (c *compiler) statement(n *pg.Node) Plan {
 			return c.selectStatement(sel)
 		}
 	}
+	c.innerLocks = true
 	return c.otherStatement(n)
 }
 

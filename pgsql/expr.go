@@ -4,6 +4,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"layercake/catalog"
+	"layercake/pgerror"
 )
 
 // exprKind tells apart the expressions that a context may still give a type, and those that it looks through.
@@ -31,6 +32,7 @@ type expr struct {
 	typmod int32
 	loc    int32 // byte offset, -1: none
 	depth  int   // of SQLite's expression tree, about
+	nest   int   // of parentheses in the SQL, about
 
 	sql string // "" for exprUnknown, exprConst, exprRow: see text
 	val catalog.Value
@@ -102,11 +104,11 @@ func (c *compiler) sortKey(e *expr) string {
 
 // plain makes an expression of SQL text.
 func plain(sql string, typ uint32, atomic bool, loc int32, args ...*expr) *expr {
-	d := 0
+	d, n := 0, 0
 	for _, a := range args {
-		d = max(d, a.depth)
+		d, n = max(d, a.depth), max(n, a.nest)
 	}
-	return &expr{sql: sql, typ: typ, typmod: -1, atomic: atomic, loc: loc, depth: d + 1}
+	return &expr{sql: sql, typ: typ, typmod: -1, atomic: atomic, loc: loc, depth: d + 1, nest: n + 1}
 }
 
 // isUnknown says whether the context may still choose the expression's type.
@@ -127,6 +129,10 @@ func (c *compiler) expr(n *pg.Node, s *scope) *expr {
 	s.filter = filter && keepsFilter(n)
 	e := c.exprNode(n, s)
 	s.filter = filter
+	if e.nest > maxNest {
+		c.fail(pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded").
+			WithDetail("An expression is nested more than %d deep.", maxNest))
+	}
 	if e.depth > maxDepth {
 		e = c.flatten(e)
 	}
@@ -151,6 +157,9 @@ func keepsFilter(n *pg.Node) bool {
 
 // maxDepth is the depth of expression from which parts are moved out of line: SQLite refuses 1,000.
 const maxDepth = 400
+
+// maxNest is how deep an expression may nest before SQLite's parser gives up.
+const maxNest = 450
 
 // flatten hides an expression's depth from SQLite, which does not count what stands in a FROM clause.
 func (c *compiler) flatten(e *expr) *expr {

@@ -58,6 +58,7 @@ func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
 	b.WriteString(" END")
 	e := plain(b.String(), typ, true, n.Location, results...)
 	e.depth = max(e.depth, depth+1)
+	e.nest++
 	e.typmod = typmod
 	return e
 }

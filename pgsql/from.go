@@ -25,9 +25,17 @@ func (c *compiler) from(nodes []*pg.Node, s *scope) string {
 	var b strings.Builder
 	inFrom := s.inFrom
 	s.inFrom = true
+	count := 0
 	for i, n := range nodes {
 		f := c.fromItem(n, s)
 		c.checkConflicts(s.items, f.items)
+		if count += f.count; count > maxTables && i > 0 {
+			left := &fromItem{sql: b.String(), items: s.items}
+			c.enclose(left)
+			b.Reset()
+			b.WriteString(left.sql)
+			count = 1 + f.count
+		}
 		s.items = append(s.items, f.items...)
 		if i > 0 {
 			b.WriteString(" JOIN ")
@@ -305,6 +313,13 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	setIllegal(l.items, false)
 	s.items = saved
 	c.checkConflicts(l.items, r.items)
+	if l.count+r.count > maxTables {
+		for _, f := range []*fromItem{l, r} {
+			if f.count > 1 {
+				c.enclose(f)
+			}
+		}
+	}
 
 	word, lnull, rnull := " JOIN ", false, false
 	switch n.Jointype {
@@ -476,4 +491,37 @@ func (c *compiler) where(n *pg.Node, s *scope) string {
 		return ""
 	}
 	return c.condition(n, s, ctxWhere, "WHERE")
+}
+
+// maxTables is how many tables go into one join; SQLite refuses 65.
+const maxTables = 60
+
+// enclose makes a subquery of a join that has grown too wide for SQLite. LIMIT keeps SQLite from taking it apart again.
+func (c *compiler) enclose(f *fromItem) {
+	alias := c.alias()
+	var list []string
+	names := map[string]string{}
+	for _, it := range f.items {
+		for i := range it.cols {
+			sql := c.colSQL(it, i)
+			if it.cols[i].lit != nil {
+				sql = c.text(it.cols[i].lit)
+				it.cols[i].lit = nil
+			}
+			name, ok := names[sql]
+			if !ok {
+				name = "x" + itoa(len(names)+1)
+				names[sql] = name
+				list = append(list, sql+" AS "+name)
+			}
+			it.cols[i].sql, it.cols[i].arg = alias+"."+name, nil
+		}
+		it.physical = false
+		it.alias = ""
+	}
+	if len(list) == 0 {
+		list = []string{"1"}
+	}
+	f.sql = "(SELECT " + strings.Join(list, ", ") + " FROM " + f.sql + " LIMIT -1) AS " + alias
+	f.join, f.outer, f.count = false, false, 1
 }

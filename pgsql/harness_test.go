@@ -72,8 +72,11 @@ func (d *db) rebuild() {
 			}
 			for _, c := range r.Columns {
 				decl := `"` + c.Phys + `"`
-				if isRowID(r, c) {
+				switch {
+				case isRowID(r, c):
 					decl += " INTEGER PRIMARY KEY"
+				case c.Type == catalog.Int2OID || c.Type == catalog.Int4OID || c.Type == catalog.Int8OID:
+					decl += " INTEGER"
 				}
 				cols = append(cols, decl)
 			}

@@ -72,11 +72,19 @@ func findOperator(name string, left, right uint32) (op *catalog.Operator, ambigu
 
 // isComparison tells the operators whose Impl is SQLite's own comparison.
 func isComparison(impl string) bool {
-	switch impl {
+	switch bareImpl(impl) {
 	case "$1 = $2", "$1 <> $2", "$1 < $2", "$1 <= $2", "$1 > $2", "$1 >= $2":
 		return true
 	}
 	return false
+}
+
+// bareImpl is an Impl without the collation that it names: comparisons put it on both sides themselves.
+func bareImpl(impl string) string {
+	if i := strings.Index(impl, " COLLATE "); i >= 0 && strings.HasPrefix(impl, "$1 ") && !strings.Contains(impl[i+9:], " ") {
+		return impl[:i]
+	}
+	return impl
 }
 
 // binary applies an operator (l nil: prefix).
@@ -135,7 +143,10 @@ func (c *compiler) applyOperator(op *catalog.Operator, l, r *expr, loc int32) *e
 	if strings.HasPrefix(op.Impl, "@") {
 		return c.special(&call{name: op.Impl[1:], args: args, ret: ret, loc: loc})
 	}
-	t := template{impl: op.Impl, args: args, ret: ret, typmod: -1, collate: isComparison(op.Impl)}
+	t := template{impl: op.Impl, args: args, ret: ret, typmod: -1}
+	if isComparison(op.Impl) {
+		t.impl, t.collate = bareImpl(op.Impl), true
+	}
 	e := c.emit(&t, loc)
 	if op.Impl == "$1 || $2" {
 		return c.concat(e, args[0], args[1])
@@ -168,7 +179,7 @@ func (c *compiler) concat(e, l, r *expr) *expr {
 		return e
 	}
 	e.sql = "(" + balance(parts, " || ") + ")"
-	e.atomic, e.depth, e.concat = true, 12+max(l.depth%100, r.depth%100), []string{e.sql}
+	e.atomic, e.depth, e.nest, e.concat = true, 12+max(l.depth%100, r.depth%100), 12+max(l.nest%100, r.nest%100), []string{e.sql}
 	return e
 }
 

@@ -238,7 +238,7 @@ func isConstantNode(n *pg.Node) bool {
 // setReturning compiles a set-returning function outside of FROM: in a SELECT list it multiplies the rows.
 func (c *compiler) setReturning(x *call) *expr {
 	s := x.scope
-	if s.ctx != ctxSelect || s.aggDepth > 0 {
+	if s.ctx != ctxSelect || s.aggDepth > 0 || s.noSRF {
 		c.failAt(x.loc, pgerror.FeatureNotSupported, "set-returning functions are not allowed in %s", s.ctx)
 	}
 	if len(x.fn.OutTypes) > 1 {
@@ -247,6 +247,9 @@ func (c *compiler) setReturning(x *call) *expr {
 	it := &rangeItem{alias: c.alias()}
 	sql := c.setFunction(x, it, "")
 	s.srfs = append(s.srfs, &srfCall{sql: sql, alias: it.alias})
+	if s.srfMany != "" {
+		return plain(s.srfMany+"."+rowsColumn(len(s.srfs)-1), x.ret, true, x.loc)
+	}
 	return plain(it.cols[0].sql, x.ret, true, x.loc)
 }
 
@@ -257,12 +260,31 @@ type srfCall struct {
 }
 
 // srfFrom joins the set-returning functions of a SELECT list: several run side by side, as long as the longest.
-func (c *compiler) srfFrom(list []*srfCall) string {
+func (c *compiler) srfFrom(s *scope) string {
+	list := s.srfs
 	if len(list) == 1 {
 		return list[0].sql + " AS " + list[0].alias
 	}
-	c.unsupported(-1, "several set-returning functions in SELECT")
-	return ""
+	var from strings.Builder
+	ord := ""
+	n := len(list)
+	vals, names := make([]string, n), make([]string, n)
+	for i, f := range list {
+		if i > 0 {
+			from.WriteString(" FULL JOIN ")
+		}
+		from.WriteString("(SELECT value AS v, row_number() OVER () AS o FROM " + f.sql + ") AS " + f.alias)
+		if i > 0 {
+			from.WriteString(" ON " + f.alias + ".o = " + ord)
+			ord = "coalesce(" + ord + ", " + f.alias + ".o)"
+		} else {
+			ord = f.alias + ".o"
+		}
+		names[i] = "v" + itoa(i)
+		vals[i] = f.alias + ".v AS " + names[i]
+	}
+	return "lc_rows((SELECT lc_pack(" + strings.Join(names, ", ") + ") FROM (SELECT " + strings.Join(vals, ", ") + " FROM " +
+		from.String() + " ORDER BY " + ord + ")), " + itoa(n) + ") AS " + s.srfMany
 }
 
 // srfText writes a SELECT with aggregates and a set-returning function over them: the aggregation inside, the function

@@ -67,7 +67,8 @@ type scope struct {
 	windows   []*windowDef
 	inWindow  bool       // a window definition is being compiled
 	srfs      []*srfCall // set-returning functions of the SELECT list
-	noSRF     bool
+	srfMany   string     // the alias that several of them share
+	noSRF     bool       // set-returning functions may not stand here
 
 	inFrom     bool // FROM is being compiled
 	lateralUse bool // … and something in it names what stands to its left

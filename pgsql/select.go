@@ -89,6 +89,10 @@ func (q *selecting) run() {
 	}
 	s.ctx = ctxSelect
 	q.targets = c.targetList(sel.TargetList, s)
+	if len(s.srfs) > 1 { // they share an alias: the list is compiled again to name it
+		s.srfs, s.srfMany, s.bare = nil, c.alias(), nil
+		q.targets = c.targetList(sel.TargetList, s)
+	}
 	listAgg := s.hasAgg
 	if sel.HavingClause != nil {
 		q.having = c.condition(sel.HavingClause, s, ctxHaving, "HAVING")
@@ -185,7 +189,7 @@ func (c *compiler) collatedAll(exprs []*expr) []*expr {
 func (q *selecting) body(b *strings.Builder) {
 	from := q.from
 	if len(q.srfs) > 0 && !q.grouped && !q.hasWindow {
-		srf := q.c.srfFrom(q.srfs)
+		srf := q.c.srfFrom(q.scope)
 		if from == "" {
 			from = srf
 		} else {

@@ -1,0 +1,114 @@
+package pgsql_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"layercake/catalog"
+	"layercake/pgsql"
+)
+
+// TestIndexUse asks SQLite for its plan: look-ups must not scan.
+func TestIndexUse(t *testing.T) {
+	d := newDB(t)
+	d.run(`CREATE TABLE t (id int PRIMARY KEY, name text, n numeric, ts timestamptz, big int8);
+		CREATE TABLE u (k text PRIMARY KEY, t_id int, v float8)`)
+	tab, u := d.env.Schema.Relation("public", "t"), d.env.Schema.Relation("public", "u")
+	for i, c := range tab.Columns[1:] {
+		coll := ""
+		if x := catalog.Collation(c.Type); x != "" {
+			coll = " COLLATE " + x
+		}
+		d.exec(fmt.Sprintf(`CREATE INDEX ix%d ON "%s" ("%s"%s)`, i, tab.Phys, c.Phys, coll))
+	}
+	d.exec(fmt.Sprintf(`CREATE UNIQUE INDEX ux ON "%s" ("%s", _h)`, u.Phys, u.Columns[0].Phys))
+	d.exec(fmt.Sprintf(`CREATE INDEX uy ON "%s" ("%s")`, u.Phys, u.Columns[1].Phys))
+	for _, c := range []struct{ sql, want string }{
+		{"SELECT * FROM t WHERE id = $1", "SEARCH t1 USING INTEGER PRIMARY KEY"},
+		{"SELECT * FROM t WHERE id = 5 AND name = 'x'", "SEARCH t1 USING INTEGER PRIMARY KEY"},
+		{"SELECT * FROM t WHERE name = $1", "SEARCH t1 USING INDEX ix0"},
+		{"SELECT * FROM t WHERE n = 1.50", "SEARCH t1 USING INDEX ix1"},
+		{"SELECT * FROM t WHERE n > $1", "SEARCH t1 USING INDEX ix1"},
+		{"SELECT * FROM t WHERE n IN (1, 2)", "SEARCH t1 USING INDEX ix1"},
+		{"SELECT * FROM t WHERE n BETWEEN 1 AND 2", "SEARCH t1 USING INDEX ix1"},
+		{"SELECT * FROM t WHERE ts >= '2020-01-01'", "SEARCH t1 USING INDEX ix2"},
+		{"SELECT * FROM t WHERE big = 5", "SEARCH t1 USING INDEX ix3"},
+		{"SELECT * FROM t WHERE id = ANY($1)", "SEARCH t1 USING INTEGER PRIMARY KEY"},
+		{"SELECT * FROM t WHERE id IN (SELECT t_id FROM u)", "SEARCH t1 USING INTEGER PRIMARY KEY"},
+		{"SELECT * FROM u WHERE k = 'a'", "SEARCH t1 USING INDEX ux"},
+		{"SELECT * FROM u JOIN t ON t.id = u.t_id WHERE u.k = 'a'", "SEARCH t2 USING INTEGER PRIMARY KEY"},
+		{"SELECT * FROM t LEFT JOIN u ON u.t_id = t.id", "SEARCH t2 USING INDEX uy"},
+		{"SELECT * FROM t ORDER BY id LIMIT 1", "SCAN t1"},
+		{"SELECT id FROM t ORDER BY id DESC LIMIT 1", "SCAN t1"},
+		{"SELECT * FROM u ORDER BY t_id NULLS LAST LIMIT 1", "SCAN t1 USING INDEX uy"},
+		{"SELECT (SELECT max(v) FROM u WHERE t_id = t.id) FROM t", "SEARCH t2 USING INDEX uy"},
+		{"SELECT * FROM t, LATERAL (SELECT v FROM u WHERE u.t_id = t.id LIMIT 2) x", "SEARCH t2 USING INDEX uy"},
+		{"SELECT * FROM t WHERE (id, name) = (1, 'a')", "SEARCH t1 USING INTEGER PRIMARY KEY"},
+		{"SELECT * FROM t WHERE id = 1::bigint", "SEARCH t1 USING INTEGER PRIMARY KEY"},
+		{"SELECT * FROM t WHERE id = $1::text::int", "SEARCH t1 USING INTEGER PRIMARY KEY"},
+	} {
+		plan, err := d.compile(c.sql)
+		if err != nil {
+			t.Errorf("%s: %v", c.sql, err)
+			continue
+		}
+		q := plan.(*pgsql.Query)
+		explain := *q
+		explain.SQL = "EXPLAIN QUERY PLAN " + q.SQL
+		rows, err := d.query(&explain, nil)
+		if err != nil {
+			t.Errorf("%s: %v", c.sql, err)
+			continue
+		}
+		var b strings.Builder
+		for _, r := range rows {
+			b.WriteString(string(r[3].Bytes) + "\n")
+		}
+		if !strings.Contains(b.String(), c.want) || strings.Contains(b.String(), "TEMP B-TREE") {
+			t.Errorf("%s\n%s\ngot %s\nwant %s", c.sql, q.SQL, b.String(), c.want)
+		}
+	}
+}
+
+// TestLimits compiles and runs what SQLite's own limits would refuse.
+func TestLimits(t *testing.T) {
+	d := newDB(t)
+	d.run("CREATE TABLE t (id int PRIMARY KEY, n int)")
+	repeat := func(n int, sep string, f func(int) string) string {
+		parts := make([]string, n)
+		for i := range parts {
+			parts[i] = f(i)
+		}
+		return strings.Join(parts, sep)
+	}
+	for _, c := range []struct{ name, sql, want string }{
+		{"or", "SELECT count(*) FROM t WHERE " + repeat(3000, " OR ", func(i int) string { return fmt.Sprintf("n = %d", i) }), "0"},
+		{"and", "SELECT " + repeat(3000, " AND ", func(i int) string { return fmt.Sprintf("%d <> -1", i) }), "t"},
+		{"concat", "SELECT length(" + repeat(3000, " || ", func(i int) string { return "'x'::text" }) + ")", "3000"},
+		{"plus", "SELECT " + repeat(400, " + ", func(i int) string { return "1" }), "400"},
+		{"nested calls", "SELECT " + strings.Repeat("abs(", 400) + "-7" + strings.Repeat(")", 400), "7"},
+		{"in", "SELECT 4999 IN (" + repeat(5000, ",", itoa) + ")", "t"},
+		{"in params", "SELECT count(*) FROM t WHERE n IN (" + repeat(40000, ",", func(i int) string { return "$" + itoa(i+1) }) + ")", "0"},
+		{"union", "SELECT count(*) FROM (" + repeat(1200, " UNION ALL ", func(i int) string { return "SELECT 1" }) + ") x", "1200"},
+		{"union distinct", "SELECT count(*) FROM (" + repeat(700, " UNION ", func(i int) string { return "SELECT " + itoa(i%7) }) + ") x", "7"},
+		{"values", "SELECT count(*) FROM (VALUES " + repeat(2000, ", ", func(i int) string { return fmt.Sprintf("(%d, %d + 1)", i, i) }) + ") x", "2000"},
+		{"joins", "SELECT count(*) FROM " + repeat(70, " CROSS JOIN ", func(i int) string { return fmt.Sprintf("(VALUES (1)) v%d", i) }), "1"},
+		{"tables", "SELECT count(*) FROM " + repeat(100, ", ", func(i int) string { return fmt.Sprintf("t x%d", i) }), "0"},
+		{"left joins", "SELECT count(*) FROM t x0 " + repeat(90, " ", func(i int) string { return fmt.Sprintf("LEFT JOIN t x%d ON x%d.id = x%d.n", i+1, i+1, i) }), "0"},
+		{"case", "SELECT " + strings.Repeat("CASE WHEN true THEN ", 200) + "1" + strings.Repeat(" END", 200), "1"},
+		{"subqueries", "SELECT " + strings.Repeat("(SELECT ", 30) + "1" + strings.Repeat(")", 30), "1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d.t = t
+			got := d.show(c.sql)
+			_, rest, _ := strings.Cut(got, "\n")
+			if strings.TrimSpace(rest) != c.want {
+				if len(got) > 300 {
+					got = got[:300]
+				}
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
