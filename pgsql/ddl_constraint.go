@@ -128,6 +128,9 @@ func (x *command) makeKey(t *catalog.Table, k keyConstraint, isNew bool) *catalo
 	if n.GetDeferrable() || n.GetInitdeferred() {
 		x.unsupported(n.GetLocation(), "a deferrable unique constraint")
 	}
+	if n.GetNullsNotDistinct() {
+		x.unsupported(n.GetLocation(), "NULLS NOT DISTINCT")
+	}
 	if n.GetIndexname() != "" {
 		return x.keyFromIndex(t, n)
 	}

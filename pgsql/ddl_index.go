@@ -26,6 +26,8 @@ func (x *command) createIndex(n *pg.IndexStmt) Plan {
 	}
 	loc := n.GetRelation().GetLocation()
 	switch {
+	case n.GetNullsNotDistinct():
+		x.unsupported(loc, "NULLS NOT DISTINCT")
 	case !indexMethods[method]:
 		x.fail(pgerror.New(pgerror.UndefinedObject, "access method %q does not exist", method))
 	case n.GetUnique() && method != "btree":

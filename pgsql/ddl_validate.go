@@ -80,20 +80,21 @@ func (x *command) validateCheck(t *catalog.Table, c *catalog.Constraint) {
 
 // validateUnique checks that no two rows have the same key.
 func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
-	id, iid, table, schema, name := t.ID, idx.ID, t.Name, t.Schema, idx.Name
+	id, table, schema, name := t.ID, t.Name, t.Schema, idx.Name
 	var shown string
+	cp := *idx
 	x.validate(func(s *catalog.Schema) string {
 		t := tableIn(s, id)
 		if t == nil {
 			return ""
 		}
 		var keys, texts, conds []string
-		for _, i := range t.Indexes {
-			if i.ID != iid {
-				continue
-			}
+		for _, i := range []*catalog.Index{&cp} {
 			for _, k := range i.Keys {
 				term := k.Expr
+				if k.Expr == "" && columnByID(t, k.Column) == nil {
+					return "" // a column that is new has no equal values to find
+				}
 				if col := columnByID(t, k.Column); col != nil {
 					term = catalog.QuoteIdent(col.Name)
 				}
@@ -129,6 +130,7 @@ func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 			WithDetail("Key (%s)=(%s) is duplicated.", shown, strings.Join(vals, ", ")).
 			WithTable(schema, table).WithConstraint(name)
 	})
+	x.plan.Validate[len(x.plan.Validate)-1].Before = true
 }
 
 // validateForeignKey checks that every row has its parent.

@@ -224,7 +224,7 @@ func (c *compiler) action(t, child *catalog.Table, con *catalog.Constraint, acti
 	}
 	r.cond = strings.Join(conds, " AND ")
 	if m.Op == Delete {
-		m.Referenced = c.referenced(child, nil)
+		m.Uniques, m.Referenced = c.uniques(child, nil), c.referenced(child, nil)
 		r.finishSource(append([]string{version(r.it.alias)}, r.rowText(left)...), nil, nil)
 		return m
 	}

@@ -254,7 +254,7 @@ func (r *rowChange) update(list []*pg.Node) {
 	m.Uniques = r.uniques(t, changed)
 	m.References = r.references(t, changed)
 	m.Referenced = r.referenced(t, changed)
-	m.NeedOld = len(m.Referenced) > 0
+	m.NeedOld = len(m.Referenced) > 0 || len(m.Uniques) > 0 || m.KeyChange
 	old := r.columnExprs(r.it)
 	if len(changed) > len(r.sets) || hasChecks(t) || len(list) > 0 {
 		old = r.onceOnly(old)
@@ -379,7 +379,7 @@ func (r *rowChange) finishSource(out []string, list []*pg.Node, row []*expr) {
 func (c *compiler) delete(n *pg.DeleteStmt, outer *scope) *Modify {
 	s := c.modifyScope(n.GetWithClause(), outer)
 	t := c.modifiedTable(n.GetRelation(), "DELETE from")
-	m := &Modify{Op: Delete, Table: t, Tag: "DELETE", Referenced: c.referenced(t, nil)}
+	m := &Modify{Op: Delete, Table: t, Tag: "DELETE", Uniques: c.uniques(t, nil), Referenced: c.referenced(t, nil)}
 	if n.GetWhereClause().GetCurrentOfExpr() != nil {
 		c.unsupported(-1, "WHERE CURRENT OF")
 	}

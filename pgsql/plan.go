@@ -217,6 +217,9 @@ type SequenceRestart struct {
 // Validation is a query that must find nothing.
 type Validation struct {
 	Compile func(*catalog.Schema) (*Query, error) // compiled against the schema after the changes
+	// Before: to be compiled against the schema before the changes and run before them, since SQLite would refuse them
+	// with less to say (a unique index over equal keys).
+	Before bool
 	Error   func(row []catalog.Value) *pgerror.Error
 }
 
