@@ -211,9 +211,11 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 	s := &statement{worker: w, m: p.Insert, in: &rowArgs{}, out: &outcome{}}
 	n := len(p.Table.Columns)
-	if p.Computed == nil && len(p.Insert.Checks) == 0 && w.tx != nil {
+	if p.Computed == nil && len(p.Insert.Checks) == 0 && (w.tx != nil || len(p.Insert.Uniques) == 0) {
 		// The store looks after unique keys by itself; nothing is to be done row by row.
-		if rows.n <= bulkRows {
+		if w.tx == nil {
+			// No key to reserve.
+		} else if rows.n <= bulkRows {
 			err := rows.each(func(_ int, row []catalog.Value) error { return s.claimKeys(row, nil, -1) })
 			if err != nil {
 				return nil, err

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"layercake/catalog"
@@ -51,7 +52,7 @@ func (s *session) runDDL(ctx context.Context, st *pgsql.Statement) (string, erro
 			t.base = base
 		}
 		t.add(w.ops, w.reserved)
-		if len(w.ops) > 0 {
+		if slices.ContainsFunc(w.ops, func(o op) bool { return o.kind == opDDL }) {
 			t.schema = schema
 		}
 		s.sendNotices(run.plan)
@@ -109,13 +110,16 @@ func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
 			return nil, err
 		}
 	}
+	var ops []op
 	for _, t := range d.Truncate {
 		w.want = append(w.want, tableKey(t.ID))
+		ops = append(ops, op{kind: opTruncate, table: t})
 	}
-	if len(d.Changes) > 0 || len(d.Truncate) > 0 {
-		if err := w.effect([]op{{kind: opDDL, ddl: d}}); err != nil {
-			return nil, err
-		}
+	if len(d.Changes) > 0 {
+		ops = append(ops, op{kind: opDDL, ddl: d})
+	}
+	if err := w.effect(ops); err != nil {
+		return nil, err
 	}
 	for _, text := range d.Then {
 		batch, err := pgsql.Parse(text)

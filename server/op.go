@@ -206,23 +206,9 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 	case opTruncate:
 		return tx.Truncate(t)
 	case opDDL:
-		return applyDDL(tx, o.ddl)
+		return tx.Alter(o.ddl.Changes)
 	}
 	return nil
-}
-
-// applyDDL changes the schema on the writer.
-func applyDDL(tx *sqlstore.Tx, d *pgsql.DDL) error {
-	for _, t := range d.Truncate {
-		now := tx.Schema().RelationByID(t.ID)
-		if now == nil {
-			return errSchemaChanged()
-		}
-		if err := tx.Truncate(now); err != nil {
-			return err
-		}
-	}
-	return tx.Alter(d.Changes)
 }
 
 // sameShape says whether rows and statements made for one table fit the other.

@@ -25,6 +25,7 @@ type transaction struct {
 	reshaped   map[catalog.ID]bool // written tables that got rows, lost keys or were emptied: a look-up by key can't be trusted to a reader
 	touched    map[rowRef]bool     // committed rows with ops
 	keys       map[lockKey]bool    // unique keys of rows it made
+	emptied    map[catalog.ID]bool // tables that it truncated: no committed row counts
 	savepoints []savepoint
 
 	// After DDL: the schema as the transaction sees it, and the store's version that it stands on.
@@ -66,6 +67,7 @@ func (s *session) newTransaction(explicit bool) *transaction {
 func (t *transaction) index() {
 	t.written, t.reshaped = map[catalog.ID]bool{}, map[catalog.ID]bool{}
 	t.touched, t.keys = map[rowRef]bool{}, map[lockKey]bool{}
+	t.emptied = map[catalog.ID]bool{}
 	for i := range t.ops {
 		t.note(&t.ops[i])
 	}
@@ -82,6 +84,9 @@ func (t *transaction) note(o *op) {
 	}
 	if o.kind == opInsert || o.kind == opTruncate {
 		t.reshaped[id] = true
+	}
+	if o.kind == opTruncate {
+		t.emptied[id] = true
 	}
 }
 

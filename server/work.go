@@ -366,6 +366,9 @@ func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self int64)
 			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(u, row))
 		}
 		s.keys[lk.key] = true
+		if s.tran.emptied[s.m.Table.ID] {
+			continue
+		}
 		found, err := s.first(u.Lookup, &rowArgs{new: row})
 		if err != nil {
 			return err
@@ -412,7 +415,7 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 			}
 			return false, errTwice()
 		}
-		if s.tx == nil && s.tran.keys[lk] {
+		if s.tx == nil && (s.tran.keys[lk] || s.tran.emptied[s.m.Table.ID]) {
 			return false, errNeedsWriter
 		}
 		found, err := s.first(u.Lookup, &rowArgs{new: row})
