@@ -68,7 +68,7 @@ const aggregateFunctions = `
 3545 string_agg bytea,bytea bytea ai- lc_string_agg DISTINCT lc_pack($1) => lc_pack_join($1, $2)
 2335 array_agg anynonarray anyarray ai- lc_array_agg($1, $t1) DISTINCT lc_pack($1) => lc_array_of($1, $t1)
 4053 array_agg anyarray anyarray ai- lc_array_agga($1, $t1)
-3175 json_agg anyelement json as- lc_string_agg(lc_to_json_null($1, $t1, $m1, $env), ', ') => '[' || $1 || ']' DISTINCT lc_pack(lc_to_json_null($1, $t1, $m1, $env)) => '[' || lc_pack_join($1, ', ') || ']'
+3175 json_agg anyelement json as- lc_string_agg(lc_json_item($1, $t1, $m1, $env), ', ') => '[' || ltrim($1, ' ' || char(10)) || ']' DISTINCT lc_pack(lc_json_item($1, $t1, $m1, $env)) => '[' || ltrim(lc_pack_join($1, ', '), ' ' || char(10)) || ']'
 3267 jsonb_agg anyelement jsonb as- lc_string_agg(lc_to_jsonb_null($1, $t1, $m1, $env), ', ') => '[' || $1 || ']' DISTINCT lc_pack(lc_to_jsonb_null($1, $t1, $m1, $env)) => '[' || lc_pack_join($1, ', ') || ']'
 3197 json_object_agg any,any json as- lc_string_agg(lc_json_pair($1, $t1, $m1, $2, $t2, $m2, $env), ', ') => '{ ' || $1 || ' }'
 3270 jsonb_object_agg any,any jsonb ai- lc_string_agg(lc_json_pair($1, $t1, $m1, $2, $t2, $m2, $env), ', ') => lc_jsonb('{' || $1 || '}')

@@ -19,7 +19,6 @@ var codecFuncs = []def{
 	pure("lc_text", 3, toText),
 	strict("lc_array_key", 1, arrayKey),
 	strict("lc_array_cast", 4, arrayCast),
-	pure("lc_array_of", 2, arrayOf),
 	pure("lc_concat", -1, concat),
 	pure("lc_concat_ws", -1, concatWS),
 	pure("lc_format", -1, format),
@@ -168,22 +167,6 @@ func elemType(typ uint32) uint32 {
 		return e
 	}
 	return typ
-}
-
-// arrayOf makes an array of the values of a packed column (lc_pack); NULL for none. The type is the elements'.
-func arrayOf(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
-	var elems []catalog.Value
-	for b := args[0].Bytes; len(b) > 0; {
-		v, rest, err := catalog.DecodeValue(b)
-		if err != nil {
-			return null, badArgs("lc_array_of", err)
-		}
-		elems, b = append(elems, v), rest
-	}
-	if len(elems) == 0 {
-		return null, nil
-	}
-	return catalog.EncodeArray(uint32(args[1].Int()), catalog.Vector(len(elems)), elems), nil
 }
 
 // arrayKey gives the part of a stored array that comparisons count: what stands before the tail, whose place is told

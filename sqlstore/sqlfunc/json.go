@@ -11,7 +11,7 @@ import (
 var jsonFuncs = []def{
 	pure("lc_to_json", 4, toJSON),
 	pure("lc_to_jsonb", 4, toJSONB),
-	pure("lc_to_json_null", 4, toJSONNull),
+	pure("lc_json_item", 4, jsonItem),
 	pure("lc_to_jsonb_null", 4, toJSONBNull),
 	pure("lc_row_to_json", 5, prettyJSON),
 	pure("lc_array_to_json", 5, prettyJSON),
@@ -189,6 +189,15 @@ func toJSONNull(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) 
 	}
 	b, err := w.append(nil, uint32(args[1].Int()), int32(args[2].Int()), args[0])
 	return catalog.TextBytes(b), err
+}
+
+// jsonItem is an element for json_agg, which begins a new line for each row or array.
+func jsonItem(ctx *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	v, err := toJSONNull(ctx, args)
+	if t := uint32(args[1].Int()); err == nil && !args[0].IsNull() && (t == catalog.RecordOID || catalog.ElemOf(t) != 0) {
+		v.Bytes = append([]byte("\n "), v.Bytes...)
+	}
+	return v, err
 }
 
 func toJSONB(ctx *sqlite.Context, args []catalog.Value) (catalog.Value, error) {

@@ -37,9 +37,11 @@ var textFuncs = []def{
 	strict("lc_parse_ident", 1, parseIdent),
 	strict("lc_parse_ident", 2, parseIdent),
 	strict("lc_like_escape", 2, likeEscape),
+	strict("lc_pretty_expr", 1, func(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+		return catalog.Str(catalog.PrettyExpr(text(args[0]))), nil
+	}),
 	pure("lc_num_nulls", -1, countNulls(true)),
 	pure("lc_num_nonnulls", -1, countNulls(false)),
-	pure("lc_pack_join", 2, packJoin),
 }
 
 // maxText is the size beyond which PostgreSQL refuses to make a value.
@@ -384,33 +386,4 @@ func countNulls(nulls bool) call {
 		}
 		return catalog.Int(n), nil
 	}
-}
-
-// packJoin joins the values of a packed column (lc_pack), NULLs left out, with a delimiter.
-func packJoin(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
-	b := args[0].Bytes
-	var out []byte
-	kind := catalog.Null
-	for len(b) > 0 {
-		v, rest, err := catalog.DecodeValue(b)
-		if err != nil {
-			return null, badArgs("lc_pack_join", err)
-		}
-		b = rest
-		if v.IsNull() {
-			continue
-		}
-		if kind != catalog.Null {
-			out = append(out, args[1].Bytes...)
-		}
-		kind = v.Kind
-		out = append(out, v.Bytes...)
-	}
-	switch kind {
-	case catalog.Null:
-		return null, nil
-	case catalog.Blob:
-		return catalog.BlobBytes(out), nil
-	}
-	return catalog.TextBytes(out), nil
 }
