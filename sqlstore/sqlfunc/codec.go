@@ -1,7 +1,6 @@
 package sqlfunc
 
 import (
-	"bytes"
 	"encoding/binary"
 	"runtime"
 	"strconv"
@@ -25,7 +24,6 @@ var codecFuncs = []def{
 	pure("lc_array_to_string", 5, arrayToString),
 	pure("lc_string_to_array", 2, stringToArray),
 	pure("lc_string_to_array", 3, stringToArray),
-	strict("lc_record_cmp", 2, compareRecords),
 }
 
 // settings reads $env; NULL stands for a new session's settings.
@@ -301,55 +299,4 @@ func stringToArray(_ *sqlite.Context, args []catalog.Value) (catalog.Value, erro
 		}
 	}
 	return catalog.EncodeArray(catalog.TextOID, catalog.Vector(len(elems)), elems), nil
-}
-
-// compareRecords orders rows column by column, NULL last.
-func compareRecords(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
-	at, av, err := catalog.DecodeRecord(args[0].Bytes)
-	if err != nil {
-		return null, badArgs("lc_record_cmp", err)
-	}
-	bt, bv, err := catalog.DecodeRecord(args[1].Bytes)
-	if err != nil {
-		return null, badArgs("lc_record_cmp", err)
-	}
-	if len(av) != len(bv) {
-		return null, errf("42804", "cannot compare record types with different numbers of columns")
-	}
-	for i := range av {
-		if at[i] != bt[i] {
-			return null, errf("42804", "cannot compare dissimilar column types %s and %s at record column %d",
-				catalog.FormatTypeName(at[i]), catalog.FormatTypeName(bt[i]), i+1)
-		}
-		if c := compareStored(at[i], av[i], bv[i]); c != 0 {
-			return catalog.Int(int64(c)), nil
-		}
-	}
-	return catalog.Int(0), nil
-}
-
-// compareStored orders two stored values of one type as PostgreSQL's btree does, NULL last.
-func compareStored(typ uint32, a, b catalog.Value) int {
-	switch {
-	case a.IsNull() && b.IsNull():
-		return 0
-	case a.IsNull():
-		return 1
-	case b.IsNull():
-		return -1
-	}
-	switch typ {
-	case catalog.JSONBOID:
-		return compareJSONBText(a.Bytes, b.Bytes)
-	case catalog.NumericOID:
-		return catalog.CompareNumeric(a.Bytes, b.Bytes)
-	case catalog.IntervalOID, catalog.TimetzOID:
-		return compareKeyed(a.Bytes, b.Bytes)
-	case catalog.Float4OID, catalog.Float8OID:
-		return compareFloats(a.Float(), b.Float())
-	}
-	if a.Kind == catalog.Integer {
-		return compareTimes(a, b)
-	}
-	return bytes.Compare(a.Bytes, b.Bytes)
 }
