@@ -74,6 +74,11 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 	r.core.SetJoining(r.cfg.Now(), true)
 	r.mu.Unlock()
 	poke(r.mingleWake)
+	if member && r.gossip != nil {
+		if _, err := r.gossip.Join(ctx, addrs); errors.Is(err, cluster.ErrOtherCluster) {
+			return err
+		}
+	}
 	var last error
 	for wait := 100 * time.Millisecond; !member; wait = min(2*wait, 2*time.Second) {
 		l, err := r.askToJoin(ctx, addrs)

@@ -71,8 +71,9 @@ func (r *Replicator) newServer() *grpc.Server {
 		grpc.MaxRecvMsgSize(maxFrame+1024),
 		grpc.InitialWindowSize(4<<20), grpc.InitialConnWindowSize(8<<20),
 		grpc.WaitForHandlers(true),
-		grpc.ConnectionTimeout(5*time.Second),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second}),
+		grpc.ConnectionTimeout(3*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 10 * time.Second, Timeout: 5 * time.Second,
+			MaxConnectionIdle: time.Minute}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 	)
 	stream := linkDesc

@@ -81,6 +81,7 @@ type simNode struct {
 	gone    bool // never comes back
 	asking  bool // a join is under way
 	version uint64
+	lastPut time.Duration
 }
 
 // simOp is a statement and what came of it.
@@ -274,8 +275,9 @@ func (n *simNode) pump() {
 		return
 	}
 	life := n.life
-	for _, p := range n.core.Puts() {
-		s.after(s.between(100*time.Microsecond, time.Millisecond), func() {
+	for _, p := range n.core.Puts() { // in the order given
+		n.lastPut = max(n.lastPut, s.now+s.between(100*time.Microsecond, time.Millisecond))
+		s.after(n.lastPut-s.now, func() {
 			if n.core != nil && n.life == life {
 				n.store.PutLocal(p.Key, p.Val)
 				n.core.PutDone(n.time(), p)

@@ -1,0 +1,128 @@
+package replication_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication"
+)
+
+// withDigests has a node answer with a digest of its rows.
+func withDigests(n *node) {
+	n.tweak = func(c *replication.Config) {
+		c.Digests = func(context.Context) (crdt.Vector, []replication.Digest, error) {
+			v := n.store.Vector()
+			rows := n.store.Rows()
+			var keys []string
+			for k, cell := range rows {
+				keys = append(keys, k+"="+cell.Value)
+			}
+			slices.Sort(keys)
+			sum := sha256.Sum256([]byte(fmt.Sprint(keys)))
+			return v, []replication.Digest{{Relation: "public.t", Rows: int64(len(rows)), Digest: sum[:]}}, nil
+		}
+	}
+}
+
+func TestDigestsAtEqualVectors(t *testing.T) {
+	nw := newNetwork()
+	var ns []*node
+	for i, name := range []string{"n1", "n2", "n3"} {
+		n := newNode(t, nw, name, "dc1", crdt.NodeID(i+1))
+		withDigests(n)
+		n.start()
+		if i == 0 {
+			if err := n.Bootstrap(within(t, 5*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := n.Join(within(t, 20*time.Second), []string{ns[0].Addr()}); err != nil {
+			t.Fatal(err)
+		}
+		ns = append(ns, n)
+	}
+	for _, n := range ns {
+		linked(t, n, replication.All)
+		for i := range 20 {
+			n.mustPut(fmt.Sprint(n.name, i), "v", replication.None)
+		}
+	}
+	ds, err := ns[1].Digests(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(ds) != 3 || ds[0].Name != "n2" {
+		t.Fatalf("answers %+v, want three, n2 first", ds)
+	}
+	for _, d := range ds {
+		if d.Err != nil || d.Digests[0].Rows != 60 || d.Digests[0].Relation != "public.t" ||
+			!slices.Equal(d.Digests[0].Digest, ds[0].Digests[0].Digest) || !d.Vector.Equal(ds[0].Vector) {
+			t.Errorf("%s: %d rows, %v", d.Name, d.Digests[0].Rows, d.Err)
+		}
+	}
+	ns[2].Close()
+	eventually(t, "n3 is missed", func() bool { return ns[1].Check(replication.All, replication.Read) != nil })
+	ds, err = ns[1].Digests(context.Background())
+	if err != nil || len(ds) != 3 || ds[2].Err == nil || ds[0].Err != nil {
+		t.Errorf("with n3 down: %+v, %v", ds, err)
+	}
+}
+
+func TestTheViews(t *testing.T) {
+	nw, ns := newCluster(t, "dc1", "dc2", "dc2")
+	ns[0].mustPut("k", "v", replication.All)
+	eventually(t, "round trips are measured", func() bool {
+		ms := ns[0].Members()
+		return ms[1].RTT > 0 && ms[2].RTT > 0
+	})
+	for i, m := range ns[0].Members() {
+		if m.State != "alive" || m.Self != (i == 0) || m.Name != ns[i].name || m.DC != ns[i].dc || m.PGAddr == "" || m.RPCAddr != ns[i].Addr() {
+			t.Errorf("member %d: %+v", i, m)
+		}
+		if !m.Applied.Equal(ns[0].store.Vector()) {
+			t.Errorf("%s has applied %v, want %v", m.Name, m.Applied, ns[0].store.Vector())
+		}
+		if m.ClockOffset > 100*time.Millisecond || m.ClockOffset < -100*time.Millisecond {
+			t.Errorf("%s: clock offset %v in one process", m.Name, m.ClockOffset)
+		}
+	}
+	for _, s := range ns[0].Streams() {
+		if s.Sent != 1 || s.Acked != 1 || s.LagEntries != 0 || s.Lag != 0 || s.State != "streaming" || s.PeerName == "" {
+			t.Errorf("stream %+v", s)
+		}
+	}
+	nw.Cut("n3", "n1", "n2")
+	eventually(t, "n3 is missed", func() bool { return ns[0].Members()[2].State == "dead" })
+	for range 3 {
+		ns[0].mustPut("k", "w", replication.Quorum)
+	}
+	eventually(t, "the lag of n3 shows", func() bool {
+		for _, s := range ns[0].Streams() {
+			if s.PeerName == "n3" {
+				return s.LagEntries == 3 && s.Lag > 0 && s.State == "unreachable"
+			}
+		}
+		return false
+	})
+}
+
+func TestTransactionIDs(t *testing.T) {
+	o := crdt.Origin{Node: 0xfeed, Epoch: crdt.Epoch{First: 0x123456789, Random: 7}}
+	id := replication.TransactionID(o, 42)
+	if id != "feed-123456789.7-42" {
+		t.Errorf("got %s", id)
+	}
+	got, seq, err := replication.ParseTransactionID(id)
+	if err != nil || got != o || seq != 42 {
+		t.Errorf("read back %v %d %v", got, seq, err)
+	}
+	for _, bad := range []string{"", "x", "feed-1.7", id + "x", " " + id} {
+		if _, _, err := replication.ParseTransactionID(bad); err == nil {
+			t.Errorf("%q passes for a transaction id", bad)
+		}
+	}
+}
