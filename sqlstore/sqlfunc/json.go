@@ -11,6 +11,7 @@ import (
 var jsonFuncs = []def{
 	pure("lc_to_json", 4, toJSON),
 	pure("lc_to_jsonb", 4, toJSONB),
+	pure("lc_to_json_null", 4, toJSONNull),
 	pure("lc_json_item", 4, jsonItem),
 	pure("lc_to_jsonb_null", 4, toJSONBNull),
 	pure("lc_row_to_json", 5, prettyJSON),
