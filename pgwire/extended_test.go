@@ -113,6 +113,15 @@ func TestFormats(t *testing.T) {
 	c.want("DataRow 1,\x00\x00\x01\x02", "CommandComplete SELECT 1", "ReadyForQuery I")
 }
 
+// The columns of the portal described last are not taken for another's.
+func TestExecuteAfterDescribeOfAnother(t *testing.T) {
+	_, addr := serve(t, newBackend(), nil)
+	c := connect(t, addr)
+	c.send(parse("one", "select 1"), parse("two", "select 1 2"), &pgproto3.Bind{DestinationPortal: "p1", PreparedStatement: "one", ResultFormatCodes: []int16{1}}, bind("p2", "two"),
+		&pgproto3.Describe{ObjectType: 'P', Name: "p1"}, execute("p2", 0), execute("p1", 0), sync_)
+	c.want("ParseComplete", "ParseComplete", "BindComplete", "BindComplete", "RowDescription", "DataRow 1,2", "CommandComplete SELECT 1", "DataRow \x00\x00\x00\x01", "CommandComplete SELECT 1", "ReadyForQuery I")
+}
+
 // A session learns whether Sync is at hand behind its Execute, without waiting for it.
 func TestSyncFollows(t *testing.T) {
 	b := newBackend()

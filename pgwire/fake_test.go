@@ -144,6 +144,9 @@ func (s *session) run(ctx context.Context, p *portal, maxRows int, w pgwire.Resu
 	word, rest, _ := strings.Cut(p.query, " ")
 	switch word {
 	case "select":
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		var row []catalog.Value
 		for _, f := range strings.Fields(rest) {
 			n, _ := strconv.Atoi(f)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"layercake/pgerror"
@@ -76,7 +77,7 @@ func TestCancelRequest(t *testing.T) {
 			c.want("Error ERROR 57014", "ReadyForQuery I")
 			// The session goes on, and can be cancelled again, in the extended protocol and in COPY.
 			c.query("select 1")
-			c.until("ReadyForQuery I")
+			c.want("RowDescription", "DataRow 1", "CommandComplete SELECT 1", "ReadyForQuery I")
 			c.send(parse("", "wait"), bind("", ""), execute("", 0), sync_)
 			<-s.entered
 			cancel(t, addr, pid, key)
@@ -296,5 +297,26 @@ func TestServeEndsWithContext(t *testing.T) {
 	srv.Close()
 	if err := srv.Serve(context.Background(), l); err != pgwire.ErrServerClosed {
 		t.Errorf("Serve after Close returned %v", err)
+	}
+}
+
+// A real driver cancels by the longer key of protocol 3.2, and by the old one.
+func TestCancelPgx(t *testing.T) {
+	for _, version := range []string{"3.0", "3.2"} {
+		b := newBackend()
+		_, addr := serve(t, b, nil)
+		c := pgxConnect(t, connString(addr, "&max_protocol_version="+version)).PgConn()
+		s := <-b.opened
+		go func() {
+			<-s.entered
+			if err := c.CancelRequest(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}()
+		_, err := c.Exec(context.Background(), "wait").ReadAll()
+		var e *pgconn.PgError
+		if !errors.As(err, &e) || e.Code != "57014" {
+			t.Errorf("%s: got %v, want 57014", version, err)
+		}
 	}
 }
