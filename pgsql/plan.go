@@ -220,7 +220,7 @@ type Validation struct {
 	// Before: to be compiled against the schema before the changes and run before them, since SQLite would refuse them
 	// with less to say (a unique index over equal keys).
 	Before bool
-	Error   func(row []catalog.Value) *pgerror.Error
+	Error  func(row []catalog.Value) *pgerror.Error
 }
 
 func (*Query) plan()  {}
