@@ -8,7 +8,7 @@
 
 static int is_null(sqlite3_value *v) { return sqlite3_value_type(v) == SQLITE_NULL; }
 
-static lc_keying keying_arg(sqlite3_value *v) { return lc_keying_of(sqlite3_value_int64(v)); }
+static lc_keying keying_arg(sqlite3_value *v) { return lc_keying_of(lc_int4(v)); }
 
 // give_vector makes the n encoded values in b a one-dimensional array, and frees b.
 static void give_vector(sqlite3_context *ctx, lc_buf *b, int64_t n, int32_t lower, lc_keying k) {
@@ -112,7 +112,7 @@ static void get(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (argc < 2 || lc_null(argc, argv) || !lc_array_arg(ctx, argv[0], &a) || a.ndim != argc - 1) return;
   int64_t at = 0;
   for (int i = 0; i < a.ndim; i++) {
-    int64_t s = sqlite3_value_int64(argv[i + 1]);
+    int64_t s = lc_int4(argv[i + 1]);
     if (s < a.lower[i] || s >= (int64_t)a.lower[i] + a.dim[i]) return;
     at = at * a.dim[i] + (s - a.lower[i]);
   }
@@ -166,8 +166,8 @@ static void slice_of(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (n > a.ndim) a = (lc_array){0};
   for (int i = 0; i < a.ndim; i++) {
     sqlite3_value *lo = i < n ? argv[2 + 2 * i] : NULL, *hi = i < n ? argv[3 + 2 * i] : NULL;
-    from[i] = lo && !is_null(lo) ? sqlite3_value_int64(lo) : a.lower[i];
-    to[i] = hi && !is_null(hi) ? sqlite3_value_int64(hi) : (int64_t)a.lower[i] + a.dim[i] - 1;
+    from[i] = lo && !is_null(lo) ? lc_int4(lo) : a.lower[i];
+    to[i] = hi && !is_null(hi) ? lc_int4(hi) : (int64_t)a.lower[i] + a.dim[i] - 1;
   }
   slice(ctx, &a, from, to, keying_arg(argv[1]));
 }
@@ -176,7 +176,7 @@ static void trim(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_array a;
   int64_t from[LC_MAXDIM], to[LC_MAXDIM];
   if (lc_null(2, argv) || !lc_array_arg(ctx, argv[0], &a)) return;
-  int64_t n = sqlite3_value_int64(argv[1]), have = a.ndim ? a.dim[0] : 0;
+  int64_t n = lc_int4(argv[1]), have = a.ndim ? a.dim[0] : 0;
   if (n < 0 || n > have) {
     lc_error(ctx, "2202E", "number of elements to trim must be between 0 and %d", (int)have);
     return;
@@ -205,7 +205,7 @@ static void set(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   }
   if (a.ndim == 0) {
     a.ndim = n;
-    for (int i = 0; i < n; i++) a.lower[i] = (int32_t)sqlite3_value_int64(argv[3 + i]);
+    for (int i = 0; i < n; i++) a.lower[i] = (int32_t)lc_int4(argv[3 + i]);
     // of length 0 so far in the first dimension
     for (int i = 1; i < n; i++) a.dim[i] = 1;
   }
@@ -215,7 +215,7 @@ static void set(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   }
   int64_t at = 0, before = 0, after = 0;
   for (int i = 0; i < n; i++) {
-    int64_t s = sqlite3_value_int64(argv[3 + i]) - a.lower[i];
+    int64_t s = lc_int4(argv[3 + i]) - a.lower[i];
     if (n == 1) {
       if (s < 0) before = -s, s = 0;
       if (s >= a.dim[0] + before) after = s - (a.dim[0] + before) + 1;
@@ -269,7 +269,7 @@ static void measure(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   } else if (what == NDIMS) {
     if (a.ndim) sqlite3_result_int64(ctx, a.ndim);
   } else {
-    int64_t d = sqlite3_value_int64(argv[1]) - 1;
+    int64_t d = lc_int4(argv[1]) - 1;
     if (d < 0 || d >= a.ndim) return;
     int64_t lo = a.lower[d], n = a.dim[d];
     sqlite3_result_int64(ctx, what == LENGTH ? n : what == LOWER ? lo : lo + n - 1);
@@ -432,7 +432,7 @@ static void position(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     lc_error(ctx, "0A000", "searching for elements in multidimensional arrays is not supported");
     return;
   }
-  int64_t start = argc > 3 ? sqlite3_value_int64(argv[3]) : INT32_MIN, found = 0, i = a.lower[0];
+  int64_t start = argc > 3 ? lc_int4(argv[3]) : INT32_MIN, found = 0, i = a.lower[0];
   lc_value want, v;
   probe p = {0};
   lc_buf b = {0};

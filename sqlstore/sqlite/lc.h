@@ -131,6 +131,12 @@ static inline int lc_null(int argc, sqlite3_value **argv) {
   return 0;
 }
 
+// lc_int4 reads an argument that the type checker made an int4.
+static inline int64_t lc_int4(sqlite3_value *v) {
+  int64_t i = sqlite3_value_int64(v);
+  return i > INT32_MAX ? INT32_MAX : i < INT32_MIN ? INT32_MIN : i;
+}
+
 void lc_division_by_zero(sqlite3_context *ctx);
 
 // Floats: NaN is the TEXT 'NaN' in SQLite.

@@ -261,7 +261,7 @@ static void pi(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 static void bucket(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
   double x = lc_get_float(argv[0]), lo = lc_get_float(argv[1]), hi = lc_get_float(argv[2]);
-  int64_t count = sqlite3_value_int64(argv[3]), r;
+  int64_t count = lc_int4(argv[3]), r;
   if (count <= 0) {
     lc_error(ctx, "2201G", "count must be greater than zero");
     return;

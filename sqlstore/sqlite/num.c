@@ -10,7 +10,8 @@ struct chunk {
   struct chunk *next;
 };
 
-void num_begin(calc *k) {
+void num_begin(calc *k, sqlite3 *db) {
+  k->db = db;
   k->sqlstate = NULL;
   k->message = NULL;
   k->chunks = NULL;
@@ -24,6 +25,22 @@ void num_end(calc *k) {
     free(c);
   }
   k->chunks = NULL;
+}
+
+num_place num_mark(calc *k) { return (num_place){k->chunks, k->at, k->end}; }
+
+void num_release(calc *k, num_place m) {
+  while (k->chunks != m.chunks) {
+    struct chunk *next = k->chunks->next;
+    free(k->chunks);
+    k->chunks = next;
+  }
+  k->at = m.at;
+  k->end = m.end;
+}
+
+void num_check_interrupt(calc *k) {
+  if (sqlite3_is_interrupted(k->db)) num_fail(k, "57014", "canceling statement due to user request");
 }
 
 void num_report(sqlite3_context *ctx, calc *k) {
@@ -44,6 +61,7 @@ void num_overflow(calc *k) { num_fail(k, "22003", "value overflows numeric forma
 void *num_alloc(calc *k, size_t n) {
   n = (n + 15) & ~(size_t)15;
   if ((size_t)(k->end - k->at) < n) {
+    num_check_interrupt(k);
     size_t size = n + 16 > 16384 ? n + 16 : 16384;
     struct chunk *c = malloc(size);
     if (!c) num_fail(k, NULL, NULL);
@@ -475,12 +493,15 @@ num num_sqrt(calc *k, const num *a, int rscale) {
   int scale = rscale + 8;
   if (scale < -h * NUM_DIGITS + 8) scale = -h * NUM_DIGITS + 8;
   x.dscale = max_int(scale, 0);
-  // Newton: each step doubles the number of right digits, 14 to begin with.
+  // Newton: each step doubles the number of right digits, 14 to begin with; no step works with many more than it can
+  // make right.
   int wanted = scale + (h + 1) * NUM_DIGITS + 2;
-  for (int have = 13; ; have *= 2) {
-    num q = num_div(k, a, &x, scale, 1);
+  for (int have = 13;; have *= 2) {
+    int s = have * 2 < wanted ? scale - (wanted - have * 2) + 8 : scale;
+    if (s > scale) s = scale;
+    num q = num_div(k, a, &x, s, 1);
     q = num_add(k, &q, &x);
-    x = num_div_int(k, &q, 2, scale);
+    x = num_div_int(k, &q, 2, s);
     if (have >= wanted) break;
   }
   return num_round(k, &x, rscale);

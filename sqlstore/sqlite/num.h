@@ -27,6 +27,7 @@ typedef struct num {
 // A calculation owns the digits of its numbers; num_end frees them. A failure inside jumps out of it.
 typedef struct calc {
   jmp_buf jump;
+  sqlite3 *db;
   const char *sqlstate;
   const char *message;
   struct chunk *chunks;
@@ -37,7 +38,7 @@ typedef struct calc {
 // CALC_BEGIN(ctx, k) … CALC_END(k) around the body of a SQL function.
 #define CALC_BEGIN(ctx, k)     \
   calc k;                      \
-  num_begin(&k);               \
+  num_begin(&k, sqlite3_context_db_handle(ctx)); \
   if (_setjmp(k.jump)) {       \
     num_report(ctx, &k);       \
     num_end(&k);               \
@@ -45,12 +46,21 @@ typedef struct calc {
   }
 #define CALC_END(k) num_end(&k)
 
-void num_begin(calc *k);
+void num_begin(calc *k, sqlite3 *db);
 void num_end(calc *k);
 void num_report(sqlite3_context *ctx, calc *k);
 void num_fail(calc *k, const char *sqlstate, const char *message) __attribute__((noreturn));
 void num_overflow(calc *k) __attribute__((noreturn));
 void *num_alloc(calc *k, size_t n);
+void num_check_interrupt(calc *k);  // a long calculation asks now and then
+
+// What a loop allocated can be given back: num_release frees what came after num_mark.
+typedef struct num_place {
+  struct chunk *chunks;
+  uint8_t *at, *end;
+} num_place;
+num_place num_mark(calc *k);
+void num_release(calc *k, num_place m);
 
 static inline int num_special(const num *a) { return a->sign >= NUM_NAN; }
 static inline int num_is_inf(const num *a) { return a->sign >= NUM_PINF; }

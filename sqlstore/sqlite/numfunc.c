@@ -311,10 +311,20 @@ static void power(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   GIVE(power_num(&k, a, &b));
 }
 
+// gcd is Euclid's. It may take very many steps, so each one's rest goes into one of three buffers and all else it
+// allocated is given back.
 static num gcd(calc *k, num a, num b) {
   int scale = max_int(a.dscale, b.dscale);
-  while (b.nd) {
+  size_t room = (size_t)(a.nd + b.nd + (a.weight > b.weight ? a.weight - b.weight : b.weight - a.weight) + 4);
+  int16_t *buf[3];
+  for (int i = 0; i < 3; i++) buf[i] = num_alloc(k, room * sizeof **buf);
+  for (int i = 0; b.nd; i = (i + 1) % 3) {
+    num_place m = num_mark(k);
     num r = num_mod(k, &a, &b);
+    if (r.nd) memcpy(buf[i], r.d, (size_t)r.nd * sizeof *r.d);
+    r.d = buf[i];
+    num_release(k, m);
+    num_check_interrupt(k);
     a = b;
     b = r;
   }
@@ -367,7 +377,7 @@ static void factorial(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 
 static void bucket(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
-  int64_t count = sqlite3_value_int64(argv[3]), r;
+  int64_t count = lc_int4(argv[3]), r;
   CALC_BEGIN(ctx, k);
   num x = num_arg(&k, argv[0]), lo = num_arg(&k, argv[1]), hi = num_arg(&k, argv[2]);
   if (count <= 0) num_fail(&k, "2201G", "count must be greater than zero");
@@ -426,7 +436,7 @@ static void apply_typmod(sqlite3_context *ctx, calc *k, num a, int64_t typmod) {
 static void typmod(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
   CALC_BEGIN(ctx, k);
-  apply_typmod(ctx, &k, num_arg(&k, argv[0]), sqlite3_value_int64(argv[1]));
+  apply_typmod(ctx, &k, num_arg(&k, argv[0]), lc_int4(argv[1]));
   CALC_END(k);
 }
 
@@ -435,7 +445,7 @@ static void input(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   const char *s = sqlite3_value_blob(argv[0]);
   CALC_BEGIN(ctx, k);
   apply_typmod(ctx, &k, num_of_text(&k, s ? s : "", s ? sqlite3_value_bytes(argv[0]) : 0),
-               argc > 1 ? sqlite3_value_int64(argv[1]) : -1);
+               argc > 1 ? lc_int4(argv[1]) : -1);
   CALC_END(k);
 }
 

@@ -96,6 +96,7 @@ int sqlite3_db_config(sqlite3 *, int, ...);
 int sqlite3_busy_timeout(sqlite3 *, int);
 int sqlite3_limit(sqlite3 *, int, int);
 void sqlite3_interrupt(sqlite3 *);
+int sqlite3_is_interrupted(sqlite3 *);
 int sqlite3_get_autocommit(sqlite3 *);
 sqlite3_int64 sqlite3_last_insert_rowid(sqlite3 *);
 sqlite3_int64 sqlite3_changes64(sqlite3 *);

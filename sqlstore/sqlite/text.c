@@ -77,9 +77,9 @@ static void substr(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
   int bytes = (int)lc_arg(ctx);
   str s = str_arg(argv[0]);
-  int64_t from = sqlite3_value_int64(argv[1]), n = INT64_MAX;
+  int64_t from = lc_int4(argv[1]), n = INT64_MAX;
   if (argc > 2) {
-    n = sqlite3_value_int64(argv[2]);
+    n = lc_int4(argv[2]);
     if (n < 0) {
       lc_error(ctx, "22011", "negative substring length not allowed");
       return;
@@ -109,7 +109,7 @@ static void position(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 static void left_or_right(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
   str s = str_arg(argv[0]);
-  int64_t n = sqlite3_value_int64(argv[1]);
+  int64_t n = lc_int4(argv[1]);
   if (lc_arg(ctx) == 'l') {
     if (n < 0) n = characters(s) + n;
     s = head(s, n < 0 ? 0 : n);
@@ -174,7 +174,7 @@ static void reverse(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 static void repeat(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
   str s = str_arg(argv[0]);
-  int64_t n = sqlite3_value_int64(argv[1]);
+  int64_t n = lc_int4(argv[1]);
   if (n < 0) n = 0;
   if (s.n && n > 1000000000 / s.n) {
     lc_error(ctx, "54000", "requested length too large");
@@ -323,7 +323,7 @@ static str without_trailing_blanks(str s) {
 static void pad(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
   str s = str_arg(argv[0]);
-  int64_t want = sqlite3_value_int64(argv[1]) - 4, more = want - characters(s);
+  int64_t want = lc_int4(argv[1]) - 4, more = want - characters(s);
   if (want < 0 || more <= 0) {
     give(ctx, s.p, s.n);
     return;
@@ -344,11 +344,11 @@ static void limit_length(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc;
   if (lc_null(2, argv)) return;
   str s = str_arg(argv[0]);
-  int64_t most = sqlite3_value_int64(argv[1]) - 4;
+  int64_t most = lc_int4(argv[1]) - 4;
   int fixed = (int)lc_arg(ctx);
   if (most >= 0 && s.n > most) {
     str rest = skip(s, most);
-    if (rest.n && !sqlite3_value_int64(argv[2]) && without_trailing_blanks(rest).n) {
+    if (rest.n && !lc_int4(argv[2]) && without_trailing_blanks(rest).n) {
       lc_error(ctx, "22001", "value too long for type character%s(%d)", fixed ? "" : " varying", (int)most);
       return;
     }
