@@ -28,7 +28,7 @@ type Config struct {
 	// Fast makes failures show within about a second rather than within about five, at the price of more packets: for
 	// clusters on one machine and for tests.
 	Fast bool
-	// OnChange, when set, is called after a node appeared, changed, was suspected or went. It must not block.
+	// OnChange, when set, is called after a node appeared, changed or went. It must not block.
 	OnChange func()
 }
 
@@ -50,13 +50,12 @@ type State uint8
 // The states.
 const (
 	Alive State = iota
-	Suspect
 	Dead
-	Left
+	Left // on purpose
 )
 
 // String gives the state as the view layercake.nodes shows it.
-func (s State) String() string { return [...]string{"alive", "suspect", "dead", "left"}[s&3] }
+func (s State) String() string { return [...]string{"alive", "dead", "left", "invalid"}[s&3] }
 
 // ErrOtherCluster is wrapped by the errors of Join when a seed belongs to another cluster.
 var ErrOtherCluster = errors.New("the node belongs to another cluster")
@@ -72,6 +71,8 @@ type Gossip struct {
 	gone    map[uint64]Node // nodes seen before that are dead or left
 	refused error           // why the last node was refused, for Join's error
 	closed  bool
+
+	joins sync.WaitGroup // calls of memberlist's Join, which knows no context
 }
 
 // Open starts to listen and to gossip. The node knows only itself until Join.
@@ -98,6 +99,7 @@ func Open(cfg Config) (*Gossip, error) {
 	mc.Name = strconv.FormatUint(cfg.Self.ID, 16) // ids are unique, names are for people
 	mc.BindAddr, mc.BindPort = host, port
 	mc.AdvertisePort = port
+	mc.TCPTimeout = 3 * time.Second // what Close may have to wait for
 	mc.SecretKey = cfg.Key
 	mc.Logger, mc.LogOutput = nil, logWriter{cfg.Logger}
 	mc.Delegate, mc.Events, mc.Merge, mc.Alive, mc.Conflict = delegate{g}, delegate{g}, delegate{g}, delegate{g}, delegate{g}
@@ -155,6 +157,9 @@ func (g *Gossip) Join(ctx context.Context, seeds []string) (int, error) {
 	g.mu.Lock()
 	g.refused = nil
 	closed := g.closed
+	if !closed {
+		g.joins.Add(1)
+	}
 	g.mu.Unlock()
 	if closed {
 		return 0, errors.New("cluster: closed")
@@ -164,7 +169,8 @@ func (g *Gossip) Join(ctx context.Context, seeds []string) (int, error) {
 		err error
 	}
 	done := make(chan answer, 1)
-	go func() { // memberlist knows no context; its own TCP time-outs end this goroutine
+	go func() { // Close joins it; memberlist's own TCP time-outs end it
+		defer g.joins.Done()
 		n, err := g.list.Join(seeds)
 		done <- answer{n, err}
 	}()
@@ -210,7 +216,12 @@ func (g *Gossip) Nodes() []Node {
 }
 
 // Leave tells the others that this node goes on purpose.
-func (g *Gossip) Leave(timeout time.Duration) error { return g.list.Leave(timeout) }
+func (g *Gossip) Leave(timeout time.Duration) error {
+	if err := g.Announce(func(n *Node) { n.State = Left }); err != nil { // memberlist does not tell others why a node went
+		return err
+	}
+	return g.list.Leave(timeout)
+}
 
 // Close ends all gossip. A second Close is harmless.
 func (g *Gossip) Close() error {
@@ -221,7 +232,9 @@ func (g *Gossip) Close() error {
 	if closed {
 		return nil
 	}
-	return g.list.Shutdown()
+	err := g.list.Shutdown()
+	g.joins.Wait()
+	return err
 }
 
 func (g *Gossip) changed() {

@@ -15,7 +15,7 @@ const metaVersion = 1
 
 // appendMeta encodes what memberlist carries with each node: at most 512 bytes.
 func appendMeta(b []byte, n Node) []byte {
-	b = append(b, metaVersion)
+	b = append(b, metaVersion, byte(n.State))
 	b = binary.BigEndian.AppendUint64(b, n.ID)
 	b = binary.BigEndian.AppendUint64(b, n.Cluster)
 	for _, s := range []string{n.Name, n.DC, n.RPCAddr, n.PGAddr, n.Addr} {
@@ -31,12 +31,13 @@ var errMeta = errors.New("cluster: malformed node metadata")
 // parseMeta decodes what appendMeta wrote. The bytes come from outside.
 func parseMeta(b []byte) (Node, error) {
 	var n Node
-	if len(b) < 17 || b[0] != metaVersion {
+	if len(b) < 18 || b[0] != metaVersion || b[1] > byte(Left) {
 		return n, errMeta
 	}
-	n.ID = binary.BigEndian.Uint64(b[1:])
-	n.Cluster = binary.BigEndian.Uint64(b[9:])
-	b = b[17:]
+	n.State = State(b[1])
+	n.ID = binary.BigEndian.Uint64(b[2:])
+	n.Cluster = binary.BigEndian.Uint64(b[10:])
+	b = b[18:]
 	for _, s := range []*string{&n.Name, &n.DC, &n.RPCAddr, &n.PGAddr, &n.Addr} {
 		if len(b) == 0 || len(b) < 1+int(b[0]) {
 			return n, errMeta
@@ -47,7 +48,7 @@ func parseMeta(b []byte) (Node, error) {
 	return n, nil
 }
 
-// parse reads a memberlist node.
+// parse reads a memberlist node. What memberlist thinks of its state it does not tell; Left is what the node said.
 func parse(m *memberlist.Node) (Node, error) {
 	n, err := parseMeta(m.Meta)
 	if err != nil {
@@ -55,14 +56,6 @@ func parse(m *memberlist.Node) (Node, error) {
 	}
 	if n.Addr == "" {
 		n.Addr = net.JoinHostPort(m.Addr.String(), strconv.Itoa(int(m.Port)))
-	}
-	switch m.State {
-	case memberlist.StateSuspect:
-		n.State = Suspect
-	case memberlist.StateDead:
-		n.State = Dead
-	case memberlist.StateLeft:
-		n.State = Left
 	}
 	return n, nil
 }
