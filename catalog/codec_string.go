@@ -274,7 +274,7 @@ func appendReg(dst []byte, oid, v uint32) []byte {
 			return append(dst, FormatTypeName(v)...)
 		}
 	case RegprocOID:
-		if name := functionName(v); name != "" {
+		if name := FunctionName(v); name != "" {
 			return append(dst, name...)
 		}
 	}

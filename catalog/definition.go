@@ -20,11 +20,13 @@ func definitionRows(s *Schema, b *rowsOf) {
 			add(ix.OID, "index", 0, IndexDefinition(t, ix, false))
 			add(ix.OID, "index_pretty", 0, IndexDefinition(t, ix, true))
 			for i := range ix.Keys {
-				add(ix.OID, "index", i+1, keyText(t, &ix.Keys[i]))
+				add(ix.OID, "index", i+1, keyText(t, &ix.Keys[i], false))
+				add(ix.OID, "index_pretty", i+1, keyText(t, &ix.Keys[i], true))
 			}
 			for i, id := range ix.Include {
 				if c := t.ColumnByID(id); c != nil {
 					add(ix.OID, "index", len(ix.Keys)+i+1, QuoteIdent(c.Name))
+					add(ix.OID, "index_pretty", len(ix.Keys)+i+1, QuoteIdent(c.Name))
 				}
 			}
 		}
@@ -221,7 +223,7 @@ func splitLogical(s string) (parts, ops []string) {
 }
 
 // keyText is an index key as pg_get_indexdef(oid, n, …) shows it.
-func keyText(t *Table, k *IndexKey) string {
+func keyText(t *Table, k *IndexKey, pretty bool) string {
 	if k.Expr == "" {
 		if c := t.ColumnByID(k.Column); c != nil {
 			return QuoteIdent(c.Name)
@@ -230,6 +232,9 @@ func keyText(t *Table, k *IndexKey) string {
 	}
 	if isCall(k.Expr) {
 		return k.Expr
+	}
+	if pretty {
+		return "(" + PrettyExpr(k.Expr) + ")"
 	}
 	return "(" + k.Expr + ")"
 }
@@ -254,11 +259,7 @@ func IndexDefinition(t *Table, ix *Index, pretty bool) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		text := keyText(t, k)
-		if pretty && k.Expr != "" && !isCall(k.Expr) {
-			text = "(" + PrettyExpr(k.Expr) + ")"
-		}
-		b.WriteString(text)
+		b.WriteString(keyText(t, k, pretty))
 		typ := k.exprType()
 		if c := t.ColumnByID(k.Column); c != nil && k.Expr == "" {
 			typ = c.Type

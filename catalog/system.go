@@ -251,7 +251,7 @@ func (b *rowsOf) copied(text string) {
 				panic("catalog: malformed row of " + b.rel.Name + ": " + err.Error())
 			}
 			if b.rel.Columns[i].Type == RegprocOID && v.Kind == Text {
-				v = Int(int64(functionOID(f)))
+				v = Int(int64(FunctionOID(f)))
 			}
 			row[i] = v
 		}
@@ -288,8 +288,8 @@ var typeFunctionIndex = sync.OnceValues(func() (list []typeFunction, byName map[
 	return list, byName
 })
 
-// functionOID returns the OID of the function called name if there is just one, else 0.
-func functionOID(name string) uint32 {
+// FunctionOID returns the OID of the function called name if there is just one, else 0.
+func FunctionOID(name string) uint32 {
 	if fs := FunctionsNamed(name); len(fs) == 1 {
 		return fs[0].OID
 	}
@@ -297,8 +297,8 @@ func functionOID(name string) uint32 {
 	return byName[name]
 }
 
-// functionName returns the name of the function with the OID, "" if there is none.
-func functionName(oid uint32) string {
+// FunctionName returns the name of the function with the OID, "" if there is none.
+func FunctionName(oid uint32) string {
 	if f := FunctionByOID(oid); f != nil {
 		if f.Schema != "pg_catalog" {
 			return QuoteQualified(f.Schema, f.Name)

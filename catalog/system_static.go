@@ -27,8 +27,8 @@ func typeRows(b *rowsOf) {
 		b.add("oid", t.OID, "typname", t.Name, "typnamespace", PgCatalogOID, "typowner", superuserOID, "typlen", t.Len,
 			"typbyval", t.ByVal, "typtype", t.Kind, "typcategory", t.Category, "typispreferred", t.Preferred,
 			"typisdefined", true, "typdelim", t.Delim, "typsubscript", subscript, "typelem", t.Elem, "typarray", t.Array,
-			"typinput", functionOID(t.In), "typoutput", functionOID(t.Out), "typreceive", functionOID(t.Recv),
-			"typsend", functionOID(t.Send), "typmodin", functionOID(t.ModIn), "typmodout", functionOID(t.ModOut),
+			"typinput", FunctionOID(t.In), "typoutput", FunctionOID(t.Out), "typreceive", FunctionOID(t.Recv),
+			"typsend", FunctionOID(t.Send), "typmodin", FunctionOID(t.ModIn), "typmodout", FunctionOID(t.ModOut),
 			"typalign", t.Align, "typstorage", t.Storage, "typtypmod", -1, "typcollation", t.Collation)
 	}
 }
