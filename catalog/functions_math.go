@@ -57,7 +57,7 @@ const mathFunctions = `
 320 width_bucket float8,float8,float8,int4 int4 fis lc_width_bucket
 2170 width_bucket numeric,numeric,numeric,int4 int4 fis lc_nwidth_bucket
 3218 width_bucket anycompatible,anycompatiblearray int4 fis lc_width_bucket_array($1, $2, $t2)
-1610 pi - float8 fis 3.141592653589793
+1610 pi - float8 fis (3.141592653589793)
 1598 random - float8 fvs lc_session_random()
 1599 setseed float8 void fvs lc_setseed
 1608 degrees float8 float8 fis lc_degrees

@@ -195,21 +195,21 @@ const sessionFunctions = `
 2708 pg_has_role oid,oid,text bool fss @pg_has_role
 2709 pg_has_role name,text bool fss @pg_has_role
 2710 pg_has_role oid,text bool fss @pg_has_role
-3298 row_security_active oid bool fss 0
-3299 row_security_active text bool fss 0
+3298 row_security_active oid bool fss (0)
+3299 row_security_active text bool fss (0)
 3943 acldefault char,oid _aclitem fis @null
 1689 aclexplode _aclitem:acl setof:record{grantor:oid,grantee:oid,privilege_type:text,is_grantable:bool} fss @empty
 1597 pg_encoding_to_char int4 name fss CASE $1 WHEN 6 THEN 'UTF8' WHEN 0 THEN 'SQL_ASCII' WHEN 8 THEN 'LATIN1' ELSE '' END
 1264 pg_char_to_encoding name int4 fss CASE replace(lower($1), '-', '') WHEN 'utf8' THEN 6 WHEN 'unicode' THEN 6 WHEN 'sql_ascii' THEN 0 WHEN 'latin1' THEN 8 ELSE -1 END
 2319 pg_encoding_max_length int4 int4 fis CASE $1 WHEN 6 THEN 4 WHEN 0 THEN 1 WHEN 8 THEN 1 END
-810 pg_client_encoding - name fss 'UTF8'
-1039 getdatabaseencoding - name fss 'UTF8'
-3810 pg_is_in_recovery - bool fvs 0
-3073 pg_is_wal_replay_paused - bool fvs 0
-2855 pg_is_other_temp_schema oid bool fss 0
-2854 pg_my_temp_schema - oid fss 0
-315 pg_jit_available - bool fvs 0
-3163 pg_trigger_depth - int4 fss 0
+810 pg_client_encoding - name fss ('UTF8')
+1039 getdatabaseencoding - name fss ('UTF8')
+3810 pg_is_in_recovery - bool fvs (0)
+3073 pg_is_wal_replay_paused - bool fvs (0)
+2855 pg_is_other_temp_schema oid bool fss (0)
+2854 pg_my_temp_schema - oid fss (0)
+315 pg_jit_available - bool fvs (0)
+3163 pg_trigger_depth - int4 fss (0)
 3778 pg_tablespace_location oid text fss CASE WHEN $1 IS NOT NULL THEN '' END
 6121 pg_relation_is_publishable regclass bool fss CASE WHEN $1 IS NOT NULL THEN 1 END
 3425 pg_partition_ancestors regclass:partitionid setof:regclass fvs @empty
@@ -217,7 +217,7 @@ const sessionFunctions = `
 638 pg_index_column_has_property regclass,int4,text bool fss @pg_index_column_has_property
 637 pg_index_has_property regclass,text bool fss @pg_index_has_property
 636 pg_indexam_has_property oid,text bool fss @pg_indexam_has_property
-3843 pg_column_is_updatable regclass,int2,bool bool fss 1
+3843 pg_column_is_updatable regclass,int2,bool bool fss (1)
 3842 pg_relation_is_updatable regclass,bool int4 fss @pg_relation_is_updatable
 2325 pg_relation_size regclass int8 fvs @pg_relation_size
 2332 pg_relation_size regclass,text int8 fvs @pg_relation_size
@@ -241,9 +241,9 @@ const sessionFunctions = `
 3376 pg_safe_snapshot_blocking_pids int4 _int4 fvs lc_in('{}', 1007, -1, NULL)
 4032 pg_sequence_last_value regclass int8 fvs lc_sequence_last_value
 3078 pg_sequence_parameters oid:sequence_oid record{start_value:int8,minimum_value:int8,maximum_value:int8,increment:int8,cycle_option:bool,cache_size:int8,data_type:oid} fss @pg_sequence_parameters
-2621 pg_reload_conf - bool fvs 1
-1928 pg_stat_get_numscans oid int8 fss 0
-2230 pg_stat_clear_snapshot - void fv- NULL
+2621 pg_reload_conf - bool fvs (1)
+1928 pg_stat_get_numscans oid int8 fss (0)
+2230 pg_stat_clear_snapshot - void fv- (NULL)
 5066 pg_xact_status xid8 text fvs lc_xact_status
 3360 txid_status int8 text fvs lc_xact_status
 2856 pg_timezone_names - setof:record{name:text,abbrev:text,utc_offset:interval,is_dst:bool} fss lc_timezone_names($now)
@@ -260,10 +260,10 @@ const sessionFunctions = `
 3083 pg_available_extension_versions - setof:record{name:name,version:text,superuser:bool,trusted:bool,relocatable:bool,schema:name,requires:_name,comment:text} fss @empty
 3084 pg_extension_update_paths name:name setof:record{source:text,target:text,path:text} fss @empty
 3809 pg_export_snapshot - text fvs @unsupported
-2622 pg_rotate_logfile - bool fvs 0
+2622 pg_rotate_logfile - bool fvs (0)
 275 pg_nextoid regclass,name,regclass oid fvs @unsupported
-2274 pg_stat_reset - void fv- NULL
-3830 pg_last_xact_replay_timestamp - timestamptz fvs NULL
-3939 mxid_age xid int4 fss 0
-1181 age xid int4 fss 0
+2274 pg_stat_reset - void fv- (NULL)
+3830 pg_last_xact_replay_timestamp - timestamptz fvs (NULL)
+3939 mxid_age xid int4 fss (0)
+1181 age xid int4 fss (0)
 `
