@@ -18,7 +18,8 @@ type ddlRun struct {
 }
 
 func (r *ddlRun) tag() string {
-	if r.plan.Tag == "SELECT" {
+	switch r.plan.Tag {
+	case "CREATE TABLE AS", "SELECT INTO":
 		return "SELECT " + strconv.FormatInt(r.count, 10)
 	}
 	return r.plan.Tag
@@ -110,6 +111,9 @@ func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
 			return nil, err
 		}
 	}
+	if err := w.validate(d, true); err != nil {
+		return nil, err
+	}
 	var ops []op
 	for _, t := range d.Truncate {
 		w.want = append(w.want, tableKey(t.ID))
@@ -143,7 +147,7 @@ func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
 				if err := w.effect([]op{{kind: opDDL, ddl: p}}); err != nil {
 					return nil, err
 				}
-				if err := w.validate(p); err != nil {
+				if err := w.validate(p, false); err != nil {
 					return nil, err
 				}
 			}
@@ -156,12 +160,15 @@ func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
 			}
 		}
 	}
-	return run, w.validate(d)
+	return run, w.validate(d, false)
 }
 
-// validate runs the queries that must find nothing after a DDL statement (rows against a new constraint).
-func (w *worker) validate(d *pgsql.DDL) error {
+// validate runs the queries that must find nothing before, or after, a DDL statement (rows against a new constraint).
+func (w *worker) validate(d *pgsql.DDL, before bool) error {
 	for _, v := range d.Validate {
+		if v.Before != before {
+			continue
+		}
 		q, err := v.Compile(w.tx.Schema())
 		if err != nil {
 			return err

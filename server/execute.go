@@ -217,7 +217,7 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 			}
 			return int64(buf.n), s.emit(buf, q.Columns, out)
 		}
-		return n, nil
+		return n, s.funcs.finish(ctx)
 	}
 }
 

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"layercake/catalog"
@@ -108,7 +109,7 @@ func (f *functions) LastVal() (int64, error) {
 	return *f.last, nil
 }
 
-// SetVal implements sqlfunc.Sequences. The members decide it once the statement has run.
+// SetVal implements sqlfunc.Sequences. The members decide it, once a statement, before it can run on.
 func (f *functions) SetVal(oid uint32, value int64, called bool) error {
 	t, err := f.sequence(oid)
 	if err != nil {
@@ -126,12 +127,13 @@ func (f *functions) SetVal(oid uint32, value int64, called bool) error {
 		}
 		f.seq[oid] = value
 	}
-	f.later = append(f.later, func(ctx context.Context) error {
+	done := fmt.Sprintf("setval %d %d", oid, next)
+	_, err = fetch(f, done, func(ctx context.Context) (bool, error) {
 		ctx, cancel := context.WithTimeout(ctx, f.s.settings.timeout)
 		defer cancel()
-		return f.s.node.sequences.restart(ctx, t, next)
+		return true, f.s.node.sequences.restart(ctx, t, next)
 	})
-	return nil
+	return err
 }
 
 // SequenceLastValue implements sqlfunc.Sequences: the last value that this node gave.

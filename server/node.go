@@ -111,7 +111,7 @@ func (n *Node) open() (err error) {
 		Store: n.store, Name: n.cfg.Name, DC: n.cfg.DC, Listener: n.rpc, RPCAddr: n.advertised(n.rpc), PGAddr: n.advertised(n.pg),
 		Gossip: &cluster.Config{Bind: n.cfg.GossipAddr, Host: n.cfg.Advertise, Key: n.cfg.GossipKey, Logger: n.log, Fast: n.cfg.FastGossip},
 		TLS:    n.cfg.ClusterTLS, Dial: n.cfg.Dial, MaxClockOffset: n.cfg.MaxClockOffset, Now: n.cfg.Now, Logger: n.log,
-		Digests: n.localDigests,
+		Digests: n.localDigests, Seeds: n.cfg.Join,
 	})
 	return err
 }
@@ -225,7 +225,12 @@ func (n *Node) join(ctx context.Context) error {
 
 // retryJoin says whether joining may work later: nobody answered, or no majority of the members did. A refusal stays.
 func retryJoin(err error) bool {
-	return !errors.Is(err, cluster.ErrOtherCluster) && !errors.Is(err, context.Canceled) && pgerror.Code(err) != pgerror.InvalidParameterValue
+	for _, final := range []error{cluster.ErrOtherCluster, replication.ErrNameTaken, replication.ErrRemoved, context.Canceled} {
+		if errors.Is(err, final) {
+			return false
+		}
+	}
+	return pgerror.Code(err) != pgerror.InvalidParameterValue
 }
 
 // Run starts the node and serves until ctx ends, then stops cleanly within five seconds.
@@ -293,7 +298,7 @@ func (n *Node) ready(replication.Level) error {
 	case stateStopping:
 		return pgerror.Fatal(pgerror.CannotConnectNow, "the node is shutting down")
 	}
-	return nil
+	return n.repl.Fenced()
 }
 
 // micros is t as PostgreSQL counts: microseconds since 2000-01-01 UTC.

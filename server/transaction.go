@@ -220,7 +220,7 @@ func (s *session) commitOps(ctx context.Context, t *transaction) (sqlstore.Commi
 	return s.node.store.Write(ctx, func(tx *sqlstore.Tx) error {
 		if t.isolation == "serializable" {
 			for id := range t.reads {
-				if s.node.store.ChangedSince(id, t.snapIndex) {
+				if tx.ChangedSince(id, t.snapIndex) {
 					return pgerror.New(pgerror.SerializationFailure, "could not serialize access due to read/write dependencies among transactions").
 						WithHint("The transaction might succeed if retried.")
 				}
@@ -476,7 +476,7 @@ func (s *session) try(ctx context.Context, t *transaction, params []catalog.Valu
 					return errNeedsSnapshot
 				}
 				for id := range only {
-					if s.node.store.ChangedSince(id, t.snapIndex) {
+					if tx.ChangedSince(id, t.snapIndex) {
 						return errSerialization()
 					}
 				}
