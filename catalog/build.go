@@ -140,7 +140,13 @@ func (s *Schema) finish() {
 	s.idxByOID = make(map[uint32]*Index)
 	s.nsByName = make(map[string]*Namespace, len(s.Namespaces))
 	s.roles = make(map[string]*Role, len(s.Roles))
+	s.parents = make(map[ID]bool)
 	for _, t := range s.Relations {
+		for _, c := range t.Constraints {
+			if c.Kind == ForeignKey {
+				s.parents[c.RefTable] = true
+			}
+		}
 		s.relByName[relName{t.Schema, t.Name}] = t
 		s.relByOID[t.OID] = t
 		if !t.ID.IsZero() {
@@ -162,16 +168,21 @@ func (s *Schema) finish() {
 	}
 }
 
-func (b *builder) namespaces(objects []Object) {
-	public := &Namespace{ID: PublicID, OID: PublicOID, Name: "public", Owner: "pg_database_owner", Comment: "standard public schema"}
-	s := b.schema
-	s.Namespaces = []*Namespace{
+// fixedNamespaces are the schemas that are always there, public the last.
+func fixedNamespaces() []*Namespace {
+	return []*Namespace{
 		{OID: PgCatalogOID, Name: "pg_catalog", Owner: superuserName, Comment: "system catalog schema"},
 		{OID: PgToastOID, Name: "pg_toast", Owner: superuserName, Comment: "reserved schema for TOAST tables"},
 		{OID: InfoSchemaOID, Name: "information_schema", Owner: superuserName},
 		{OID: LayercakeOID, Name: "layercake", Owner: superuserName, Comment: "the cluster: members, replication, conflicts"},
-		public,
+		{ID: PublicID, OID: PublicOID, Name: "public", Owner: "pg_database_owner", Comment: "standard public schema"},
 	}
+}
+
+func (b *builder) namespaces(objects []Object) {
+	s := b.schema
+	s.Namespaces = fixedNamespaces()
+	public := s.Namespaces[len(s.Namespaces)-1]
 	b.spaces[PublicID] = public
 	names := make(map[string]ID)
 	for _, n := range s.Namespaces {

@@ -4,41 +4,52 @@ import (
 	"strings"
 )
 
-// definitionRows are the texts that pg_get_indexdef, pg_get_constraintdef, pg_get_viewdef and pg_get_function_… give.
-func definitionRows(s *Schema, b *rowsOf) {
-	add := func(oid uint32, kind string, sub int, def string) {
-		b.add("objid", oid, "kind", kind, "sub", sub, "def", def)
-	}
-	for _, t := range s.Relations {
+// addDefinition adds a row of _definition.
+func addDefinition(b *rowsOf, oid uint32, kind string, sub int, def string) {
+	b.add("objid", oid, "kind", kind, "sub", sub, "def", def)
+}
+
+// builtinDefinitions are the definitions of the system views, and the arguments and results of functions.
+func builtinDefinitions(b *rowsOf) {
+	for _, t := range system().all {
 		if t.Kind == KindView {
-			add(t.OID, "view", 0, ViewDefinition(t))
+			addDefinition(b, t.OID, "view", 0, ViewDefinition(t))
 		}
+	}
+	for _, f := range Functions() {
+		addDefinition(b, f.OID, "arguments", 0, argumentList(f, false))
+		addDefinition(b, f.OID, "identity", 0, argumentList(f, true))
+		addDefinition(b, f.OID, "result", 0, functionResult(f))
+	}
+}
+
+// definitionRows are the texts that pg_get_indexdef, pg_get_constraintdef and pg_get_viewdef give.
+func definitionRows(s *Schema, b *rowsOf) {
+	for _, t := range s.Relations {
 		if t.System {
 			continue
 		}
+		if t.Kind == KindView {
+			addDefinition(b, t.OID, "view", 0, ViewDefinition(t))
+		}
 		for _, ix := range t.Indexes {
-			add(ix.OID, "index", 0, IndexDefinition(t, ix, false))
-			add(ix.OID, "index_pretty", 0, IndexDefinition(t, ix, true))
+			addDefinition(b, ix.OID, "index", 0, IndexDefinition(t, ix, false))
+			addDefinition(b, ix.OID, "index_pretty", 0, IndexDefinition(t, ix, true))
 			for i := range ix.Keys {
-				add(ix.OID, "index", i+1, keyText(t, &ix.Keys[i], false))
-				add(ix.OID, "index_pretty", i+1, keyText(t, &ix.Keys[i], true))
+				addDefinition(b, ix.OID, "index", i+1, keyText(t, &ix.Keys[i], false))
+				addDefinition(b, ix.OID, "index_pretty", i+1, keyText(t, &ix.Keys[i], true))
 			}
 			for i, id := range ix.Include {
 				if c := t.ColumnByID(id); c != nil {
-					add(ix.OID, "index", len(ix.Keys)+i+1, QuoteIdent(c.Name))
-					add(ix.OID, "index_pretty", len(ix.Keys)+i+1, QuoteIdent(c.Name))
+					addDefinition(b, ix.OID, "index", len(ix.Keys)+i+1, QuoteIdent(c.Name))
+					addDefinition(b, ix.OID, "index_pretty", len(ix.Keys)+i+1, QuoteIdent(c.Name))
 				}
 			}
 		}
 		for _, c := range t.Constraints {
-			add(c.OID, "constraint", 0, ConstraintDefinition(s, t, c, false))
-			add(c.OID, "constraint_pretty", 0, ConstraintDefinition(s, t, c, true))
+			addDefinition(b, c.OID, "constraint", 0, ConstraintDefinition(s, t, c, false))
+			addDefinition(b, c.OID, "constraint_pretty", 0, ConstraintDefinition(s, t, c, true))
 		}
-	}
-	for _, f := range Functions() {
-		add(f.OID, "arguments", 0, argumentList(f, false))
-		add(f.OID, "identity", 0, argumentList(f, true))
-		add(f.OID, "result", 0, functionResult(f))
 	}
 }
 

@@ -29,6 +29,7 @@ type Schema struct {
 	idxByOID  map[uint32]*Index
 	nsByName  map[string]*Namespace
 	roles     map[string]*Role
+	parents   map[ID]bool // tables that a foreign key refers to
 }
 
 type relName struct{ schema, name string }

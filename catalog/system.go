@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -135,19 +136,38 @@ func SystemStatic(rel *Table) bool {
 	return !dynamic
 }
 
-// SystemRows returns the rows of a system table (KindTable), each with a value for every column.
+// SystemRows returns the rows of a system table (KindTable), each with a value for every column. The first
+// SystemFixed(rel) of them are the same for every schema. The rows are shared and read-only.
 func SystemRows(s *Schema, rel *Table) [][]Value {
-	b := newRows(rel)
-	if f, ok := dynamicRows[rel.Name]; ok {
-		f(s, b)
-		return b.rows
+	fixed := fixedRows(rel)
+	f, ok := dynamicRows[rel.Name]
+	if !ok {
+		return fixed
 	}
+	b := newRows(rel)
+	b.rows = slices.Clip(fixed)
+	f(s, b)
+	return b.rows
+}
+
+// SystemFixed returns how many rows at the front of SystemRows are the same for every schema.
+func SystemFixed(rel *Table) int { return len(fixedRows(rel)) }
+
+var fixedCache sync.Map // *Table → [][]Value, one entry for each system table
+
+// fixedRows are the rows of a system table that show what is built in.
+func fixedRows(rel *Table) [][]Value {
+	if rows, ok := fixedCache.Load(rel); ok {
+		return rows.([][]Value)
+	}
+	b := newRows(rel)
 	if f, ok := staticRows[rel.Name]; ok {
 		f(b)
-		return b.rows
-	}
-	if text, ok := systemRows[rel.Name]; ok {
+	} else if text, ok := systemRows[rel.Name]; ok {
 		b.copied(text)
+	}
+	if system().byName[relName{rel.Schema, rel.Name}] == rel {
+		fixedCache.Store(rel, b.rows)
 	}
 	return b.rows
 }

@@ -83,66 +83,65 @@ func relkind(t *Table) byte {
 }
 
 func classRows(s *Schema, b *rowsOf) {
-	children := make(map[ID]bool) // referenced by a foreign key
 	for _, t := range s.Relations {
-		for _, c := range t.Constraints {
-			if c.Kind == ForeignKey {
-				children[c.RefTable] = true
-			}
+		if !t.System {
+			classRow(s, b, t)
 		}
 	}
-	for _, t := range s.Relations {
-		kind := relkind(t)
-		checks, triggers := 0, children[t.ID] && !t.System
-		for _, c := range t.Constraints {
-			switch c.Kind {
-			case Check:
-				checks++
-			case ForeignKey:
-				triggers = true
-			}
+}
+
+// classRow adds t and its indexes.
+func classRow(s *Schema, b *rowsOf, t *Table) {
+	kind := relkind(t)
+	checks, triggers := 0, !t.System && s.parents[t.ID]
+	for _, c := range t.Constraints {
+		switch c.Kind {
+		case Check:
+			checks++
+		case ForeignKey:
+			triggers = true
 		}
-		access, identity := uint32(0), "n"
-		if kind == 'r' {
-			access = 2 // heap
-			if !t.System {
-				identity = "d"
-			}
+	}
+	access, identity := uint32(0), "n"
+	if kind == 'r' {
+		access = 2 // heap
+		if !t.System {
+			identity = "d"
 		}
-		if kind == 'S' {
-			access = 0
-		}
-		tuples := -1.0
-		if kind != 'r' {
-			tuples = 0
-		}
-		if kind == 'S' {
-			tuples = 1
-		}
-		var options Value
-		if len(t.Options) > 0 {
-			options = textArray(TextOID, t.Options)
-		}
-		natts := len(t.Columns)
-		if n := len(t.Columns); n > 0 {
-			natts = int(t.Columns[n-1].Num)
-		}
-		if kind == 'S' {
-			natts = 3
-		}
-		b.add("oid", t.OID, "relname", t.Name, "relnamespace", s.namespaceOID(t.Schema), "relowner", s.roleOID(t.Owner),
-			"relam", access, "relfilenode", map[bool]uint32{true: t.OID}[kind == 'r' || kind == 'S'], "reltuples", Float(tuples),
-			"relhasindex", len(t.Indexes) > 0, "relpersistence", "p", "relkind", kind, "relnatts", natts, "relchecks", checks,
-			"relhasrules", kind == 'v', "relhastriggers", triggers, "relispopulated", true, "relreplident", identity,
-			"relfrozenxid", map[bool]int{true: 3}[kind == 'r'], "relminmxid", map[bool]int{true: 1}[kind == 'r'], "reloptions", options)
-		if t.System {
-			continue
-		}
-		for _, ix := range t.Indexes {
-			b.add("oid", ix.OID, "relname", ix.Name, "relnamespace", s.namespaceOID(t.Schema), "relowner", s.roleOID(t.Owner),
-				"relam", 403, "relfilenode", ix.OID, "relpersistence", "p", "relkind", "i",
-				"relnatts", len(ix.Keys)+len(ix.Include), "relispopulated", true, "relreplident", "n")
-		}
+	}
+	if kind == 'S' {
+		access = 0
+	}
+	tuples := -1.0
+	if kind != 'r' {
+		tuples = 0
+	}
+	if kind == 'S' {
+		tuples = 1
+	}
+	var options Value
+	if len(t.Options) > 0 {
+		options = textArray(TextOID, t.Options)
+	}
+	natts := len(t.Columns)
+	if n := len(t.Columns); n > 0 {
+		natts = int(t.Columns[n-1].Num)
+	}
+	if kind == 'S' {
+		natts = 3
+	}
+	b.add("oid", t.OID, "relname", t.Name, "relnamespace", s.namespaceOID(t.Schema), "relowner", s.roleOID(t.Owner),
+		"relam", access, "relfilenode", map[bool]uint32{true: t.OID}[kind == 'r' || kind == 'S'], "reltuples", Float(tuples),
+		"relhasindex", len(t.Indexes) > 0, "relpersistence", "p", "relkind", kind, "relnatts", natts, "relchecks", checks,
+		"relhasrules", kind == 'v', "relhastriggers", triggers, "relispopulated", true, "relreplident", identity,
+		"relfrozenxid", map[bool]int{true: 3}[kind == 'r'], "relminmxid", map[bool]int{true: 1}[kind == 'r'], "reloptions", options)
+	if t.System {
+		return
+	}
+	for _, ix := range t.Indexes {
+		b.add("oid", ix.OID, "relname", ix.Name, "relnamespace", s.namespaceOID(t.Schema), "relowner", s.roleOID(t.Owner),
+			"relam", 403, "relfilenode", ix.OID, "relpersistence", "p", "relkind", "i",
+			"relnatts", len(ix.Keys)+len(ix.Include), "relispopulated", true, "relreplident", "n")
 	}
 }
 
@@ -163,34 +162,41 @@ func attribute(b *rowsOf, rel uint32, num int16, name string, oid uint32, typmod
 
 func attributeRows(s *Schema, b *rowsOf) {
 	for _, t := range s.Relations {
-		for _, c := range t.Columns {
-			generated := byte(0)
-			if c.Generated {
-				generated = 's'
+		if !t.System {
+			attributesOf(s, b, t)
+		}
+	}
+}
+
+// attributesOf adds the columns of t and of its indexes.
+func attributesOf(_ *Schema, b *rowsOf, t *Table) {
+	for _, c := range t.Columns {
+		generated := byte(0)
+		if c.Generated {
+			generated = 's'
+		}
+		attribute(b, t.OID, c.Num, c.Name, c.Type, c.Typmod, "attnotnull", c.NotNull, "atthasdef", hasDefault(c),
+			"atthasmissing", c.Missing.Kind != Null, "attidentity", c.Identity, "attgenerated", generated)
+	}
+	if t.Kind == KindSequence {
+		attribute(b, t.OID, 1, "last_value", Int8OID, -1, "attnotnull", true)
+		attribute(b, t.OID, 2, "log_cnt", Int8OID, -1, "attnotnull", true)
+		attribute(b, t.OID, 3, "is_called", BoolOID, -1, "attnotnull", true)
+	}
+	if t.System {
+		return
+	}
+	for _, ix := range t.Indexes {
+		for i, k := range ix.Keys {
+			if c := t.ColumnByID(k.Column); c != nil && k.Expr == "" {
+				attribute(b, ix.OID, int16(i+1), c.Name, c.Type, c.Typmod)
+			} else {
+				attribute(b, ix.OID, int16(i+1), expressionName(ix, i), k.exprType(), -1)
 			}
-			attribute(b, t.OID, c.Num, c.Name, c.Type, c.Typmod, "attnotnull", c.NotNull, "atthasdef", hasDefault(c),
-				"atthasmissing", c.Missing.Kind != Null, "attidentity", c.Identity, "attgenerated", generated)
 		}
-		if t.Kind == KindSequence {
-			attribute(b, t.OID, 1, "last_value", Int8OID, -1, "attnotnull", true)
-			attribute(b, t.OID, 2, "log_cnt", Int8OID, -1, "attnotnull", true)
-			attribute(b, t.OID, 3, "is_called", BoolOID, -1, "attnotnull", true)
-		}
-		if t.System {
-			continue
-		}
-		for _, ix := range t.Indexes {
-			for i, k := range ix.Keys {
-				if c := t.ColumnByID(k.Column); c != nil && k.Expr == "" {
-					attribute(b, ix.OID, int16(i+1), c.Name, c.Type, c.Typmod)
-				} else {
-					attribute(b, ix.OID, int16(i+1), expressionName(ix, i), k.exprType(), -1)
-				}
-			}
-			for i, id := range ix.Include {
-				if c := t.ColumnByID(id); c != nil {
-					attribute(b, ix.OID, int16(len(ix.Keys)+i+1), c.Name, c.Type, c.Typmod)
-				}
+		for i, id := range ix.Include {
+			if c := t.ColumnByID(id); c != nil {
+				attribute(b, ix.OID, int16(len(ix.Keys)+i+1), c.Name, c.Type, c.Typmod)
 			}
 		}
 	}

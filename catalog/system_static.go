@@ -8,10 +8,22 @@ var staticRows = map[string]func(*rowsOf){
 	"pg_proc":      functionRows,
 	"pg_aggregate": aggregateRows,
 	"pg_operator":  operatorRows,
+	"pg_class":     func(b *rowsOf) { eachSystem(b, &Schema{}, classRow) },
+	"pg_attribute": func(b *rowsOf) { eachSystem(b, &Schema{}, attributesOf) },
+	"_definition":  builtinDefinitions,
 	"pg_cast":      castRows,
 	"pg_shdescription": func(b *rowsOf) {
 		b.add("objoid", databaseOID, "classoid", PgDatabaseRelOID, "description", "default administrative connection database")
 	},
+}
+
+// eachSystem calls f for every system relation. s is a Schema without objects, which knows the OIDs that are fixed.
+func eachSystem(b *rowsOf, s *Schema, f func(*Schema, *rowsOf, *Table)) {
+	s.Namespaces = fixedNamespaces()
+	s.finish()
+	for _, t := range system().all {
+		f(s, b, t)
+	}
 }
 
 // databaseOID is the one database's OID: PostgreSQL's "postgres" has it too.

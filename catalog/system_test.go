@@ -47,3 +47,33 @@ func TestSystemRowsFitTheirColumns(t *testing.T) {
 		t.Errorf("only %d rows in all", total)
 	}
 }
+
+// TestSystemFixedRows checks that what SystemFixed promises holds between two schemas.
+func TestSystemFixedRows(t *testing.T) {
+	empty, _ := catalog.BuildSchema(1, nil, catalog.BuildOptions{})
+	full, _ := sample().build()
+	grown := 0
+	for _, rel := range catalog.SystemRelations() {
+		if rel.Kind != catalog.KindTable {
+			continue
+		}
+		a, b := catalog.SystemRows(empty, rel), catalog.SystemRows(full, rel)
+		n := catalog.SystemFixed(rel)
+		if n > len(a) || n > len(b) || catalog.SystemStatic(rel) && (n != len(a) || n != len(b)) {
+			t.Fatalf("%s: %d fixed rows of %d and %d", rel.Name, n, len(a), len(b))
+		}
+		for i := range n {
+			for j := range a[i] {
+				if !a[i][j].Equal(b[i][j]) {
+					t.Fatalf("%s: fixed row %d differs", rel.Name, i)
+				}
+			}
+		}
+		if len(b) > len(a) {
+			grown++
+		}
+	}
+	if grown < 10 {
+		t.Errorf("objects showed in %d tables only", grown)
+	}
+}
