@@ -27,11 +27,9 @@ static void put_be(lc_buf *b, uint64_t u) {
 static void put_float(lc_buf *b, double d) {
   uint64_t u;
   if (d == 0) d = 0;  // −0 equals 0
-  if (d != d)
-    u = 0x7ff8000000000000u;
-  else
-    memcpy(&u, &d, 8);
-  put_be(b, u >> 63 ? ~u : u | 0x8000000000000000u);
+  memcpy(&u, &d, 8);
+  // NaNs are equal, and greater than all else.
+  put_be(b, d != d ? (uint64_t)0xfff8 << 48 : u >> 63 ? ~u : u | 0x8000000000000000u);
 }
 
 void lc_array_key(lc_buf *b, const lc_value *v, lc_keying k) {
