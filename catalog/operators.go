@@ -25,15 +25,13 @@ type operatorTables struct {
 var operatorIndex = sync.OnceValue(func() *operatorTables {
 	x := &operatorTables{byName: map[string][]*Operator{}, byOID: map[uint32]*Operator{}}
 	for _, text := range []string{
-		compareOperators, arithOperators, textOperators, datetimeOperators, containerOperators, arrayOperators,
+		compareOperators, arithOperators, textOperators, datetimeOperators, containerOperators,
 	} {
 		x.all = parseOperators(x.all, text)
 	}
 	for _, o := range x.all {
 		x.byName[o.Name] = append(x.byName[o.Name], o)
-		if x.byOID[o.OID] == nil {
-			x.byOID[o.OID] = o
-		}
+		x.byOID[o.OID] = o
 	}
 	return x
 })

@@ -1,15 +1,15 @@
 package catalog
 
 // compareOperators are the comparisons. Stored forms compare as SQLite compares them, numeric under RTRIM, interval and timetz
-// under LCKEY.
+// under LCKEY; of arrays only the keys count, since equal elements may be stored differently (numeric 1.0 and 1.00).
 // The form of a line is described at parseOperators.
 const compareOperators = `
-1070 = anyarray anyarray bool = <> $1 = $2
-1071 <> anyarray anyarray bool <> = $1 <> $2
-1072 < anyarray anyarray bool > >= $1 < $2
-1073 > anyarray anyarray bool < <= $1 > $2
-1074 <= anyarray anyarray bool >= > $1 <= $2
-1075 >= anyarray anyarray bool <= < $1 >= $2
+1070 = anyarray anyarray bool = <> lc_array_key($1) = lc_array_key($2)
+1071 <> anyarray anyarray bool <> = lc_array_key($1) <> lc_array_key($2)
+1072 < anyarray anyarray bool > >= lc_array_key($1) < lc_array_key($2)
+1073 > anyarray anyarray bool < <= lc_array_key($1) > lc_array_key($2)
+1074 <= anyarray anyarray bool >= > lc_array_key($1) <= lc_array_key($2)
+1075 >= anyarray anyarray bool <= < lc_array_key($1) >= lc_array_key($2)
 58 < bool bool bool > >= $1 < $2
 59 > bool bool bool < <= $1 > $2
 85 <> bool bool bool <> = $1 <> $2

@@ -212,12 +212,9 @@ func sizeBytes(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 	unit := strings.TrimSpace(s[n:])
 	if unit != "" {
 		at := slices.IndexFunc(sizeUnits, func(u string) bool { return strings.EqualFold(u, unit) })
-		if strings.EqualFold(unit, "b") {
-			at = 0
-		}
 		if at < 0 {
 			err := withDetail(errf("22023", "invalid size: \"%s\"", whole), "Invalid size unit: \""+unit+"\".")
-			return null, withHint(err, "Valid units are \"bytes\", \"B\", \"kB\", \"MB\", \"GB\", \"TB\", and \"PB\".")
+			return null, withHint(err, "Valid units are \"bytes\", \"kB\", \"MB\", \"GB\", \"TB\", and \"PB\".")
 		}
 		num.Mul(num, new(big.Rat).SetInt(new(big.Int).Lsh(big.NewInt(1), uint(10*at))))
 	}
