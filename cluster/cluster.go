@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -68,7 +69,7 @@ type Gossip struct {
 
 	mu      sync.Mutex // protects following fields
 	self    Node
-	gone    map[uint64]Node // nodes seen before that are dead or left
+	nodes   map[uint64]Node // every other node seen; copies, since memberlist changes its own under its own lock
 	refused error           // why the last node was refused, for Join's error
 	closed  bool
 
@@ -87,7 +88,7 @@ func Open(cfg Config) (*Gossip, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cluster: gossip address: %w", err)
 	}
-	g := &Gossip{cfg: cfg, log: cfg.Logger, self: cfg.Self, gone: map[uint64]Node{}}
+	g := &Gossip{cfg: cfg, log: cfg.Logger, self: cfg.Self, nodes: map[uint64]Node{}}
 	g.self.State = Alive
 
 	mc := memberlist.DefaultLANConfig()
@@ -193,20 +194,8 @@ func (g *Gossip) Join(ctx context.Context, seeds []string) (int, error) {
 
 // Nodes lists every node of this cluster that was seen since Open, this one first, the others by name.
 func (g *Gossip) Nodes() []Node {
-	var nodes []Node
-	seen := map[uint64]bool{}
-	for _, m := range g.list.Members() {
-		if n, err := parse(m); err == nil && n.ID != g.cfg.Self.ID {
-			nodes = append(nodes, n)
-			seen[n.ID] = true
-		}
-	}
 	g.mu.Lock()
-	for id, n := range g.gone {
-		if !seen[id] && id != g.cfg.Self.ID {
-			nodes = append(nodes, n)
-		}
-	}
+	nodes := slices.Collect(maps.Values(g.nodes))
 	self := g.self
 	g.mu.Unlock()
 	slices.SortFunc(nodes, func(a, b Node) int {

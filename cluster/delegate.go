@@ -117,27 +117,24 @@ func (d delegate) NotifyMerge(peers []*memberlist.Node) error {
 func (d delegate) NotifyAlive(m *memberlist.Node) error { return d.admit(m) }
 
 // NotifyJoin notes that a node is there.
-func (d delegate) NotifyJoin(m *memberlist.Node) {
-	if n, err := parse(m); err == nil {
-		d.g.mu.Lock()
-		delete(d.g.gone, n.ID)
-		d.g.mu.Unlock()
-		d.g.changed()
-	}
-}
+func (d delegate) NotifyJoin(m *memberlist.Node) { d.note(m, false) }
 
 // NotifyLeave notes that a node is dead or has left.
-func (d delegate) NotifyLeave(m *memberlist.Node) {
-	if n, err := parse(m); err == nil {
-		if n.State != Left {
-			n.State = Dead
-		}
-		d.g.mu.Lock()
-		d.g.gone[n.ID] = n
-		d.g.mu.Unlock()
-		d.g.changed()
-	}
-}
+func (d delegate) NotifyLeave(m *memberlist.Node) { d.note(m, true) }
 
 // NotifyUpdate notes that a node says something new of itself.
-func (d delegate) NotifyUpdate(*memberlist.Node) { d.g.changed() }
+func (d delegate) NotifyUpdate(m *memberlist.Node) { d.note(m, false) }
+
+func (d delegate) note(m *memberlist.Node, gone bool) {
+	n, err := parse(m)
+	if err != nil || n.ID == d.g.cfg.Self.ID {
+		return
+	}
+	if gone && n.State != Left {
+		n.State = Dead
+	}
+	d.g.mu.Lock()
+	d.g.nodes[n.ID] = n
+	d.g.mu.Unlock()
+	d.g.changed()
+}

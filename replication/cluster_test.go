@@ -200,7 +200,10 @@ func (n *node) put(key, value string, level replication.Level) error {
 	if err != nil {
 		return err
 	}
-	return n.Confirm(context.Background(), level, o, seq)
+	// Long: what a test puts is to arrive, however busy the machine.
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return n.Confirm(ctx, level, o, seq)
 }
 
 func (n *node) mustPut(key, value string, level replication.Level) {

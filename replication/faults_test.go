@@ -28,7 +28,7 @@ import (
 // TestALargeEntry is cut into frames, and small messages pass between them.
 func TestALargeEntry(t *testing.T) {
 	nw, ns := newCluster(t, "dc1", "dc1", "dc1")
-	big := strings.Repeat("0123456789abcdef", 4<<20) // 64 MiB
+	big := strings.Repeat("0123456789abcdef", 1<<20) // 16 MiB
 	ns[0].mustPut("big", big, replication.All)
 	for _, n := range ns {
 		if n.get("big") != big {

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -259,7 +260,8 @@ func (r *Replicator) nextMessage(l *link) (core.Message, bool) {
 
 // receive reads frames and hands each whole message to take, until an error.
 func (r *Replicator) receive(l *link, take func(core.Message) error) error {
-	var long []byte
+	var long [][]byte // the parts of a long message: joined once, when all are there
+	size := int64(0)
 	for {
 		var f frame
 		if err := l.stream.RecvMsg(&f); err != nil {
@@ -272,15 +274,15 @@ func (r *Replicator) receive(l *link, take func(core.Message) error) error {
 		switch f.bytes[0] {
 		case frameWhole:
 		case framePart, frameLast:
-			if int64(len(long)+len(b)) > r.cfg.MaxEntry {
+			if size += int64(len(b)); size > r.cfg.MaxEntry || len(long) > 1<<20 {
 				return fmt.Errorf("replication: a message of more than %d bytes", r.cfg.MaxEntry)
 			}
-			long = append(long, b...)
+			long = append(long, b)
 			if f.bytes[0] == framePart {
 				r.heard(l)
 				continue
 			}
-			b, long = long, nil
+			b, long, size = bytes.Join(long, nil), nil, 0
 		default:
 			return core.ErrMalformed
 		}

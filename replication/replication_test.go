@@ -32,10 +32,10 @@ func TestEveryLevelOfThreeNodes(t *testing.T) {
 		replication.LocalQuorum, replication.EachQuorum, replication.All} {
 		for _, n := range ns {
 			n.mustPut("k-"+level.String(), n.name, level)
-			if err := n.Barrier(context.Background(), level); err != nil {
+			if err := n.Barrier(within(t, time.Minute), level); err != nil {
 				t.Errorf("%s: barrier at %s: %v", n.name, level, err)
 			}
-			if err := n.WriteBack(context.Background(), level, n.store.Vector()); err != nil {
+			if err := n.WriteBack(within(t, time.Minute), level, n.store.Vector()); err != nil {
 				t.Errorf("%s: write-back at %s: %v", n.name, level, err)
 			}
 		}
@@ -55,7 +55,7 @@ func TestAQuorumReadSeesWhatAQuorumWrote(t *testing.T) {
 		w, r := ns[i%3], ns[(i+1)%3]
 		value := time.Duration(i).String()
 		w.mustPut("k", value, replication.Quorum)
-		if err := r.Barrier(context.Background(), replication.Quorum); err != nil {
+		if err := r.Barrier(within(t, time.Minute), replication.Quorum); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.get("k"); got != value {
