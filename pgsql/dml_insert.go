@@ -321,15 +321,16 @@ func (in *inserting) complete(cols []int, given []*expr) []*expr {
 func (in *inserting) emit(row []*expr, from string) {
 	c, t := in.compiler, in.t
 	generated := slices.ContainsFunc(t.Columns, func(col *catalog.Column) bool { return col.Generated })
-	if from == "" && !generated && !hasChecks(t) {
+	direct := false // the row is nothing but arguments
+	if from == "" {
 		vals := make([]Arg, len(row))
-		all := true
+		direct = true
 		for i, e := range row {
 			var ok bool
 			vals[i], ok = c.argOf(e)
-			all = all && ok
+			direct = direct && ok
 		}
-		if all {
+		if direct && !generated && !hasChecks(t) {
 			in.m.Values = [][]Arg{vals}
 		}
 	}
@@ -339,6 +340,13 @@ func (in *inserting) emit(row []*expr, from string) {
 	}
 	if !generated && !hasChecks(t) {
 		in.m.Source = c.finish(c.withSQL(in.s)+"SELECT "+strings.Join(list, ", ")+from, nil, in.m.Tag)
+		return
+	}
+	if direct {
+		c.generate(t, row)
+		cons, checks := c.checks(t, row, nil)
+		in.m.Checks = cons
+		in.m.Source = c.finish(c.withSQL(in.s)+"SELECT "+strings.Join(append(c.rowText(row), checks...), ", "), nil, in.m.Tag)
 		return
 	}
 	alias := c.alias()
