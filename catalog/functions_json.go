@@ -59,8 +59,8 @@ const jsonFunctions = `
 3208 jsonb_each jsonb:from_json setof:record{key:text,value:jsonb} fis lc_jsonb_each
 3959 json_each_text json:from_json setof:record{key:text,value:text} fis lc_json_each_text
 3932 jsonb_each_text jsonb:from_json setof:record{key:text,value:text} fis lc_jsonb_each_text
-3955 json_array_elements json:from_json setof:json fis lc_json_array_elements
-3219 jsonb_array_elements jsonb:from_json setof:jsonb fis lc_jsonb_array_elements
-3969 json_array_elements_text json:from_json setof:text fis lc_json_array_elements_text
-3465 jsonb_array_elements_text jsonb:from_json setof:text fis lc_jsonb_array_elements_text
+3955 json_array_elements json:from_json setof:json{value:json} fis lc_json_array_elements
+3219 jsonb_array_elements jsonb:from_json setof:jsonb{value:jsonb} fis lc_jsonb_array_elements
+3969 json_array_elements_text json:from_json setof:text{value:text} fis lc_json_array_elements_text
+3465 jsonb_array_elements_text jsonb:from_json setof:text{value:text} fis lc_jsonb_array_elements_text
 `

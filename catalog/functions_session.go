@@ -212,7 +212,7 @@ const sessionFunctions = `
 3163 pg_trigger_depth - int4 fss (0)
 3778 pg_tablespace_location oid text fss CASE WHEN $1 IS NOT NULL THEN '' END
 6121 pg_relation_is_publishable regclass bool fss CASE WHEN $1 IS NOT NULL THEN 1 END
-3425 pg_partition_ancestors regclass:partitionid setof:regclass fvs @empty
+3425 pg_partition_ancestors regclass:partitionid setof:regclass{relid:regclass} fvs @empty
 3424 pg_partition_root regclass regclass fis @null
 638 pg_index_column_has_property regclass,int4,text bool fss @pg_index_column_has_property
 637 pg_index_has_property regclass,text bool fss @pg_index_has_property

@@ -95,6 +95,9 @@ type typed struct {
 	v      catalog.Value
 }
 
+// expandArray is the typmod that marks an argument after VARIADIC: an array whose elements are the arguments.
+const expandArray = -2
+
 // typedArgs reads $targs.
 func typedArgs(args []catalog.Value) ([]typed, error) {
 	if len(args)%3 != 0 {
@@ -102,7 +105,21 @@ func typedArgs(args []catalog.Value) ([]typed, error) {
 	}
 	out := make([]typed, 0, len(args)/3)
 	for ; len(args) > 0; args = args[3:] {
-		out = append(out, typed{uint32(args[0].Int()), int32(args[1].Int()), args[2]})
+		t := typed{uint32(args[0].Int()), int32(args[1].Int()), args[2]}
+		if elem := catalog.ElemOf(t.typ); t.typmod == expandArray && elem != 0 {
+			if t.v.IsNull() {
+				continue
+			}
+			_, elems, err := catalog.DecodeArray(t.v.Bytes)
+			if err != nil {
+				return nil, badArgs("VARIADIC array", err)
+			}
+			for _, e := range elems {
+				out = append(out, typed{elem, -1, e})
+			}
+			continue
+		}
+		out = append(out, t)
 	}
 	return out, nil
 }

@@ -90,6 +90,9 @@ func (w *jsonWriter) append(dst []byte, typ uint32, typmod int32, v catalog.Valu
 		}
 		return catalog.AppendJSONString(dst, text), nil
 	case catalog.RecordOID:
+		if v.Kind == catalog.Text { // a row with column names, which pgsql has written already
+			return append(dst, v.Bytes...), nil
+		}
 		return w.record(dst, v)
 	}
 	if catalog.ElemOf(typ) != 0 && typ != catalog.Int2vectorOID && typ != catalog.OidvectorOID {

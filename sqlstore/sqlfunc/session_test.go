@@ -218,6 +218,7 @@ func TestAggregateForms(t *testing.T) {
 		{"SELECT lc_record_out(lc_record(23, 1, 25, 'a b', 25, NULL))", `(1,"a b",)`},
 		{"SELECT lc_record_cmp(lc_record(23, 1, 25, 'a'), lc_record(23, 1, 25, 'b'))", "-1"},
 		{"SELECT lc_format_type(1700, 655366)", "numeric(10,2)"},
+		{"SELECT lc_concat(" + env + ", 25, -1, 'x', 1007, -2, lc_array(23, 1, NULL, 2))", "x12"},
 		{"SELECT lc_format_type(23, NULL)", "integer"},
 	} {
 		got, err := queryText(t, c, test.sql)
