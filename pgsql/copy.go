@@ -45,7 +45,7 @@ func (x *command) copyTable(p *Copy, n *pg.CopyStmt) {
 		verb := map[bool]string{true: "to", false: "from"}[from]
 		e := pgerror.New(pgerror.WrongObjectType, "cannot copy %s %s \"%s\"", verb, kindNoun(t.Kind), t.Name)
 		if !from && t.Kind == catalog.KindView {
-			e.Hint = "Try the COPY (SELECT query) TO variant."
+			e.Hint = "Try the COPY (SELECT ...) TO variant."
 		}
 		x.fail(e)
 	}
@@ -113,7 +113,7 @@ func (x *command) copyQuery(p *Copy, n *pg.CopyStmt) {
 	if sel == nil {
 		x.unsupported(-1, "COPY of an INSERT, UPDATE or DELETE")
 	}
-	if leftmost(sel).GetIntoClause() != nil {
+	if leftmostSelect(sel).GetIntoClause() != nil {
 		x.fail(pgerror.New(pgerror.FeatureNotSupported, "COPY (SELECT INTO) is not supported"))
 	}
 	p.Query = x.selectStatement(sel).(*Query)
@@ -213,7 +213,7 @@ func (x *command) copyOptions(p *Copy, n *pg.CopyStmt) (lists copyLists) {
 			value, has := optionText(d.GetArg())
 			if strings.EqualFold(value, "match") {
 				if !n.GetIsFrom() {
-					x.failAt(-1, pgerror.InvalidParameterValue, "cannot use \"match\" with HEADER in COPY TO")
+					x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot use \"match\" with HEADER in COPY TO"))
 				}
 				p.Header, p.HeaderMatch = true, true
 			} else {

@@ -137,7 +137,7 @@ func (x *command) replaceView(v *catalog.Table, cols []*catalog.Column) {
 func (x *command) storedQuery(sel *pg.SelectStmt, cols []*catalog.Column) string {
 	out := proto.Clone(sel).(*pg.SelectStmt)
 	x.expandStars(out)
-	if first := leftmost(out); len(first.GetValuesLists()) == 0 && len(first.GetTargetList()) == len(cols) {
+	if first := leftmostSelect(out); len(first.GetValuesLists()) == 0 && len(first.GetTargetList()) == len(cols) {
 		for i, t := range first.GetTargetList() {
 			t.GetResTarget().Name = cols[i].Name
 		}
@@ -150,7 +150,7 @@ func (x *command) storedQuery(sel *pg.SelectStmt, cols []*catalog.Column) string
 	return text
 }
 
-func leftmost(sel *pg.SelectStmt) *pg.SelectStmt {
+func leftmostSelect(sel *pg.SelectStmt) *pg.SelectStmt {
 	for sel.GetOp() > pg.SetOperation_SETOP_NONE && sel.GetLarg() != nil {
 		sel = sel.GetLarg()
 	}
@@ -285,7 +285,7 @@ func (x *command) createTableAs(n *pg.CreateTableAsStmt) Plan {
 // selectInto is SELECT … INTO.
 func (x *command) selectInto(sel *pg.SelectStmt) Plan {
 	out := proto.Clone(sel).(*pg.SelectStmt)
-	first := leftmost(out)
+	first := leftmostSelect(out)
 	into := first.GetIntoClause()
 	first.IntoClause = nil
 	return x.tableFrom(out, into, false, "SELECT INTO")

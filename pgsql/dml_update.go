@@ -93,7 +93,7 @@ func (c *compiler) assignedValue(list []*pg.Node, k int) *pg.Node {
 
 // leftmostWidth is the number of entries of a query's SELECT list, -1 if a star hides it.
 func leftmostWidth(sel *pg.SelectStmt) int {
-	sel = leftmost(sel)
+	sel = leftmostSelect(sel)
 	if v := sel.GetValuesLists(); len(v) > 0 {
 		return len(v[0].GetList().GetItems())
 	}

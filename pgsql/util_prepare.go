@@ -130,6 +130,6 @@ func (x *command) boolean(d *pg.DefElem, value string, has bool) bool {
 	case "false", "off", "0":
 		return false
 	}
-	x.failAt(d.GetLocation(), pgerror.SyntaxError, "%s requires a Boolean value", d.GetDefname())
+	x.fail(pgerror.New(pgerror.SyntaxError, "%s requires a Boolean value", d.GetDefname()))
 	return false
 }
