@@ -20,15 +20,15 @@ func origin(n int) crdt.Origin {
 
 func sample() crdt.Entry {
 	var b crdt.Body
-	b.Group(crdt.Truncate, crdt.ID{HLC: 9}, nil, nil)
-	b.Group(crdt.Delete, crdt.ID{HLC: 9}, []crdt.ID{{HLC: 10}}, nil).Delete(value('d'))
-	u := b.Group(crdt.Update, crdt.ID{HLC: 9}, []crdt.ID{{HLC: 10}}, []crdt.ID{{HLC: 11}})
+	b.Group(crdt.Truncate, crdt.ID{HLC: 9}, crdt.ID{}, nil, nil)
+	b.Group(crdt.Delete, crdt.ID{HLC: 9}, crdt.ID{HLC: 55}, []crdt.ID{{HLC: 10}}, nil).Delete(value('d'))
+	u := b.Group(crdt.Update, crdt.ID{HLC: 9}, crdt.ID{HLC: 55}, []crdt.ID{{HLC: 10}}, []crdt.ID{{HLC: 11}})
 	u.Update(crdt.Stamp{HLC: 77, Origin: origin(2)}, value('k'), value('u'))
 	u.Update(crdt.Stamp{HLC: 78, Origin: origin(3)}, value('l'), []byte{0})
-	i := b.Group(crdt.Insert, crdt.ID{HLC: 8}, nil, []crdt.ID{{HLC: 12}, {HLC: 13, Node: 1}})
+	i := b.Group(crdt.Insert, crdt.ID{HLC: 8}, crdt.ID{}, nil, []crdt.ID{{HLC: 12}, {HLC: 13, Node: 1}})
 	i.Insert(value('h'), append(value('1'), 1, 1, 2, 3, 4, 5, 6, 7, 8))
 	i.InsertEncoded(1, append(append(value('g'), value('2')...), 0))
-	b.Group(crdt.Insert, crdt.ID{HLC: 8}, nil, nil) // without rows: left out
+	b.Group(crdt.Insert, crdt.ID{HLC: 8}, crdt.ID{}, nil, nil) // without rows: left out
 	e := crdt.Entry{Origin: origin(1), Seq: 5, HLC: 99, Schema: 3, Deps: crdt.Vector{origin(2): 7, origin(3): 1 << 39}, Prev: [32]byte{1, 2}}
 	crdt.EncodeEntry(&e, b.Encode())
 	return e
@@ -46,6 +46,9 @@ func TestEntryRoundTrip(t *testing.T) {
 	groups, err := got.Groups()
 	if err != nil || len(groups) != 4 {
 		t.Fatalf("%d groups, %v", len(groups), err)
+	}
+	if groups[1].KeyID != (crdt.ID{HLC: 55}) || len(groups[1].Key) != 1 || groups[3].KeyID != (crdt.ID{}) {
+		t.Errorf("keys are %+v", groups)
 	}
 	var rows []crdt.Row
 	for _, g := range groups {

@@ -30,7 +30,8 @@ const (
 type Group struct {
 	Op       Op
 	Keyspace ID
-	Key      []ID // columns of the primary key; none: rows go by their hidden key, one BLOB
+	KeyID    ID   // the primary key that rows go by; zero: they go by their hidden key, one BLOB
+	Key      []ID // its columns
 	Columns  []ID // the other columns of INSERT; the cells that UPDATE sets
 	Rows     int
 
@@ -98,8 +99,8 @@ func (g *Group) next(b []byte) (Row, []byte, error) {
 //
 // A group is
 //
-//	op 1 | keyspace 16 | key columns: uvarint count, 16 each | columns: uvarint count, 16 each |
-//	uvarint rows | uvarint length | rows
+//	op 1 | keyspace 16 | key columns: uvarint count, 16 each; if there are any, the key's ID 16 |
+//	columns: uvarint count, 16 each | uvarint rows | uvarint length | rows
 //
 // and a row is, for UPDATE, the origin's number (uvarint) and clock (8 bytes) of the INSERT seen; then the key's values;
 // then, except for DELETE, the columns' values. TRUNCATE has neither columns nor rows. The zero Body is empty.
@@ -117,14 +118,17 @@ type GroupWriter struct {
 	data []byte
 }
 
-// Group starts a group. Groups stand in the entry in the order in which they were started; one without rows is left
+// Group starts a group; key is empty (and keyID zero) for rows that go by their hidden key. Groups stand in the entry in the order in which they were started; one without rows is left
 // out unless it is a TRUNCATE.
-func (b *Body) Group(op Op, keyspace ID, key, columns []ID) *GroupWriter {
-	head := append(make([]byte, 0, 1+idSize*(1+len(key)+len(columns))+8), byte(op))
+func (b *Body) Group(op Op, keyspace, keyID ID, key, columns []ID) *GroupWriter {
+	head := append(make([]byte, 0, 1+idSize*(2+len(key)+len(columns))+8), byte(op))
 	head = appendID(head, keyspace)
 	head = binary.AppendUvarint(head, uint64(len(key)))
 	for _, id := range key {
 		head = appendID(head, id)
+	}
+	if len(key) > 0 {
+		head = appendID(head, keyID)
 	}
 	head = binary.AppendUvarint(head, uint64(len(columns)))
 	for _, id := range columns {
@@ -276,6 +280,12 @@ func (g *Group) decode(b []byte) ([]byte, error) {
 func (g *Group) decodeColumns(b []byte) (rest []byte, err error) {
 	if g.Key, b, err = decodeIDs(b); err != nil {
 		return nil, err
+	}
+	if len(g.Key) > 0 {
+		if len(b) < idSize {
+			return nil, malformed("key")
+		}
+		g.KeyID, b = decodeID(b), b[idSize:]
 	}
 	if g.Columns, b, err = decodeIDs(b); err != nil {
 		return nil, err

@@ -142,7 +142,7 @@ func (tx *Tx) applyGroup(sp *space, g *crdt.Group) error {
 	if g.Op == crdt.Truncate {
 		return tx.applyTruncate(ts)
 	}
-	m := merger{tx: tx, ts: ts, sp: sp, g: g, foreign: !slices.Equal(g.Key, sp.keyIDs)}
+	m := merger{tx: tx, ts: ts, sp: sp, g: g, foreign: g.KeyID != sp.keyID}
 	if err := m.prepare(); err != nil {
 		return err
 	}
@@ -177,6 +177,7 @@ type merger struct {
 	id      []byte // identity of the row at hand, in the group's own terms
 	hidden  []byte // the row's hidden key, if it has one here
 	found   row
+	lost    bool // found is among the losers
 }
 
 func (m *merger) prepare() error {
@@ -226,47 +227,57 @@ func (m *merger) decode(r crdt.Row) error {
 		m.id = catalog.AppendValue(m.id, canonical(v, collation))
 	}
 	if m.foreign {
-		m.hidden = derivedKey(m.g.Key, m.id)
+		m.hidden = derivedKey(m.g.KeyID, m.id)
 		m.id = append(append(m.id[:0], keyHidden), m.hidden...)
 	}
 	return nil
 }
 
-// find reads the row that the mutation is about.
-func (m *merger) find() (bool, error) {
+// find reads the row that the mutation is about, in its table or among the losers.
+func (m *merger) find() (found bool, err error) {
+	c := m.tx.w.conn
+	m.lost = false
 	if m.hidden != nil {
-		return readRow(m.tx.w.conn, m.sp.byHiddenSQL, []catalog.Value{catalog.BlobBytes(m.hidden)}, &m.found)
+		found, err = readRow(c, m.sp.byHiddenSQL, []catalog.Value{catalog.BlobBytes(m.hidden)}, &m.found)
+	} else {
+		found, err = readRow(c, m.sp.byKeySQL, m.keyVals, &m.found)
+		found = found && m.found.hidden == nil // else it is another row, which hides this one
 	}
-	return readRow(m.tx.w.conn, m.sp.byKeySQL, m.keyVals, &m.found)
-}
-
-// findKey reads the row that has the key of vals in the table's present form.
-func (m *merger) findKey(vals []catalog.Value) (bool, error) {
-	args := make([]catalog.Value, len(m.sp.key))
-	for i, k := range m.sp.key {
-		args[i] = vals[k]
+	if err != nil || found || !m.tx.w.hasLosers {
+		return found, err
 	}
-	return readRow(m.tx.w.conn, m.sp.byKeySQL, args, &m.found)
+	losers, err := m.sp.losers(c, " AND k=?2", catalog.BlobBytes(m.id))
+	if err != nil || len(losers) == 0 {
+		return false, err
+	}
+	m.found, m.lost = losers[0], true
+	return true, nil
 }
 
 func (m *merger) foundStamp() (crdt.Stamp, error) {
 	return m.tx.w.origins.stamp(crdt.HLC(m.found.h), m.found.o)
 }
 
-// remove takes the found row out of the table and its hash out of the digest.
+// remove takes the found row away, and its hash out of the digest.
 func (m *merger) remove() error {
 	h, err := m.sp.hash(&m.tx.hasher, &m.tx.w.origins, &m.found)
 	if err != nil {
 		return err
 	}
 	m.ts.st.digest.Sub(h)
+	if m.lost {
+		return m.tx.dropLoser(m.sp, m.sp.identity(nil, &m.found))
+	}
 	m.ts.st.rows--
-	return m.tx.deleteRow(m.sp, &m.found)
+	if err := m.tx.deleteRow(m.sp, &m.found); err != nil {
+		return err
+	}
+	return m.tx.promote(m.ts, &m.found)
 }
 
-// add puts a row into the table and its hash into the digest.
+// add places a row, and adds its hash to the digest.
 func (m *merger) add(r *row) error {
-	if err := m.tx.put(m.sp, r); err != nil {
+	if err := m.tx.place(m.ts, r); err != nil {
 		return err
 	}
 	return m.count(r)
@@ -278,7 +289,6 @@ func (m *merger) count(r *row) error {
 		return err
 	}
 	m.ts.st.digest.Add(h)
-	m.ts.st.rows++
 	return nil
 }
 
@@ -301,52 +311,31 @@ func (m *merger) insert() error {
 		}
 	}
 	r := row{h: int64(tx.stamp.HLC), o: tx.num, hidden: m.hidden, vals: m.full}
-	return m.merge(&r)
-}
-
-// merge puts a live row where its key says, unless a greater INSERT is there.
-func (m *merger) merge(r *row) error {
-	stamp, err := m.tx.w.origins.stamp(crdt.HLC(r.h), r.o)
-	if err != nil {
-		return err
-	}
-	if m.foreign && m.sp.key != nil {
-		// By its new key the row may have been deleted.
-		if dead, err := m.dead(m.sp.rowKey(nil, r.vals, nil), stamp); err != nil || dead {
+	if !tx.w.hasLosers {
+		// Most rows are new: SQLite itself finds out when one is not.
+		err := tx.insertMerged(sp, &r, nil)
+		if err == nil {
+			m.ts.st.rows++
+			return m.count(&r)
+		}
+		if _, taken := isUnique(err); !taken {
 			return err
 		}
 	}
-	// Most rows are new: SQLite itself finds out when one is not.
-	err = m.tx.insertMerged(m.sp, r, nil)
-	if err == nil {
-		return m.count(r)
-	}
-	if _, taken := isUnique(err); !taken {
-		return err
-	}
-	present := func() (bool, error) {
-		if m.sp.key == nil {
-			return readRow(m.tx.w.conn, m.sp.byHiddenSQL, []catalog.Value{catalog.BlobBytes(r.hidden)}, &m.found)
-		}
-		return m.findKey(r.vals)
-	}
-	there, err := present()
+	there, err := m.find()
 	if err != nil {
 		return err
 	}
 	if there {
 		old, err := m.foundStamp()
-		if err != nil {
+		if err != nil || tx.stamp.Compare(old) <= 0 {
 			return err
-		}
-		if stamp.Compare(old) <= 0 {
-			return nil
 		}
 		if err := m.remove(); err != nil {
 			return err
 		}
 	}
-	return m.add(r)
+	return m.add(&r)
 }
 
 // dead says whether a tombstone or TRUNCATE is greater than an INSERT. A lesser tombstone goes.
@@ -438,7 +427,7 @@ func (m *merger) replace(next *row, cols []int) error {
 	tx, sp := m.tx, m.sp
 	moved := slices.ContainsFunc(cols, func(c int) bool { return slices.Contains(sp.key, c) })
 	flags := tx.flagsTouched(sp, cols)
-	if !moved {
+	if !moved && !m.lost {
 		args := make([]catalog.Value, 0, len(cols)+2)
 		for _, c := range cols {
 			args = append(args, next.vals[c])
@@ -454,7 +443,6 @@ func (m *merger) replace(next *row, cols []int) error {
 				return err
 			}
 			m.ts.st.digest.Sub(h)
-			m.ts.st.rows--
 			return m.count(next)
 		}
 		if _, taken := isUnique(err); !taken {
@@ -464,7 +452,7 @@ func (m *merger) replace(next *row, cols []int) error {
 	if err := m.remove(); err != nil {
 		return err
 	}
-	return m.merge(next)
+	return m.add(next)
 }
 
 func (m *merger) delete() error {
@@ -513,6 +501,9 @@ func (tx *Tx) applyTruncate(ts *txSpace) error {
 		return tx.clear(ts)
 	}
 	m := merger{tx: tx, ts: ts, sp: sp}
+	if err := m.truncateLosers(); err != nil {
+		return err
+	}
 	var rows []int64
 	err = each(tx.w.conn, "SELECT rowid,_h,_o FROM "+sp.phys+" WHERE _h<=?", []catalog.Value{catalog.Int(int64(tx.stamp.HLC))},
 		func(v []catalog.Value) error {
@@ -540,4 +531,28 @@ func (tx *Tx) applyTruncate(ts *txSpace) error {
 	n, err := st.Exec([]catalog.Value{catalog.Int(sp.num), catalog.Int(int64(tx.stamp.HLC))})
 	ts.st.tombs -= n
 	return err
+}
+
+func (m *merger) truncateLosers() error {
+	if !m.tx.w.hasLosers {
+		return nil
+	}
+	losers, err := m.sp.losers(m.tx.w.conn, "")
+	if err != nil {
+		return err
+	}
+	for i := range losers {
+		m.found, m.lost = losers[i], true
+		s, err := m.foundStamp()
+		if err != nil {
+			return err
+		}
+		if s.Compare(m.tx.stamp) < 0 {
+			if err := m.remove(); err != nil {
+				return err
+			}
+		}
+	}
+	m.lost = false
+	return nil
 }

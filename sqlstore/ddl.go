@@ -178,7 +178,7 @@ func (tx *Tx) save(l *layout, id crdt.ID, o object) error {
 }
 
 // primaryKey is a table's primary key.
-func primaryKey(t *catalog.Table) (ix *catalog.Index, cols []catalog.ID) {
+func primaryKey(t *catalog.Table) (ix *catalog.Index, id catalog.ID, cols []catalog.ID) {
 	for _, ix := range t.Indexes {
 		if !ix.Primary {
 			continue
@@ -186,9 +186,9 @@ func primaryKey(t *catalog.Table) (ix *catalog.Index, cols []catalog.ID) {
 		for _, k := range ix.Keys {
 			cols = append(cols, k.Column)
 		}
-		return ix, cols
+		return ix, ix.ID, cols
 	}
-	return nil, nil
+	return nil, catalog.ID{}, nil
 }
 
 // shape brings one table into the form that the schema gives it. old is its form so far, nil for a new table.
@@ -198,9 +198,9 @@ func (tx *Tx) shape(l *layout, t *catalog.Table, old *space, local bool) error {
 	if !known {
 		return fmt.Errorf("sqlstore: table %s has no number", t.Name)
 	}
-	_, key := primaryKey(t)
+	_, keyID, key := primaryKey(t)
 	if old == nil {
-		o.info.Key, o.info.Hidden = key, len(key) == 0
+		o.info.KeyID, o.info.Key, o.info.Hidden = keyID, key, len(key) == 0
 		if len(key) == 1 && isInteger(t, key[0]) {
 			o.info.Alias = &key[0]
 		}
@@ -231,15 +231,15 @@ func (tx *Tx) shape(l *layout, t *catalog.Table, old *space, local bool) error {
 	if err := tx.addFlags(l, sp); err != nil {
 		return err
 	}
-	if !slices.Equal(o.info.Key, key) {
+	if o.info.KeyID != keyID {
 		var err error
-		if sp, err = tx.rekey(l, t, old, sp, key, local); err != nil {
+		if sp, err = tx.rekey(l, t, old, sp, local); err != nil {
 			return err
 		}
 	}
 	if ts := tx.spaces[id]; ts != nil {
 		ts.sp = sp
-		if !slices.EqualFunc(sp.cols, old.cols, func(a, b column) bool { return a.id == b.id }) || !slices.Equal(sp.keyIDs, old.keyIDs) {
+		if !slices.EqualFunc(sp.cols, old.cols, func(a, b column) bool { return a.id == b.id }) || sp.keyID != old.keyID {
 			ts.log.changed()
 		}
 	}
@@ -302,16 +302,8 @@ func (tx *Tx) addFlags(l *layout, sp *space) error {
 // buildIndexes makes the indexes that are new or other than they were, and drops those that are gone.
 func (tx *Tx) buildIndexes(l *layout, sp, old *space, local bool) error {
 	if old != nil {
-		for name, sql := range old.indexes {
-			if sp.indexes[name] == sql {
-				continue
-			}
-			if err := tx.w.conn.StoreExec("DROP INDEX IF EXISTS " + name); err != nil {
-				return err
-			}
-			if err := tx.forgetIndex(l, sp, name); err != nil {
-				return err
-			}
+		if err := tx.dropIndexes(l, sp, old); err != nil {
+			return err
 		}
 	}
 	for _, ix := range sp.table.Indexes {
@@ -332,6 +324,22 @@ func (tx *Tx) buildIndexes(l *layout, sp, old *space, local bool) error {
 	return nil
 }
 
+// dropIndexes drops the indexes that the new form of a table has not, or has otherwise.
+func (tx *Tx) dropIndexes(l *layout, sp, old *space) error {
+	for name, sql := range old.indexes {
+		if sp.indexes[name] == sql {
+			continue
+		}
+		if err := tx.w.conn.StoreExec("DROP INDEX IF EXISTS " + name); err != nil {
+			return err
+		}
+		if err := tx.forgetIndex(l, sp, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (tx *Tx) forgetIndex(l *layout, sp *space, name string) error {
 	for id, o := range l.objects {
 		if o.kind != catalog.ObjectIndex || o.parent != sp.id || physIndex(o.num) != name {
@@ -340,6 +348,11 @@ func (tx *Tx) forgetIndex(l *layout, sp *space, name string) error {
 		if tx.w.hasFlags {
 			if err := run(tx.w.conn, "DELETE FROM lc_collisions WHERE i=?", catalog.Int(o.num)); err != nil {
 				return err
+			}
+			if flag := "_u" + name; o.info.Flag {
+				if err := run(tx.w.conn, "UPDATE "+sp.phys+" SET "+flag+"=0 WHERE "+flag+"<>0"); err != nil {
+					return err
+				}
 			}
 		}
 		o.info.SQL = ""
@@ -390,6 +403,11 @@ func (tx *Tx) drop(l *layout, sp *space) error {
 	}
 	if tx.w.hasFlags {
 		if err := run(tx.w.conn, "DELETE FROM lc_collisions WHERE t=?", catalog.Int(sp.num)); err != nil {
+			return err
+		}
+	}
+	if tx.w.hasLosers {
+		if err := run(tx.w.conn, "DELETE FROM lc_losers WHERE t=?", catalog.Int(sp.num)); err != nil {
 			return err
 		}
 	}

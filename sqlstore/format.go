@@ -19,6 +19,7 @@ import (
 //	lc_spaces      for each keyspace: digest, rows, tombstones, TRUNCATE's stamp
 //	lc_tombstones  deleted rows: keyspace (its local number), key in canonical form, stamp
 //	lc_collisions  rows whose "_u…" is not 0: index, table, rowid
+//	lc_losers      rows that another row of their primary key hides: identity, primary key, clocks, cells
 //	lc_local       this node's own notes (GetLocal, PutLocal)
 //	lc_system      what the system tables hold
 const formatSQL = `
@@ -29,6 +30,8 @@ CREATE TABLE lc_objects(id BLOB PRIMARY KEY, kind TEXT NOT NULL, parent BLOB, nu
 CREATE TABLE lc_spaces(id BLOB PRIMARY KEY, digest BLOB NOT NULL, rows INTEGER NOT NULL, tombs INTEGER NOT NULL, trunc_h INTEGER NOT NULL, trunc_o INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE lc_tombstones(t INTEGER, k BLOB, h INTEGER NOT NULL, o INTEGER NOT NULL, PRIMARY KEY(t, k)) WITHOUT ROWID;
 CREATE TABLE lc_collisions(i INTEGER, r INTEGER, t INTEGER NOT NULL, PRIMARY KEY(i, r)) WITHOUT ROWID;
+CREATE TABLE lc_losers(t INTEGER, k BLOB, p BLOB, h INTEGER NOT NULL, o INTEGER NOT NULL, c BLOB, cells BLOB NOT NULL, PRIMARY KEY(t, k)) WITHOUT ROWID;
+CREATE INDEX lc_losers_p ON lc_losers(t, p);
 CREATE TABLE lc_local(key TEXT PRIMARY KEY, val BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE lc_system(name TEXT PRIMARY KEY, columns INTEGER NOT NULL, hash BLOB) WITHOUT ROWID;
 `

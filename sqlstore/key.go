@@ -57,9 +57,10 @@ func (sp *space) canonicalKey(dst []byte, key func(i int) catalog.Value) []byte 
 	return dst
 }
 
-// rowKey returns the identity of a row given as all of the space's columns and its hidden key.
+// rowKey returns the identity of a row given as all of the space's columns and its hidden key. A row that has a hidden
+// key goes by it even if the table has got a primary key since.
 func (sp *space) rowKey(dst []byte, vals []catalog.Value, hidden []byte) []byte {
-	if sp.key == nil {
+	if hidden != nil || sp.key == nil {
 		return append(append(dst, keyHidden), hidden...)
 	}
 	return sp.canonicalKey(dst, func(i int) catalog.Value { return vals[sp.key[i]] })
@@ -67,11 +68,9 @@ func (sp *space) rowKey(dst []byte, vals []catalog.Value, hidden []byte) []byte 
 
 // derivedKey is the hidden key of a row that was known by a primary key that its table no longer has: the same on every
 // node, whenever the row arrives.
-func derivedKey(columns []crdt.ID, canonicalKey []byte) []byte {
+func derivedKey(key crdt.ID, canonicalKey []byte) []byte {
 	h := sha256.New()
-	for _, id := range columns {
-		h.Write(catalog.ID(id).Bytes())
-	}
+	h.Write(catalog.ID(key).Bytes())
 	h.Write(canonicalKey)
 	return append([]byte("derived:"), h.Sum(nil)[:16]...)
 }

@@ -36,9 +36,11 @@ type objectInfo struct {
 	// Columns: what rows from before ADD COLUMN hold (an encoded value), and the collation.
 	Missing   []byte `json:"missing,omitempty"`
 	Collation string `json:"collation,omitempty"`
-	// Tables: the column that is the rowid; whether there is a column for hidden keys; the primary key's columns.
+	// Tables: the column that is the rowid; whether there is a column for hidden keys; the primary key (its index) and
+	// its columns.
 	Alias  *catalog.ID  `json:"alias,omitempty"`
 	Hidden bool         `json:"hidden,omitempty"`
+	KeyID  catalog.ID   `json:"keyID,omitzero"`
 	Key    []catalog.ID `json:"key,omitempty"`
 	// Indexes: the CREATE INDEX statement, once run; whether the table has its flag column.
 	SQL  string `json:"sql,omitempty"`
@@ -195,7 +197,7 @@ func (l *layout) space(t *catalog.Table, o object) *space {
 	for _, id := range dropped {
 		sp.cols = append(sp.cols, l.column(id))
 	}
-	sp.hidden = o.info.Hidden
+	sp.hidden, sp.keyID = o.info.Hidden, crdt.ID(o.info.KeyID)
 	for _, id := range o.info.Key {
 		i := slices.IndexFunc(sp.cols, func(c column) bool { return c.id == crdt.ID(id) })
 		sp.key = append(sp.key, i)

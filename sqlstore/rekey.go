@@ -6,50 +6,60 @@ import (
 	"layercake/catalog"
 )
 
-// rekey gives a table another primary key, or takes its primary key away, from the DDL entry alone: stamps stay, and
-// every node comes to the same rows whenever it meets the entry.
+// rekey gives a table another primary key, or takes its primary key away, from the DDL entry alone: stamps and
+// identities stay (see losers.go), and every node comes to the same rows whenever it meets the entry.
 //
-//   - A row that was known by a hidden key keeps it in _k, and an entry that still goes by it finds the row there.
-//   - A row that was known by a primary key which the table loses gets a hidden key derived from it; so does such a row
-//     that arrives later.
-//   - Rows that turn out to have one primary key merge: the greatest INSERT wins. A statement is refused instead.
+//   - A row that was known by a hidden key keeps it in _k.
+//   - A row that was known by a primary key which the table loses gets a hidden key derived from it, and so does such a
+//     row that arrives later.
+//   - Of rows that turn out to have one primary key the greatest INSERT is shown. A statement is refused instead.
 //
 // old is the table's form before the DDL, sp its form after it but for the key.
-func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, key []catalog.ID, local bool) (*space, error) {
+func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, local bool) (*space, error) {
 	o := l.objects[sp.id]
 	ts := tx.touch(sp)
-	recount := false
+	losers, err := tx.takeLosers(sp)
+	if err != nil {
+		return nil, err
+	}
+	recount := len(losers) > 0
 	if len(o.info.Key) > 0 {
 		if err := tx.leavePrimaryKey(ts, sp, old); err != nil {
 			return nil, err
 		}
+		for i := range losers {
+			if r := &losers[i]; r.hidden == nil {
+				r.hidden = derivedKey(old.keyID, old.identity(nil, r))
+			}
+		}
 		o.info.Hidden, o.info.Alias = true, nil
 		recount = true
 	}
-	o.info.Key = key
+	_, o.info.KeyID, o.info.Key = primaryKey(t)
 	if err := tx.save(l, sp.id, o); err != nil {
 		return nil, err
 	}
 	sp = l.space(t, o)
 	ts.sp = sp
-	if sp.key == nil {
-		return sp, tx.recount(ts)
+	if err := tx.dropIndexes(l, sp, old); err != nil {
+		return nil, err
 	}
 	// What this very transaction inserted goes out under the new key: nobody ever hears of its hidden key.
-	if !tx.remote {
-		st, err := tx.w.conn.StoreStmt("UPDATE " + sp.phys + " SET _k=NULL WHERE _h=? AND _o=?")
-		if err != nil {
+	if sp.key != nil && !tx.remote && len(ts.log.ins) > 0 {
+		if err := run(tx.w.conn, "UPDATE "+sp.phys+" SET _k=NULL WHERE _h=? AND _o=?", catalog.Int(int64(tx.stamp.HLC)),
+			catalog.Int(tx.num)); err != nil {
 			return nil, err
 		}
-		if len(ts.log.ins) > 0 {
-			if _, err := st.Exec([]catalog.Value{catalog.Int(int64(tx.stamp.HLC)), catalog.Int(tx.num)}); err != nil {
-				return nil, err
-			}
-			recount = true
+		recount = true
+	}
+	// The new key has no index yet, so that every loser finds its place.
+	for i := range losers {
+		if err := tx.put(sp, &losers[i]); err != nil {
+			return nil, err
 		}
 	}
-	if !local {
-		n, err := tx.mergeDuplicates(sp)
+	if sp.key != nil && !local {
+		n, err := tx.hideDuplicates(sp)
 		if err != nil {
 			return nil, err
 		}
@@ -59,6 +69,17 @@ func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, key []catalog.I
 		return sp, tx.recount(ts)
 	}
 	return sp, nil
+}
+
+func (tx *Tx) takeLosers(sp *space) ([]row, error) {
+	if !tx.w.hasLosers {
+		return nil, nil
+	}
+	losers, err := sp.losers(tx.w.conn, "")
+	if err != nil {
+		return nil, err
+	}
+	return losers, run(tx.w.conn, "DELETE FROM lc_losers WHERE t=?", catalog.Int(sp.num))
 }
 
 // leavePrimaryKey gives every row a hidden key derived from its primary key, and likewise every tombstone.
@@ -103,7 +124,7 @@ func (tx *Tx) leavePrimaryKey(ts *txSpace, sp, old *space) error {
 	}
 	err := each(c, "SELECT rowid,"+strings.Join(cols, ",")+" FROM "+sp.phys+" WHERE _k IS NULL", nil, func(v []catalog.Value) error {
 		id := old.canonicalKey(nil, func(i int) catalog.Value { return v[1+i] })
-		rows = append(rows, derived{v[0].Int(), derivedKey(old.keyIDs, id)})
+		rows = append(rows, derived{v[0].Int(), derivedKey(old.keyID, id)})
 		return nil
 	})
 	if err != nil {
@@ -128,7 +149,7 @@ func (tx *Tx) leavePrimaryKey(ts *txSpace, sp, old *space) error {
 		return err
 	}
 	for _, k := range tombs {
-		hidden := append([]byte{keyHidden}, derivedKey(old.keyIDs, k)...)
+		hidden := append([]byte{keyHidden}, derivedKey(old.keyID, k)...)
 		if err := run(c, "UPDATE OR REPLACE lc_tombstones SET k=? WHERE t=? AND k=?", catalog.BlobBytes(hidden), catalog.Int(sp.num),
 			catalog.BlobBytes(k)); err != nil {
 			return err
@@ -137,17 +158,18 @@ func (tx *Tx) leavePrimaryKey(ts *txSpace, sp, old *space) error {
 	return nil
 }
 
-// mergeDuplicates deletes the rows whose new primary key a row with a greater INSERT has too.
-func (tx *Tx) mergeDuplicates(sp *space) (int, error) {
+// hideDuplicates makes losers of the rows whose new primary key a row with a greater INSERT has too.
+func (tx *Tx) hideDuplicates(sp *space) (int, error) {
 	var terms, present []string
 	for _, k := range sp.key {
 		terms = append(terms, sp.cols[k].term())
 		present = append(present, sp.cols[k].phys+" IS NOT NULL")
 	}
 	var rows []int64
+	// A row without a hidden key has an identity that begins with keyPrimary, which is the greater.
 	err := each(tx.w.conn, "SELECT r FROM (SELECT t.rowid AS r, row_number() OVER (PARTITION BY "+strings.Join(terms, ",")+
-		" ORDER BY _h DESC, lc_origins.origin DESC) AS n FROM "+sp.phys+" AS t JOIN lc_origins ON num=_o WHERE "+
-		strings.Join(present, " AND ")+") WHERE n>1", nil, func(v []catalog.Value) error {
+		" ORDER BY _h DESC, lc_origins.origin DESC, _k IS NULL DESC, _k DESC) AS n FROM "+sp.phys+
+		" AS t JOIN lc_origins ON num=_o WHERE "+strings.Join(present, " AND ")+") WHERE n>1", nil, func(v []catalog.Value) error {
 		rows = append(rows, v[0].Int())
 		return nil
 	})
@@ -160,6 +182,9 @@ func (tx *Tx) mergeDuplicates(sp *space) (int, error) {
 			return 0, err
 		}
 		if err := tx.deleteRow(sp, &r); err != nil {
+			return 0, err
+		}
+		if err := tx.addLoser(sp, &r); err != nil {
 			return 0, err
 		}
 	}

@@ -138,6 +138,17 @@ func (sp *space) scan(c *sqlite.Conn, org *origins) (d crdt.Digest, rows int64, 
 		rows++
 		return nil
 	})
+	if err != nil {
+		return d, rows, err
+	}
+	losers, err := sp.losers(c, "")
+	for i := range losers {
+		h, err := sp.hash(&hs, org, &losers[i])
+		if err != nil {
+			return d, rows, err
+		}
+		d.Add(h)
+	}
 	return d, rows, err
 }
 

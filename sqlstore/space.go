@@ -24,6 +24,7 @@ type space struct {
 
 	key    []int     // indexes into cols of the primary key's columns; nil: rows go by their hidden key
 	keyIDs []crdt.ID // the same by ID
+	keyID  crdt.ID   // the primary key itself: its index
 	rest   []int     // the live columns that are not in key
 	alias  int       // the column that is the rowid, -1: none
 	hidden bool      // the table has _k
@@ -209,7 +210,7 @@ func literal(v catalog.Value) string {
 func objectSpace() *space {
 	id := func(n int) catalog.ID { return catalog.ID{HLC: 1, Node: uint64(n)} }
 	t := &catalog.Table{ID: catalog.ObjectKeyspace, Name: "objects", Kind: catalog.KindTable, Phys: "lc_schema", System: true}
-	sp := &space{id: crdt.ID(catalog.ObjectKeyspace), phys: "lc_schema", table: t, key: []int{0}, alias: -1}
+	sp := &space{id: crdt.ID(catalog.ObjectKeyspace), phys: "lc_schema", table: t, key: []int{0}, keyID: crdt.ID(catalog.ObjectKeyspace), alias: -1}
 	for i := range 1 + int(catalog.AttrCount) {
 		c := column{id: crdt.ID(id(1 + i)), num: int64(i), phys: physColumn(int64(i))}
 		sp.cols = append(sp.cols, c)

@@ -334,9 +334,12 @@ func (tx *Tx) Delete(t *catalog.Table, rowid int64) error {
 	} else {
 		ts.log.forget(r.rowid)
 	}
-	tx.key = sp.rowKey(tx.key[:0], r.vals, r.hidden)
+	tx.key = sp.identity(tx.key[:0], r)
 	ts.log.deleted(sp, tx.key, r)
-	return tx.putTombstone(ts, tx.key, tx.stamp.HLC, tx.num)
+	if err := tx.putTombstone(ts, tx.key, tx.stamp.HLC, tx.num); err != nil {
+		return err
+	}
+	return tx.deleteLosers(ts, r)
 }
 
 // deleteRow takes a row out of its table.
@@ -399,6 +402,11 @@ func (tx *Tx) clear(ts *txSpace) error {
 	}
 	if tx.w.hasFlags {
 		if err := run(tx.w.conn, "DELETE FROM lc_collisions WHERE t=?", catalog.Int(ts.sp.num)); err != nil {
+			return err
+		}
+	}
+	if tx.w.hasLosers {
+		if err := run(tx.w.conn, "DELETE FROM lc_losers WHERE t=?", catalog.Int(ts.sp.num)); err != nil {
 			return err
 		}
 	}

@@ -33,9 +33,10 @@ type insRow struct {
 }
 
 type updRow struct {
-	seen  crdt.Stamp
-	key   []byte
-	cells []updCell // ascending by column
+	seen   crdt.Stamp
+	hidden bool // key is the hidden key
+	key    []byte
+	cells  []updCell // ascending by column
 }
 
 type updCell struct {
@@ -45,13 +46,27 @@ type updCell struct {
 }
 
 type delRow struct {
-	sp  *space
-	key []byte
+	form delForm
+	key  []byte
+}
+
+// delForm is what deleted rows must agree in to stand in one group.
+type delForm struct {
+	sp     *space
+	hidden bool
+}
+
+// keyOf is the key that a row goes by: none for a hidden key.
+func (sp *space) keyOf(hidden bool) (id crdt.ID, columns []crdt.ID) {
+	if hidden {
+		return crdt.ID{}, nil
+	}
+	return sp.keyID, sp.keyIDs
 }
 
 // appendKey appends a row's key as entries carry it.
 func (sp *space) appendKey(dst []byte, r *row) []byte {
-	if sp.key == nil {
+	if r.hidden != nil || sp.key == nil {
 		return catalog.AppendValue(dst, catalog.BlobBytes(r.hidden))
 	}
 	for _, k := range sp.key {
@@ -114,7 +129,7 @@ func (l *txLog) updated(tx *Tx, sp *space, r *row, cols []int) error {
 		if err != nil {
 			return err
 		}
-		u = &updRow{seen: seen, key: sp.appendKey(nil, r)}
+		u = &updRow{seen: seen, hidden: r.hidden != nil, key: sp.appendKey(nil, r)}
 		if l.upd == nil {
 			l.upd = make(map[int64]*updRow)
 		}
@@ -144,7 +159,7 @@ func (l *txLog) deleted(sp *space, key []byte, r *row) {
 	if l.del == nil {
 		l.del = make(map[string]delRow)
 	}
-	l.del[string(key)] = delRow{sp, sp.appendKey(nil, r)}
+	l.del[string(key)] = delRow{delForm{sp, r.hidden != nil}, sp.appendKey(nil, r)}
 }
 
 // changed notes that the table has a new form: columns or key are others.
@@ -196,7 +211,7 @@ func boolCompare(a, b bool) int {
 
 func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
 	if l.truncated {
-		b.Group(crdt.Truncate, sp.id, nil, nil)
+		b.Group(crdt.Truncate, sp.id, crdt.ID{}, nil, nil)
 		some = true
 	}
 	some = l.encodeDeletes(b) || some
@@ -211,7 +226,7 @@ func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
 	if len(l.buf) > crdt.MaxEntrySize {
 		return false, tooBig(len(l.buf), crdt.MaxEntrySize)
 	}
-	g := b.Group(crdt.Insert, sp.id, sp.keyIDs, cols)
+	g := b.Group(crdt.Insert, sp.id, sp.keyID, sp.keyIDs, cols)
 	if len(l.redo) == 0 {
 		g.InsertEncoded(len(l.ins), l.buf)
 		return true, nil
@@ -231,12 +246,13 @@ func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
 }
 
 func (l *txLog) encodeDeletes(b *crdt.Body) bool {
-	groups := make(map[*space]*crdt.GroupWriter, 1)
+	groups := make(map[delForm]*crdt.GroupWriter, 1)
 	for _, d := range l.del {
-		g := groups[d.sp]
+		g := groups[d.form]
 		if g == nil {
-			g = b.Group(crdt.Delete, d.sp.id, d.sp.keyIDs, nil)
-			groups[d.sp] = g
+			keyID, key := d.form.sp.keyOf(d.form.hidden)
+			g = b.Group(crdt.Delete, d.form.sp.id, keyID, key, nil)
+			groups[d.form] = g
 		}
 		g.Delete(d.key)
 	}
@@ -255,6 +271,9 @@ func (l *txLog) encodeUpdates(b *crdt.Body, sp *space) bool {
 		delete(l.upd, rowid) // it may stand in order twice
 		some = true
 		sig, vals = sig[:0], vals[:0]
+		if u.hidden {
+			sig = append(sig, 0xff)
+		}
 		for _, c := range u.cells {
 			sig = binary.AppendUvarint(sig, uint64(c.col))
 			vals = append(vals, c.value...)
@@ -265,7 +284,8 @@ func (l *txLog) encodeUpdates(b *crdt.Body, sp *space) bool {
 			for i, c := range u.cells {
 				cols[i] = c.id
 			}
-			g = b.Group(crdt.Update, sp.id, sp.keyIDs, cols)
+			keyID, key := sp.keyOf(u.hidden)
+			g = b.Group(crdt.Update, sp.id, keyID, key, cols)
 			groups[string(sig)] = g
 		}
 		g.Update(u.seen, u.key, vals)
@@ -298,7 +318,7 @@ func (l *txLog) readAgain(tx *Tx, sp *space) error {
 		if err != nil {
 			return fmt.Errorf("sqlstore: read an updated row again: %w", err)
 		}
-		u.key = sp.appendKey(nil, r)
+		u.hidden, u.key = r.hidden != nil, sp.appendKey(nil, r)
 		cells := u.cells
 		u.cells = nil
 		for _, c := range cells {

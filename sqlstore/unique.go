@@ -19,7 +19,7 @@ import (
 func (tx *Tx) uniqueError(sp *space, e *sqlite.Error, vals []catalog.Value) error {
 	i, primary := sp.violated(e.Message)
 	if primary {
-		ix, _ := primaryKey(sp.table)
+		ix, _, _ := primaryKey(sp.table)
 		if ix == nil {
 			return e
 		}

@@ -71,12 +71,13 @@ type writer struct {
 	s    *Store
 	conn *sqlite.Conn
 
-	layout   *layout
-	origins  origins
-	heads    map[crdt.Origin]head
-	states   map[crdt.ID]spaceState
-	index    uint64 // of the group under way
-	hasFlags bool   // some row's "_u…" is, or was, not 0
+	layout    *layout
+	origins   origins
+	heads     map[crdt.Origin]head
+	states    map[crdt.ID]spaceState
+	index     uint64 // of the group under way
+	hasFlags  bool   // some row's "_u…" is, or was, not 0
+	hasLosers bool   // lc_losers has, or had, a row
 
 	systemStale bool // the system tables do not show the layout's schema yet
 
@@ -351,6 +352,10 @@ func (w *writer) load() error {
 		return err
 	}
 	w.hasFlags = n.Bool()
+	if n, err = one(w.conn, "SELECT EXISTS(SELECT 1 FROM lc_losers)"); err != nil {
+		return err
+	}
+	w.hasLosers = n.Bool()
 	l, err := s.loadLayout(w.conn)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"layercake/catalog"
 	"layercake/crdt"
+	"layercake/pgerror"
 	"layercake/sqlstore"
 )
 
@@ -17,7 +18,6 @@ type Workload struct {
 	Nodes []*Node
 	t     testing.TB
 	rnd   *rand.Rand
-	added int
 
 	keyed, hidden, late catalog.ID
 }
@@ -55,7 +55,7 @@ func (w *Workload) Step() {
 	switch r := w.rnd.IntN(100); {
 	case r < 20:
 		w.exchange(n)
-	case r < 23:
+	case r < 24:
 		w.alter(n)
 	default:
 		table := []catalog.ID{w.keyed, w.hidden, w.late}[w.rnd.IntN(3)]
@@ -95,8 +95,14 @@ func (w *Workload) change(tx *sqlstore.Tx, t *catalog.Table) error {
 		return err
 	}
 	keyed := false
+	inKey := make(map[int]bool)
 	for _, ix := range t.Indexes {
-		keyed = keyed || ix.Primary
+		if ix.Primary {
+			keyed = true
+			for c, col := range t.Columns {
+				inKey[c] = inKey[c] || col.ID == ix.Keys[0].Column
+			}
+		}
 	}
 	switch {
 	case row < 0 || !keyed && w.rnd.IntN(4) == 0:
@@ -104,6 +110,9 @@ func (w *Workload) change(tx *sqlstore.Tx, t *catalog.Table) error {
 		vals[0] = key
 		for i := range vals[1:] {
 			vals[1+i] = w.value()
+			if inKey[1+i] && vals[1+i].IsNull() {
+				vals[1+i] = str("not null")
+			}
 		}
 		_, err := tx.Insert(t, vals)
 		return ignore(err)
@@ -113,7 +122,7 @@ func (w *Workload) change(tx *sqlstore.Tx, t *catalog.Table) error {
 		var cols []int
 		var vals []catalog.Value
 		for c := range t.Columns {
-			if (c > 0 || !keyed) && w.rnd.IntN(2) == 0 {
+			if !inKey[c] && w.rnd.IntN(2) == 0 {
 				cols = append(cols, c)
 				if c == 0 {
 					vals = append(vals, num(int64(w.rnd.IntN(12))))
@@ -129,22 +138,66 @@ func (w *Workload) change(tx *sqlstore.Tx, t *catalog.Table) error {
 	}
 }
 
-// alter adds a column to a random table, or a unique index.
+// alter makes a random change of the schema. Nodes do so without knowing of each other.
 func (w *Workload) alter(n *Node) {
 	w.t.Helper()
 	id := []catalog.ID{w.keyed, w.hidden}[w.rnd.IntN(2)]
 	t := Table(n.Schema(), id)
-	w.added++
-	missing := catalog.Value{}
-	if w.rnd.IntN(2) == 0 {
-		missing = str("default")
+	name := fmt.Sprint("added", w.rnd.IntN(4)) // two nodes may choose one name
+	switch w.rnd.IntN(6) {
+	case 0: // a unique index over rows that may collide elsewhere
+		var u *pgerror.Error
+		_, err := n.Write(context.Background(), func(tx *sqlstore.Tx) error {
+			c := t.Columns[1+w.rnd.IntN(len(t.Columns)-1)]
+			return tx.Alter(AddIndex(n.NewID, id, name+"_key", false, c.ID))
+		})
+		if err != nil && (!errors.As(err, &u) || u.Code != pgerror.UniqueViolation) {
+			w.t.Fatalf("create index: %v", err)
+		}
+	case 1: // a primary key, on more than one node perhaps
+		t := Table(n.Schema(), w.late)
+		col := t.Columns[w.rnd.IntN(2)].ID
+		for _, c := range t.Constraints {
+			if c.Kind == catalog.PrimaryKey {
+				drop := []catalog.Change{{Op: catalog.Drop, ID: c.ID}, {Op: catalog.Drop, ID: c.Index.ID}}
+				// It may not be possible: another primary key that waited, with equal keys meanwhile, would have its turn.
+				_, err := n.Write(context.Background(), func(tx *sqlstore.Tx) error { return tx.Alter(drop) })
+				if err != nil && pgerror.Code(err) != pgerror.UniqueViolation {
+					w.t.Fatalf("drop primary key: %v", err)
+				}
+				return
+			}
+		}
+		var u *pgerror.Error
+		_, err := n.Write(context.Background(), func(tx *sqlstore.Tx) error {
+			return tx.Alter(AddIndex(n.NewID, w.late, "late_pkey", true, col))
+		})
+		if err != nil && (!errors.As(err, &u) || u.Code != pgerror.UniqueViolation) {
+			w.t.Fatalf("add primary key: %v", err)
+		}
+	case 2: // a table, of a name that another may take as well, with a row
+		spec := pair
+		spec.Name = name
+		table := n.MustCreate(spec)
+		n.Insert(table, num(1), w.value())
+	case 3:
+		if len(t.Columns) > 4 {
+			n.MustAlter(catalog.Change{Op: catalog.Drop, ID: t.Columns[len(t.Columns)-1].ID})
+		}
+	case 4: // drop one of the tables made meanwhile
+		for _, rel := range n.Schema().Relations {
+			if !rel.System && rel.Kind == catalog.KindTable && rel.ID != w.keyed && rel.ID != w.hidden && rel.ID != w.late {
+				n.MustAlter(catalog.Change{Op: catalog.Drop, ID: rel.ID})
+				return
+			}
+		}
+	default:
+		missing := catalog.Value{}
+		if w.rnd.IntN(2) == 0 {
+			missing = str("default")
+		}
+		n.MustAlter(AddColumn(n.NewID(), id, len(t.Columns)+1, Column{Name: name, Type: catalog.TextOID, Missing: missing}))
 	}
-	if w.rnd.IntN(3) == 0 && len(t.Columns) > 4 {
-		c := t.Columns[len(t.Columns)-1]
-		n.MustAlter(catalog.Change{Op: catalog.Drop, ID: c.ID})
-		return
-	}
-	n.MustAlter(AddColumn(n.NewID(), id, len(t.Columns)+1, Column{Name: fmt.Sprint("added", w.added), Type: catalog.TextOID, Missing: missing}))
 }
 
 // exchange gives n some of what another node has and it lacks: a prefix of each origin's log.
