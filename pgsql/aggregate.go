@@ -27,9 +27,6 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 	}
 	windowed := n.Over != nil
 	c.aggregateAllowed(s, name, windowed, loc)
-	if n.AggStar && name != "count" {
-		c.failAt(loc, pgerror.UndefinedFunction, "%s(*) must be used to call a parameterless aggregate function", name)
-	}
 	if windowed && n.AggDistinct {
 		c.failAt(loc, pgerror.FeatureNotSupported, "DISTINCT is not implemented for window functions")
 	}
@@ -43,7 +40,10 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 	if !windowed {
 		s.ctx = ctxAggArg
 	}
+	inWindow := s.inWindow
+	s.inWindow = inWindow || windowed
 	args := c.callArgs(n, s)
+	s.inWindow = inWindow
 	var order []sortTerm
 	for _, o := range n.AggOrder {
 		sb := o.GetSortBy()
@@ -95,7 +95,7 @@ func (c *compiler) notAggregate(n *pg.FuncCall, schema, name string, s *scope) {
 	for _, a := range n.Args {
 		types = append(types, argType(c.expr(a, s)))
 	}
-	known := len(catalog.FunctionsNamed(name)) > 0
+	known := len(matching(c.candidates(schema, name, len(types), false), types)) > 0
 	what := ""
 	switch {
 	case saved.AggStar:
@@ -123,7 +123,7 @@ func (c *compiler) aggregateAllowed(s *scope, name string, windowed bool, loc in
 	if windowed {
 		switch s.ctx {
 		case ctxSelect, ctxOrder, ctxDistinctOn:
-			if s.inWindow {
+			if s.inWindow { // in a window function's arguments or definition
 				c.failAt(loc, pgerror.WindowingError, "window function calls cannot be nested")
 			}
 			return

@@ -232,6 +232,13 @@ func (c *compiler) resolveCall(n *pg.FuncCall, schema, name string, args []*expr
 		args = c.fillDefaults(best.fn, args)
 		best.args = best.fn.Args
 	}
+	if strings.Contains(name, "json") {
+		for i, a := range args { // only here are the names of a row's fields known
+			if a.kind == exprRow {
+				args[i] = c.rowToJSON(a, strings.HasPrefix(name, "jsonb"), a.loc)
+			}
+		}
+	}
 	actual, ret := c.settle(best.args, args, best.fn.Ret)
 	for i := range args {
 		a := c.coerceType(args[i], actual[i], implicitCast)

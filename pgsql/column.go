@@ -153,6 +153,18 @@ func (c *compiler) missingItem(s *scope, schema, table string, loc int32) {
 			}
 		}
 	}
+	for level := s; level != nil; level = level.outer {
+		if level.sibling == nil {
+			continue
+		}
+		for _, it := range level.sibling.items {
+			if it.name == table && !it.relHidden {
+				e := pgerror.New(pgerror.UndefinedTable, "invalid reference to FROM-clause entry for table \"%s\"", shown)
+				e.Hint = fmt.Sprintf("There is an entry for table \"%s\", but it cannot be referenced from this part of the query.", table)
+				c.fail(e.At(c.position(loc)))
+			}
+		}
+	}
 	c.failAt(loc, pgerror.UndefinedTable, "missing FROM-clause entry for table \"%s\"", shown)
 }
 

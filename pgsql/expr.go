@@ -24,8 +24,6 @@ const (
 type expr struct {
 	kind    exprKind
 	atomic  bool // the SQL needs no parentheses as an operand
-	bool3   bool // the SQL gives 0, 1 or NULL and is a condition (for folding AND/OR)
-	single  bool // at most one row (of a subquery)
 	isParam bool // a typed parameter
 
 	typ    uint32

@@ -52,8 +52,6 @@ func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
 	if n.Defresult != nil {
 		b.WriteString(" ELSE ")
 		b.WriteString(c.text(results[0]))
-	} else {
-		typmod = sharedTypmod(results[1:])
 	}
 	b.WriteString(" END")
 	e := plain(b.String(), typ, true, n.Location, results...)
@@ -61,15 +59,6 @@ func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
 	e.nest++
 	e.typmod = typmod
 	return e
-}
-
-func sharedTypmod(list []*expr) int32 {
-	for _, e := range list[1:] {
-		if e.typmod != list[0].typmod {
-			return -1
-		}
-	}
-	return list[0].typmod
 }
 
 // coalesce compiles COALESCE.
@@ -293,7 +282,7 @@ func (c *compiler) indirection(n *pg.A_Indirection, s *scope) *expr {
 
 // field selects a field of a row.
 func (c *compiler) field(e *expr, name string) *expr {
-	if e.kind == exprRow {
+	if len(e.rowNames) > 0 {
 		for i, f := range e.rowNames {
 			if f == name {
 				return e.row[i]

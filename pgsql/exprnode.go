@@ -278,16 +278,17 @@ func (c *compiler) boolExpr(n *pg.BoolExpr, s *scope) *expr {
 		word, op = "OR", " OR "
 	}
 	parts := make([]string, len(n.Args))
-	depth := 0
+	depth, loc := 0, n.Location
 	for i, a := range n.Args {
 		e := c.coerceBool(c.expr(a, s), word)
 		parts[i] = c.operand(e)
 		depth = max(depth, e.depth)
+		loc = startOf(loc, e.loc)
 	}
 	for m := len(parts); m > 1; m /= 2 {
 		depth++
 	}
-	return &expr{sql: balance(parts, op), typ: catalog.BoolOID, typmod: -1, loc: n.Location, depth: depth + 8, bool3: true}
+	return &expr{sql: balance(parts, op), typ: catalog.BoolOID, typmod: -1, loc: loc, depth: depth + 8}
 }
 
 // typeCast compiles CAST and ::.
@@ -330,7 +331,7 @@ func (c *compiler) nullTest(n *pg.NullTest, s *scope) *expr {
 		return plain("("+balance(parts, " AND ")+")", catalog.BoolOID, true, n.Location)
 	}
 	e = c.resolveUnknown(e)
-	return plain(c.operand(e)+op, catalog.BoolOID, false, n.Location, e)
+	return plain(c.operand(e)+op, catalog.BoolOID, false, startOf(n.Location, e.loc), e)
 }
 
 // booleanTest compiles IS [NOT] TRUE, FALSE and UNKNOWN.

@@ -222,6 +222,17 @@ func (c *compiler) relItem(r *rel, name string) *fromItem {
 	alias := c.alias()
 	it := &rangeItem{name: name, alias: alias, relHidden: name == ""}
 	it.cols = relColumns(r, alias)
+	if r.rows {
+		r.fields = true
+		for i, col := range r.cols {
+			for j, f := range col.row {
+				it.cols[i].row = append(it.cols[i].row, &expr{
+					kind: exprColumn, sql: alias + ".c" + itoa(i+1) + "_" + itoa(j+1), typ: c.resolveUnknown(f).typ, typmod: f.typmod, loc: -1, atomic: true,
+				})
+			}
+			it.cols[i].rowNames = col.rowNames
+		}
+	}
 	return &fromItem{sql: "(" + r.sql() + ") AS " + alias, items: []*rangeItem{it}, top: it, count: 1}
 }
 
@@ -231,9 +242,6 @@ func relColumns(r *rel, alias string) []rangeCol {
 		cols[i] = rangeCol{
 			name: col.name, typ: col.typ, typmod: col.typmod, sql: alias + ".c" + itoa(i+1), notNull: col.notNull,
 			tableOID: col.tableOID, attNum: col.attNum,
-		}
-		if len(col.row) > 0 {
-			cols[i].row, cols[i].rowNames = nil, nil
 		}
 	}
 	return cols
@@ -250,7 +258,7 @@ func aliasOf(a *pg.Alias) (name string, cols []string) {
 // renameColumns applies the column names of an alias.
 func (c *compiler) renameColumns(it *rangeItem, names []string, loc int32) {
 	if len(names) > len(it.cols) {
-		c.failAt(loc, pgerror.InvalidColumnReference, "table \"%s\" has %d columns available but %d columns specified", it.name, len(it.cols), len(names))
+		c.failAt(-1, pgerror.InvalidColumnReference, "table \"%s\" has %d columns available but %d columns specified", it.name, len(it.cols), len(names))
 	}
 	for i, n := range names {
 		it.cols[i].name = n
@@ -298,7 +306,7 @@ func (c *compiler) packedItem(r *rel, name string) *fromItem {
 // outerForFrom is the scope that a subquery in FROM which is not LATERAL sees: what this query sees from outside, and
 // this query's CTEs.
 func (s *scope) outerForFrom() *scope {
-	return &scope{outer: s.outer, ctes: s.ctes, ctx: ctxFrom}
+	return &scope{outer: s.outer, ctes: s.ctes, ctx: ctxFrom, sibling: s}
 }
 
 // joinItem compiles a JOIN.

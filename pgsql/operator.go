@@ -103,7 +103,19 @@ func (c *compiler) binary(name string, l, r *expr, loc int32) *expr {
 	if op == nil {
 		c.operatorError(name, lt, rt, ambiguous, loc)
 	}
-	return c.applyOperator(op, l, r, loc)
+	e := c.applyOperator(op, l, r, loc)
+	if l != nil {
+		e.loc = startOf(loc, l.loc)
+	}
+	return e
+}
+
+// startOf is where an expression begins, as errors show it.
+func startOf(a, b int32) int32 {
+	if a < 0 || b >= 0 && b < a {
+		return b
+	}
+	return a
 }
 
 func (c *compiler) operatorError(name string, lt, rt uint32, ambiguous bool, loc int32) {
@@ -123,6 +135,9 @@ func (c *compiler) operatorError(name string, lt, rt uint32, ambiguous bool, loc
 	c.fail(e.At(c.position(loc)))
 }
 
+// text || anynonarray and anynonarray || text.
+const opTextAny, opAnyText = 2779, 2780
+
 // applyOperator converts the operands and emits the call.
 func (c *compiler) applyOperator(op *catalog.Operator, l, r *expr, loc int32) *expr {
 	params, args := []uint32{op.Left, op.Right}, []*expr{l, r}
@@ -136,6 +151,13 @@ func (c *compiler) applyOperator(op *catalog.Operator, l, r *expr, loc int32) *e
 			c.operatorError(op.Name, argTypeOr(l), argType(r), false, loc)
 		}
 		args[i] = a
+	}
+	if op.OID == opTextAny || op.OID == opAnyText { // defined as a cast and ||
+		for i, a := range args {
+			args[i] = c.cast(a, catalog.TextOID, -1, loc)
+		}
+		l, r = args[0], args[1]
+		return c.concat(c.emit(&template{impl: "$1 || $2", args: args, ret: ret, typmod: -1}, loc), l, r)
 	}
 	if op.Impl == "" {
 		c.unsupported(loc, "operator %s", op.Name)

@@ -192,13 +192,18 @@ func (q *selecting) distinctClause(list []*pg.Node) {
 		q.distinctOn = append(q.distinctOn, e)
 		keys[c.sortKey(e)] = true
 	}
-	for i, o := range q.order {
-		if i >= len(keys) {
+	for _, o := range q.order {
+		if len(keys) == 0 {
 			break
 		}
 		if !keys[o.sql] {
-			c.failAt(o.e.loc, pgerror.InvalidColumnReference, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions")
+			for _, e := range q.distinctOn {
+				if keys[c.sortKey(e)] {
+					c.failAt(e.loc, pgerror.InvalidColumnReference, "SELECT DISTINCT ON expressions must match initial ORDER BY expressions")
+				}
+			}
 		}
+		delete(keys, o.sql)
 	}
 }
 

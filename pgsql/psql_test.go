@@ -11,8 +11,13 @@ import (
 
 // TestPsqlQueries runs the queries that psql's backslash commands send: each must compile and run. 99999 in them stands
 // for the OID of table a.
-func TestPsqlQueries(t *testing.T) {
-	ar, err := txtar.ParseFile("testdata/psql.txtar")
+func TestPsqlQueries(t *testing.T) { runQueries(t, "testdata/psql.txtar") }
+
+// TestDriverQueries runs what drivers, object mappers and tools ask of the catalogs.
+func TestDriverQueries(t *testing.T) { runQueries(t, "testdata/drivers.txtar") }
+
+func runQueries(t *testing.T, file string) {
+	ar, err := txtar.ParseFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -241,22 +241,34 @@ func (c *compiler) setReturning(x *call) *expr {
 	if s.ctx != ctxSelect || s.aggDepth > 0 || s.noSRF {
 		c.failAt(x.loc, pgerror.FeatureNotSupported, "set-returning functions are not allowed in %s", s.ctx)
 	}
-	if len(x.fn.OutTypes) > 1 {
-		c.unsupported(x.loc, "set-returning function with several columns in SELECT")
-	}
 	it := &rangeItem{alias: c.alias()}
-	sql := c.setFunction(x, it, "")
-	s.srfs = append(s.srfs, &srfCall{sql: sql, alias: it.alias})
-	if s.srfMany != "" {
-		return plain(s.srfMany+"."+rowsColumn(len(s.srfs)-1), x.ret, true, x.loc)
+	f := &srfCall{sql: c.setFunction(x, it, ""), alias: it.alias, n: len(it.cols)}
+	for _, g := range s.srfs {
+		f.base += g.n
 	}
-	return plain(it.cols[0].sql, x.ret, true, x.loc)
+	s.srfs = append(s.srfs, f)
+	if s.srfMany != "" {
+		for i := range it.cols {
+			it.cols[i].sql = s.srfMany + "." + rowsColumn(f.base+i)
+		}
+	}
+	if len(it.cols) == 1 {
+		return plain(it.cols[0].sql, x.ret, true, x.loc)
+	}
+	e := &expr{kind: exprRow, typ: catalog.RecordOID, typmod: -1, loc: x.loc, atomic: true, depth: 2}
+	for _, col := range it.cols {
+		e.row = append(e.row, plain(col.sql, col.typ, true, x.loc))
+		e.rowNames = append(e.rowNames, col.name)
+	}
+	return e
 }
 
 // srfCall is a set-returning function of a SELECT list.
 type srfCall struct {
 	sql   string // table-valued
 	alias string
+	base  int // its first column among those of all
+	n     int // its columns
 }
 
 // srfFrom joins the set-returning functions of a SELECT list: several run side by side, as long as the longest.
@@ -267,24 +279,31 @@ func (c *compiler) srfFrom(s *scope) string {
 	}
 	var from strings.Builder
 	ord := ""
-	n := len(list)
-	vals, names := make([]string, n), make([]string, n)
+	var vals, names []string
 	for i, f := range list {
 		if i > 0 {
 			from.WriteString(" FULL JOIN ")
 		}
-		from.WriteString("(SELECT value AS v, row_number() OVER () AS o FROM " + f.sql + ") AS " + f.alias)
+		cols := make([]string, f.n)
+		for j := range cols {
+			name := "v" + itoa(f.base+j)
+			cols[j] = rowsColumn(j) + " AS " + name
+			if strings.HasPrefix(f.sql, "lc_series(") || strings.HasPrefix(f.sql, "lc_unnest(") {
+				cols[j] = "value AS " + name
+			}
+			names = append(names, name)
+			vals = append(vals, f.alias+"."+name)
+		}
+		from.WriteString("(SELECT " + strings.Join(cols, ", ") + ", row_number() OVER () AS o FROM " + f.sql + ") AS " + f.alias)
 		if i > 0 {
 			from.WriteString(" ON " + f.alias + ".o = " + ord)
 			ord = "coalesce(" + ord + ", " + f.alias + ".o)"
 		} else {
 			ord = f.alias + ".o"
 		}
-		names[i] = "v" + itoa(i)
-		vals[i] = f.alias + ".v AS " + names[i]
 	}
 	return "lc_rows((SELECT lc_pack(" + strings.Join(names, ", ") + ") FROM (SELECT " + strings.Join(vals, ", ") + " FROM " +
-		from.String() + " ORDER BY " + ord + ")), " + itoa(n) + ") AS " + s.srfMany
+		from.String() + " ORDER BY " + ord + ")), " + itoa(len(names)) + ") AS " + s.srfMany
 }
 
 // srfText writes a SELECT with aggregates and a set-returning function over them: the aggregation inside, the function

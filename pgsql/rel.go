@@ -19,6 +19,9 @@ type rel struct {
 	point bool // see Query.Point
 	terms int  // SELECTs that the text is a chain of
 	plain bool // the text may stand in a chain of set operations as it is
+
+	rows   bool // some columns are rows, whose fields can be had as columns of their own:
+	fields bool // c1_1, c1_2 … are to follow
 }
 
 // relCol is a column of a rel.
@@ -30,7 +33,8 @@ type relCol struct {
 	attNum   int16
 	notNull  bool
 	loc      int32
-	row      []*expr
+	row      []*expr // of a row: its fields
+	rowNames []string
 }
 
 // target is an entry of a SELECT or RETURNING list.
@@ -149,6 +153,9 @@ func relCols(targets []*target) []relCol {
 		cols[i] = relCol{name: t.name, typ: argType(t.e), typmod: t.e.typmod, loc: t.e.loc, notNull: t.e.notNull}
 		if t.e.kind == exprColumn {
 			cols[i].tableOID, cols[i].attNum = t.e.tableOID, t.e.attNum
+		}
+		if t.e.kind == exprRow {
+			cols[i].row, cols[i].rowNames = t.e.row, t.e.rowNames
 		}
 	}
 	return cols

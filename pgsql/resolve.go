@@ -163,13 +163,17 @@ func choose(list []candidate, args []uint32) (best candidate, ok bool) {
 	if known == 0 || unknowns == len(args) {
 		return candidate{}, false
 	}
+	same := make([]uint32, len(args))
+	for i := range same {
+		same[i] = known
+	}
 	found := 0
 	for i := range list {
 		fits := true
 		for j := range args {
 			fits = fits && canCoerce(known, list[i].args[j], implicitCast)
 		}
-		if fits {
+		if fits && polymorphicFit(list[i].args, same) {
 			best = list[i]
 			found++
 		}

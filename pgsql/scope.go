@@ -54,9 +54,11 @@ func (x exprContext) String() string { return contextNames[x] }
 type scope struct {
 	outer *scope
 	top   bool // of the statement itself
-	items []*rangeItem
-	ctes  []*cte
-	ctx   exprContext
+
+	sibling *scope // the query in whose FROM this stands, whose items it may not name; for errors
+	items   []*rangeItem
+	ctes    []*cte
+	ctx     exprContext
 
 	// aggregates and grouping
 	hasAgg    bool

@@ -120,6 +120,9 @@ func (q *selecting) run() {
 		c.resolve(r)
 	}
 	r.build = q.text
+	for _, t := range q.targets {
+		r.rows = r.rows || t.e.kind == exprRow && !q.distinct && q.distinctOn == nil && !q.ties && !q.counted && !q.grouped
+	}
 	if q.distinct || q.distinctOn != nil || len(s.srfs) > 0 && (q.grouped || s.hasWindow) {
 		c.resolve(r)
 		exprs := r.exprs
@@ -157,6 +160,15 @@ func (q *selecting) textOf(exprs []*expr) string {
 		exprs = c.collatedAll(exprs)
 	}
 	b.WriteString(c.selectList(exprs))
+	if q.rel.fields {
+		for i, e := range exprs {
+			for j, f := range e.row {
+				if e.kind == exprRow {
+					b.WriteString(", " + c.text(c.resolveUnknown(f)) + " AS c" + itoa(i+1) + "_" + itoa(j+1))
+				}
+			}
+		}
+	}
 	for _, l := range q.locks {
 		b.WriteString(l.columns())
 	}

@@ -42,6 +42,16 @@ func (c *compiler) specialCast(name string, e *expr, typ uint32) *expr {
 
 // syntaxCall compiles the calls that are not resolved by name and types. nil: it is none of them.
 func (c *compiler) syntaxCall(n *pg.FuncCall, schema, name string, s *scope) *expr {
+	if schema == "information_schema" && name == "_pg_expandarray" && len(n.Args) == 1 {
+		e := c.expr(n.Args[0], s)
+		elem := catalog.ElemOf(e.typ)
+		if elem == 0 {
+			return nil
+		}
+		fn := &catalog.Function{Name: name, RetSet: true, Impl: "@expandarray", Kind: 'f', Volatility: 'i',
+			OutNames: []string{"x", "n"}, OutTypes: []uint32{elem, catalog.Int4OID}}
+		return c.setReturning(&call{fn: fn, args: []*expr{e}, ret: catalog.RecordOID, loc: n.Location, scope: s})
+	}
 	if schema != "" && schema != "pg_catalog" {
 		return nil
 	}

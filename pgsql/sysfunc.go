@@ -66,9 +66,12 @@ func init() {
 			}
 			return c.regFind(e, x.ret)
 		},
-		"has_privilege":   allowed,
-		"pg_has_role":     allowed,
-		"empty":           func(c *compiler, x *call) *expr { return plain("x''", x.ret, true, x.loc) },
+		"has_privilege": allowed,
+		"pg_has_role":   allowed,
+		"expandarray": func(c *compiler, x *call) *expr {
+			return plain("(SELECT lc_pack(value, ordinality) FROM lc_unnest("+c.text(x.args[0])+"))", x.ret, true, x.loc, x.args...)
+		},
+		"empty":           noRows,
 		"pg_get_keywords": noRows,
 	}
 	for _, name := range []string{
