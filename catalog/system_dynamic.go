@@ -175,7 +175,14 @@ func attributesOf(_ *Schema, b *rowsOf, t *Table) {
 		if c.Generated {
 			generated = 's'
 		}
-		attribute(b, t.OID, c.Num, c.Name, c.Type, c.Typmod, "attnotnull", c.NotNull, "atthasdef", hasDefault(c),
+		collation := uint32(0)
+		if ct := TypeByOID(c.Type); ct != nil {
+			collation = ct.Collation
+		}
+		if t.System && collation == DefaultCollationOID {
+			collation = CCollationOID // text of the system's own relations
+		}
+		attribute(b, t.OID, c.Num, c.Name, c.Type, c.Typmod, "attcollation", collation, "attnotnull", c.NotNull, "atthasdef", hasDefault(c),
 			"atthasmissing", c.Missing.Kind != Null, "attidentity", c.Identity, "attgenerated", generated)
 	}
 	if t.Kind == KindSequence {

@@ -37,6 +37,7 @@ func ZoneRows(name string, now int64) [][]Value {
 					dst = dstOffset(loc, t, off)
 				} else {
 					_, offset = t.Zone()
+					dst = t.IsDST()
 				}
 			}
 			rows = append(rows, []Value{Str(strings.ToUpper(a)), interval(offset), Bool(dst)})
