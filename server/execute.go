@@ -41,15 +41,11 @@ type bufferSink struct{ buf *rowBuffer }
 func (o *bufferSink) columns(cols []pgsql.Column) error { o.buf.cols = len(cols); return nil }
 func (o *bufferSink) row(v []catalog.Value) error       { o.buf.add(v); return nil }
 
-// copyDone stands for the tag of a COPY that has sent its own.
-const copyDone = "\x00copy"
-
 // errStale says that the schema is no longer the one that the plan was made for.
 var errStale = errors.New("server: the plan is out of date")
 
-// execute runs a compiled statement and returns its command tag. alone: it is a transaction of its own (when none is
-// open).
-func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement, params []catalog.Value, out sink, alone bool) (string, error) {
+// execute runs a compiled statement, as a transaction of its own when none is open, and returns its command tag.
+func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement, params []catalog.Value, out sink) (string, error) {
 	if err := s.checkActive(c.plan); err != nil {
 		return "", err
 	}

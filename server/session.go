@@ -280,11 +280,21 @@ func (s *session) SimpleQuery(ctx context.Context, query string, w pgwire.Result
 		if s.tran == nil && len(batch) > 1 {
 			s.tran = s.newTransaction(false)
 		}
-		if err := s.runSimple(ctx, st, w); err != nil {
+		tag, err := s.runSimple(ctx, st, w)
+		if err != nil {
 			return s.endImplicit(ctx, s.fail(ctx, err))
 		}
+		if i == len(batch)-1 {
+			// The last tag waits for the commit: it must not say that something happened that then does not.
+			if err := s.endImplicit(ctx, nil); err != nil {
+				return err
+			}
+		}
+		if err := w.Complete(tag); err != nil {
+			return err
+		}
 	}
-	return s.endImplicit(ctx, nil)
+	return nil
 }
 
 // endImplicit ends the implicit transaction of a message.
@@ -299,26 +309,19 @@ func (s *session) endImplicit(ctx context.Context, err error) error {
 	return s.fail(ctx, s.commit(ctx))
 }
 
-func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, w pgwire.ResultWriter) error {
+// runSimple runs one statement of a Query message, and returns its tag.
+func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, w pgwire.ResultWriter) (string, error) {
 	if s.tran != nil && s.tran.failed && !st.EndsTransaction() {
-		return s.checkActive(nil)
+		return "", s.checkActive(nil)
 	}
 	c, err := s.compile(st, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if len(c.params) > 0 {
-		return pgerror.New(pgerror.UndefinedParameter, "there is no parameter $1")
+		return "", pgerror.New(pgerror.UndefinedParameter, "there is no parameter $1")
 	}
-	out := &wireSink{w: w, header: true}
-	tag, err := s.execute(ctx, c, st, nil, out, true)
-	if err != nil {
-		return err
-	}
-	if tag == copyDone {
-		return nil
-	}
-	return w.Complete(tag)
+	return s.execute(ctx, c, st, nil, &wireSink{w: w, header: true})
 }
 
 // Parse implements pgwire.Session.
@@ -521,14 +524,14 @@ func (s *session) executePortal(ctx context.Context, p *portal, maxRows int, w p
 	p.done = true
 	if maxRows == 0 || p.plan.cols == nil {
 		out := &wireSink{w: w}
-		tag, err := s.execute(ctx, p.plan, p.stmt.stmt, p.params, out, alone)
-		if err != nil || tag == copyDone {
+		tag, err := s.execute(ctx, p.plan, p.stmt.stmt, p.params, out)
+		if err != nil {
 			return err
 		}
 		return w.Complete(tag)
 	}
 	out := &bufferSink{buf: &rowBuffer{cols: len(p.plan.cols)}}
-	tag, err := s.execute(ctx, p.plan, p.stmt.stmt, p.params, out, alone)
+	tag, err := s.execute(ctx, p.plan, p.stmt.stmt, p.params, out)
 	if err != nil {
 		return err
 	}

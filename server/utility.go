@@ -330,7 +330,7 @@ func (s *session) runExecute(ctx context.Context, p *pgsql.Execute, out sink) (s
 		}
 		params = row
 	}
-	return s.execute(ctx, ps.plan, ps.stmt, params, out, true)
+	return s.execute(ctx, ps.plan, ps.stmt, params, out)
 }
 
 func (s *session) deallocate(p *pgsql.Deallocate) (string, error) {
