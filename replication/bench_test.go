@@ -100,3 +100,20 @@ func eachClient(b *testing.B, clients int, f func(int) error) {
 	close(work)
 	wg.Wait()
 }
+
+// BenchmarkLag is from a commit on one node to the value being readable on another.
+func BenchmarkLag(b *testing.B) {
+	ns := benchCluster(b)
+	b.ResetTimer()
+	for i := range b.N {
+		want := strconv.Itoa(i)
+		ns[0].store.Commit("k", want)
+		for {
+			changed := ns[1].store.Changed()
+			if ns[1].get("k") == want {
+				break
+			}
+			<-changed
+		}
+	}
+}

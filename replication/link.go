@@ -186,13 +186,16 @@ func (r *Replicator) sendEntries(l *link, read core.ReadLog) error {
 		sizes[i] = len(entries[i].Bytes)
 		total += sizes[i] + binary.MaxVarintLen32
 	}
-	wanted := false
-	r.do(func(n *core.Node, now time.Time) { wanted = n.Sent(now, read, sizes) })
+	wanted, version := false, uint64(0)
+	r.do(func(n *core.Node, now time.Time) {
+		wanted = n.Sent(now, read, sizes)
+		version = n.List().Version // as of after the reading: what is said of the entries holds under this list
+	})
 	if !wanted || len(entries) == 0 {
 		return nil
 	}
 	parts := make([][]byte, 0, 2*len(entries)+2)
-	head := core.AppendEntriesHead(nil, read.Origin, read.Sub, len(entries))
+	head := core.AppendEntriesHead(nil, version, read.Origin, read.Sub, len(entries))
 	whole := total+len(head) < maxFrame
 	if whole {
 		parts = append(parts, []byte{frameWhole})

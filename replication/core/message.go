@@ -50,9 +50,10 @@ type Subscribe struct {
 // Entries carries entries of one origin, in order and without a gap. As a message they are their stored bytes. Sub 0 is what every node
 // sends unasked: its own newest epoch.
 type Entries struct {
-	Origin crdt.Origin
-	Sub    uint64
-	List   []crdt.Entry
+	Version uint64
+	Origin  crdt.Origin
+	Sub     uint64
+	List    []crdt.Entry
 }
 
 // News carries a member list that is decided.

@@ -34,6 +34,7 @@ type Knobs struct {
 	AckEarly           bool // without E1: what is being applied is spoken of before it is durable
 	KeepHeld           bool // without E3: what is held back of an ended epoch stays held
 	KeepReplies        bool // a barrier counts replies given under an older member list
+	ForgetUndecided    bool // without C1: a member list found undecided is not completed first
 	ChangeEarly        bool // without C3: a member change begins before the last one is complete
 }
 

@@ -101,6 +101,7 @@ func (n *Node) learnEpochs(v crdt.Vector) {
 
 // receiveEntries takes entries off a link. What was not asked for in this way is dropped: it comes again if needed.
 func (n *Node) receiveEntries(p *peer, m Entries) {
+	n.sawVersion(p, m.Version)
 	n.learnEpoch(m.Origin)
 	r := n.recv(m.Origin)
 	if m.Sub == 0 {

@@ -330,7 +330,7 @@ func (n *Node) propose(p *proposal) {
 // proposeList goes on with a member change once a majority has promised. A list one version newer than the one in force
 // may or may not be decided: it is completed first (rule C1).
 func (n *Node) proposeList(p *proposal, found []byte) {
-	if found != nil {
+	if found != nil && !n.cfg.Knobs.ForgetUndecided {
 		l, err := DecodeList(found)
 		if err != nil || l == nil || l.Version > n.list.Version+1 {
 			n.restart(p) // a newer list is on its way to this node

@@ -77,10 +77,17 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 					}
 				})
 			}
-		case k < 50:
+		case k < 40:
 			if a != b && s.link(a, b).up {
 				s.break_(s.nodes[a], s.nodes[b])
 			}
+		case k < 46: // in one direction or both
+			if a != b && s.link(a, b).up {
+				s.log("link %s-%s is half-open", s.nodes[a].member.Name, s.nodes[b].member.Name)
+				s.link(a, b).mute = [2]bool{s.chance(60), s.chance(60)}
+			}
+		case k < 50:
+			s.nodes[a].skew = s.between(-100*time.Millisecond, 100*time.Millisecond)
 		case k < 90:
 			if a != b {
 				l := s.link(a, b)
@@ -188,8 +195,9 @@ func TestRulesAreNeeded(t *testing.T) {
 		"Q1": {core.Knobs{JoinRunningBarrier: true}, 1},
 		"Q3": {core.Knobs{CountMessages: true}, 1},
 		"E1": {core.Knobs{AckEarly: true}, 1},
+		"C1": {core.Knobs{ForgetUndecided: true}, 49},
 		"C3": {core.Knobs{ChangeEarly: true}, 3},
-		"replies count under the list they were given under": {core.Knobs{KeepReplies: true}, 81},
+		"replies count under the list they were given under": {core.Knobs{KeepReplies: true}, 288},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range uint64(400) {

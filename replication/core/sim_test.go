@@ -64,6 +64,7 @@ type simLink struct {
 	up   bool
 	gen  int
 	cut  bool             // nothing can be linked
+	mute [2]bool          // half-open: what is sent in this direction is lost, and nobody is told
 	last [2]time.Duration // when the last message arrives, in each direction
 }
 
@@ -222,7 +223,7 @@ func (s *sim) connect(a, b int) {
 	}
 	l.up = true
 	l.gen++
-	l.last = [2]time.Duration{}
+	l.last, l.mute = [2]time.Duration{}, [2]bool{}
 	hn, hm := n.core.Hello(), m.core.Hello()
 	s.log("link %s-%s", n.member.Name, m.member.Name)
 	s.deliver(m, n, func() { n.core.Up(n.time(), hm, hn) })
@@ -235,6 +236,9 @@ func (s *sim) deliver(from, to *simNode, do func()) {
 	dir := 0
 	if from.i > to.i {
 		dir = 1
+	}
+	if l.mute[dir] {
+		return
 	}
 	at := max(l.last[dir], s.now+s.between(100*time.Microsecond, 2*time.Millisecond))
 	if s.chance(3) {
@@ -323,7 +327,7 @@ func (n *simNode) pump() {
 				n.checkHash(&entries[i])
 			}
 			if n.core.Sent(n.time(), r, sizes) {
-				n.transmit(m, core.Entries{Origin: r.Origin, Sub: r.Sub, List: entries})
+				n.transmit(m, core.Entries{Version: n.core.List().Version, Origin: r.Origin, Sub: r.Sub, List: entries})
 			}
 		}
 	}

@@ -45,12 +45,12 @@ func TestEntriesAreHeldBack(t *testing.T) {
 	a, b := origin(2, 1), origin(3, 1)
 	n, list := testNode("aaa", core.Knobs{})
 	up(n, list, simEpoch, nil, 2, 3)
-	n.Receive(simEpoch, 2, core.Entries{Origin: a, List: []crdt.Entry{entry(a, 1, nil), entry(a, 2, crdt.Vector{b: 1}), entry(a, 3, nil)}})
+	n.Receive(simEpoch, 2, core.Entries{Version: 1, Origin: a, List: []crdt.Entry{entry(a, 1, nil), entry(a, 2, crdt.Vector{b: 1}), entry(a, 3, nil)}})
 	batch := n.NextBatch(simEpoch)
 	if got := seqs(batch); len(got) != 1 || got[0] != 1 {
 		t.Fatalf("may apply %v, want entry 1 alone", got)
 	}
-	n.Receive(simEpoch, 3, core.Entries{Origin: b, List: []crdt.Entry{entry(b, 1, nil)}})
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: b, List: []crdt.Entry{entry(b, 1, nil)}})
 	if got := n.NextBatch(simEpoch); got != nil {
 		t.Fatalf("a second batch while one is being applied: %v", seqs(got))
 	}
@@ -81,8 +81,8 @@ func TestAFailingEntryHoldsUpItsOriginOnly(t *testing.T) {
 	a, b := origin(2, 1), origin(3, 1)
 	n, list := testNode("aaa", core.Knobs{})
 	up(n, list, simEpoch, nil, 2, 3)
-	n.Receive(simEpoch, 2, core.Entries{Origin: a, List: []crdt.Entry{entry(a, 1, nil)}})
-	n.Receive(simEpoch, 3, core.Entries{Origin: b, List: []crdt.Entry{entry(b, 1, nil)}})
+	n.Receive(simEpoch, 2, core.Entries{Version: 1, Origin: a, List: []crdt.Entry{entry(a, 1, nil)}})
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: b, List: []crdt.Entry{entry(b, 1, nil)}})
 	bad := errors.New("hash of the previous entry differs")
 	v := crdt.Vector{}
 	for range 4 {
@@ -122,9 +122,9 @@ func TestE3(t *testing.T) {
 	for _, without := range []bool{false, true} {
 		n, list := testNode("aaa", core.Knobs{KeepHeld: without})
 		up(n, list, simEpoch, nil, 2, 3)
-		n.Receive(simEpoch, 2, core.Entries{Origin: old, List: []crdt.Entry{entry(old, 1, crdt.Vector{dep: 1})}})
+		n.Receive(simEpoch, 2, core.Entries{Version: 1, Origin: old, List: []crdt.Entry{entry(old, 1, crdt.Vector{dep: 1})}})
 		n.Receive(simEpoch, 3, core.Have{Version: 1, Delta: crdt.Vector{newer: 1, old: 1}})
-		n.Receive(simEpoch, 3, core.Entries{Origin: dep, List: []crdt.Entry{entry(dep, 1, nil)}})
+		n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: dep, List: []crdt.Entry{entry(dep, 1, nil)}})
 		applies := false
 		for _, e := range n.NextBatch(simEpoch) {
 			applies = applies || e.Origin == old
@@ -137,7 +137,7 @@ func TestE3(t *testing.T) {
 		}
 		n.Applied(simEpoch, crdt.Vector{dep: 1}, nil)
 		// What still comes in the old way is not taken either.
-		n.Receive(simEpoch, 2, core.Entries{Origin: old, List: []crdt.Entry{entry(old, 1, nil)}})
+		n.Receive(simEpoch, 2, core.Entries{Version: 1, Origin: old, List: []crdt.Entry{entry(old, 1, nil)}})
 		if got := n.NextBatch(simEpoch); got != nil {
 			t.Error("an unasked entry of an ended epoch is applied")
 		}
@@ -154,7 +154,7 @@ func TestE3(t *testing.T) {
 		if from == 0 || sub.From != 1 {
 			t.Fatalf("the ended epoch is not subscribed to: %+v", sub)
 		}
-		n.Receive(simEpoch, from, core.Entries{Origin: old, Sub: sub.Sub, List: []crdt.Entry{entry(old, 1, nil)}})
+		n.Receive(simEpoch, from, core.Entries{Version: 1, Origin: old, Sub: sub.Sub, List: []crdt.Entry{entry(old, 1, nil)}})
 		if got := n.NextBatch(simEpoch); len(got) != 1 {
 			t.Error("the entry that was asked for is not applied")
 		}
@@ -172,8 +172,8 @@ func TestARelayIsAskedAndDismissed(t *testing.T) {
 	if len(subs) != 1 || subs[0].Origin != a || subs[0].From != 1 {
 		t.Fatalf("subscriptions at 3: %+v", subs)
 	}
-	n.Receive(simEpoch, 3, core.Entries{Origin: a, Sub: subs[0].Sub, List: []crdt.Entry{entry(a, 1, nil)}})
-	n.Receive(simEpoch, 3, core.Entries{Origin: a, Sub: subs[0].Sub + 1, List: []crdt.Entry{entry(a, 2, nil)}})
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: a, Sub: subs[0].Sub, List: []crdt.Entry{entry(a, 1, nil)}})
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: a, Sub: subs[0].Sub + 1, List: []crdt.Entry{entry(a, 2, nil)}})
 	batch := n.NextBatch(simEpoch)
 	if len(batch) != 1 {
 		t.Fatalf("%d entries, want the one of the right subscription", len(batch))
@@ -189,7 +189,7 @@ func TestARelayIsAskedAndDismissed(t *testing.T) {
 	if subs = subscriptions(n, 4); len(subs) != 0 {
 		t.Errorf("before the origin itself sent anything: %+v", subs)
 	}
-	n.Receive(simEpoch, 2, core.Entries{Origin: a, List: []crdt.Entry{entry(a, 2, nil)}})
+	n.Receive(simEpoch, 2, core.Entries{Version: 1, Origin: a, List: []crdt.Entry{entry(a, 2, nil)}})
 	if subs = subscriptions(n, 4); len(subs) != 1 || subs[0].From != 0 {
 		t.Errorf("4 is still to relay: %+v", subs)
 	}

@@ -42,7 +42,7 @@ func Append(dst []byte, m Message) []byte {
 		w.uint(m.From)
 		w.uint(m.Sub)
 	case Entries:
-		w.b = AppendEntriesHead(w.b[:len(w.b)-1], m.Origin, m.Sub, len(m.List))
+		w.b = AppendEntriesHead(w.b[:len(w.b)-1], m.Version, m.Origin, m.Sub, len(m.List))
 		for _, e := range m.List {
 			w.bytes(e.Bytes)
 		}
@@ -79,8 +79,9 @@ func Append(dst []byte, m Message) []byte {
 
 // AppendEntriesHead encodes what stands before the entries of an Entries message: each follows as its length (a
 // varint) and its bytes, so that a sender need not copy them.
-func AppendEntriesHead(dst []byte, o crdt.Origin, sub uint64, n int) []byte {
+func AppendEntriesHead(dst []byte, version uint64, o crdt.Origin, sub uint64, n int) []byte {
 	w := writer{append(dst, kindEntries)}
+	w.uint(version)
 	w.origin(o)
 	w.uint(sub)
 	w.uint(uint64(n))
@@ -112,7 +113,7 @@ func Decode(b []byte) (Message, error) {
 	case kindSubscribe:
 		m = Subscribe{Origin: r.origin(), From: r.uint(), Sub: r.uint()}
 	case kindEntries:
-		v := Entries{Origin: r.origin(), Sub: r.uint()}
+		v := Entries{Version: r.uint(), Origin: r.origin(), Sub: r.uint()}
 		n := r.count(1)
 		v.List = make([]crdt.Entry, 0, min(n, 1024))
 		for range n {

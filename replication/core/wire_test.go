@@ -23,7 +23,7 @@ func someMessages() []core.Message {
 		core.Ask{Version: 1, Round: 1 << 60, Full: true},
 		core.Reply{Version: 1, Round: 2, Delta: crdt.Vector{o: 7}, Registers: []string{"a", ""}},
 		core.Subscribe{Origin: o, From: 1, Sub: 300},
-		core.Entries{Origin: o, Sub: 2, List: []crdt.Entry{e, e}},
+		core.Entries{Version: 3, Origin: o, Sub: 2, List: []crdt.Entry{e, e}},
 		core.News{List: list},
 		core.Ping{ID: 1}, core.Pong{ID: 1, Nanos: -5},
 		core.Prepare{Version: 1, Register: "r", Ballot: core.Ballot{N: 4, Node: 1 << 63}},
