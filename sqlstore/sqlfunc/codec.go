@@ -129,6 +129,9 @@ func (t typed) appendText(dst []byte, s *catalog.OutputSettings) []byte {
 }
 
 func concat(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if len(args) < 1 {
+		return null, badArgs("lc_concat", errCount)
+	}
 	s, err := settings(args[0])
 	if err != nil {
 		return null, err
@@ -145,6 +148,9 @@ func concat(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 }
 
 func concatWS(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if len(args) < 2 {
+		return null, badArgs("lc_concat_ws", errCount)
+	}
 	s, err := settings(args[0])
 	if err != nil {
 		return null, err

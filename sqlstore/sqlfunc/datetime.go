@@ -123,7 +123,7 @@ func zoneOfInterval(_ *sqlite.Context, args []catalog.Value) (catalog.Value, err
 		return null, err
 	}
 	if iv.Months != 0 || iv.Days != 0 {
-		return null, errf("22023", "interval time zone \"%s\" must not include months or days", iv.AppendText(nil, nil))
+		return null, errf("22023", "interval time zone \"%s\" must not include months or days", iv.AppendText(nil, catalog.DefaultOutput()))
 	}
 	_, name := catalog.FixedZone(int(iv.Micros / usecSecond))
 	return catalog.Str(name), nil

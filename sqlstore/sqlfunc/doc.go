@@ -30,6 +30,15 @@ func pure(name string, nargs int, c call) def { return def{name, nargs, true, c}
 // strict is a deterministic function that gives NULL for any NULL argument.
 func strict(name string, nargs int, c call) def { return def{name, nargs, true, nullIn(c)} }
 
+// strictUpTo is strict, for every number of arguments from least to most.
+func strictUpTo(name string, least, most int, c call) []def {
+	var out []def
+	for n := least; n <= most; n++ {
+		out = append(out, strict(name, n, c))
+	}
+	return out
+}
+
 // volatile is a function whose result is not decided by its arguments.
 func volatile(name string, nargs int, c call) def { return def{name, nargs, false, c} }
 

@@ -11,6 +11,9 @@ import (
 
 // format has $env, the format and the typed arguments.
 func format(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if len(args) < 2 {
+		return null, badArgs("lc_format", errCount)
+	}
 	s, err := settings(args[0])
 	if err != nil {
 		return null, err

@@ -245,14 +245,14 @@ func prettyJSON(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) 
 
 // jsonRow is a row with column names: $env, then name, type, typmod and value of each column.
 func jsonRow(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if len(args)%4 != 1 {
+		return null, badArgs("lc_json_row", errCount)
+	}
 	w, err := newJSONWriter(args[0])
 	if err != nil {
 		return null, err
 	}
 	args = args[1:]
-	if len(args)%4 != 0 {
-		return null, badArgs("lc_json_row", errCount)
-	}
 	b := []byte{'{'}
 	for i := 0; i < len(args); i += 4 {
 		if i > 0 {
@@ -268,6 +268,9 @@ func jsonRow(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 
 // jsonArgs reads $env and $targs.
 func jsonArgs(args []catalog.Value) (*jsonWriter, []typed, error) {
+	if len(args) < 1 {
+		return nil, nil, badArgs("json", errCount)
+	}
 	w, err := newJSONWriter(args[0])
 	if err != nil {
 		return nil, nil, err

@@ -2,6 +2,7 @@ package sqlfunc
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -11,20 +12,17 @@ import (
 	"layercake/sqlstore/sqlite"
 )
 
-var regexpFuncs = []def{
-	strict("lc_regex", 3, regexMatch),
-	strict("lc_regexp_like", 2, regexpLike),
-	strict("lc_regexp_like", 3, regexpLike),
-	strict("lc_substring_regex", 2, substringRegex),
-	strict("lc_similar_escape", 2, similarEscape),
-	strict("lc_regexp_match", -1, regexpMatch),
-	strict("lc_regexp_matches", -1, regexpMatches),
-	strict("lc_regexp_replace", -1, regexpReplace),
-	strict("lc_regexp_count", -1, regexpCount),
-	strict("lc_regexp_instr", -1, regexpInstr),
-	strict("lc_regexp_substr", -1, regexpSubstr),
-	strict("lc_regexp_split", -1, regexpSplit),
-}
+var regexpFuncs = slices.Concat(
+	[]def{strict("lc_regex", 3, regexMatch), strict("lc_substring_regex", 2, substringRegex), strict("lc_similar_escape", 2, similarEscape)},
+	strictUpTo("lc_regexp_like", 2, 3, regexpLike),
+	strictUpTo("lc_regexp_match", 2, 3, regexpMatch),
+	strictUpTo("lc_regexp_matches", 2, 3, regexpMatches),
+	strictUpTo("lc_regexp_replace", 3, 6, regexpReplace),
+	strictUpTo("lc_regexp_count", 2, 4, regexpCount),
+	strictUpTo("lc_regexp_instr", 2, 7, regexpInstr),
+	strictUpTo("lc_regexp_substr", 2, 6, regexpSubstr),
+	strictUpTo("lc_regexp_split", 2, 3, regexpSplit),
+)
 
 type regexKey struct{ pattern, options string }
 

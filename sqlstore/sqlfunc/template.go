@@ -2,6 +2,7 @@ package sqlfunc
 
 import (
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -41,6 +42,42 @@ func keyAt(s string, keys []string) string {
 		}
 	}
 	return ""
+}
+
+// templates holds the templates used last, taken apart; it is emptied when it is full.
+var templates = struct {
+	sync.RWMutex
+	m map[templateKey][]node
+}{m: map[templateKey][]node{}}
+
+type templateKey struct {
+	text  string
+	dates bool
+}
+
+const maxTemplates = 500
+
+// template takes a template apart, or finds it taken apart already. The nodes are shared and read-only.
+func template(s string, dates bool) []node {
+	key := templateKey{s, dates}
+	templates.RLock()
+	nodes, ok := templates.m[key]
+	templates.RUnlock()
+	if ok {
+		return nodes
+	}
+	keys := numberKeys
+	if dates {
+		keys = dateKeys
+	}
+	nodes = parseTemplate(s, keys, dates)
+	templates.Lock()
+	defer templates.Unlock()
+	if len(templates.m) >= maxTemplates {
+		clear(templates.m)
+	}
+	templates.m[key] = nodes
+	return nodes
 }
 
 // parseTemplate takes a template apart.

@@ -71,9 +71,9 @@ func intervalToChar(_ *sqlite.Context, args []catalog.Value) (catalog.Value, err
 	return strResult(m.format(text(args[1])))
 }
 
-func (m *moment) format(template string) (string, error) {
+func (m *moment) format(format string) (string, error) {
 	var out strings.Builder
-	for _, n := range parseTemplate(template, dateKeys, true) {
+	for _, n := range template(format, true) {
 		if n.typ != nodeAction {
 			out.WriteString(n.text)
 			continue

@@ -25,8 +25,8 @@ type numberFormat struct {
 
 func badTemplate(s string) error { return errf("42601", "%s", s) }
 
-func parseNumberFormat(template string) (*numberFormat, error) {
-	f := &numberFormat{nodes: parseTemplate(template, numberKeys, false)}
+func parseNumberFormat(format string) (*numberFormat, error) {
+	f := &numberFormat{nodes: template(format, false)}
 	for _, n := range f.nodes {
 		if n.typ == nodeAction {
 			if err := f.prepare(strings.ToUpper(n.key)); err != nil {

@@ -68,8 +68,8 @@ type dateReader struct {
 	zoneSign, zoneHour, zoneMinute                     int
 }
 
-func readByTemplate(s, template string) (*dateReader, error) {
-	r := &dateReader{whole: s, s: s, nodes: parseTemplate(template, dateKeys, true)}
+func readByTemplate(s, format string) (*dateReader, error) {
+	r := &dateReader{whole: s, s: s, nodes: template(format, true)}
 	for i, n := range r.nodes {
 		if r.s == "" {
 			break
