@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -153,7 +154,8 @@ func (tx *Tx) allot(l *layout, objs []catalog.Object) error {
 			}
 			columns[n.parent]++
 			n.num = columns[n.parent]
-			n.info.Collation = catalog.Collation(uint32(o.Attrs[catalog.AttrType].Int()))
+			typ := uint32(o.Attrs[catalog.AttrType].Int())
+			n.info.Collation, n.info.Integer = catalog.Collation(typ), integerType(typ)
 			var def catalog.ColumnDef
 			if err := catalog.DecodeDef(o.Attrs[catalog.AttrDef], &def); err == nil {
 				n.info.Missing = def.Missing
@@ -215,16 +217,17 @@ func (tx *Tx) shape(l *layout, t *catalog.Table, old *space, local bool) error {
 		l.spaces[id] = sp
 		return tx.buildIndexes(l, sp, nil, local)
 	}
-	if err := tx.refreshCollations(l, t); err != nil {
+	if err := tx.retype(l, t, old); err != nil {
 		return err
 	}
+	o = l.objects[id]
 	sp := l.space(t, o)
 	for i := range sp.cols {
 		c := &sp.cols[i]
 		if _, there := old.byID[c.id]; there {
 			continue
 		}
-		if err := tx.w.conn.StoreExec("ALTER TABLE " + sp.phys + " ADD COLUMN " + c.phys + defaultSQL(c.missing)); err != nil {
+		if err := tx.w.conn.StoreExec("ALTER TABLE " + sp.phys + " ADD COLUMN " + c.declaration()); err != nil {
 			return err
 		}
 	}
@@ -250,24 +253,92 @@ func (tx *Tx) shape(l *layout, t *catalog.Table, old *space, local bool) error {
 func isInteger(t *catalog.Table, id catalog.ID) bool {
 	for _, c := range t.Columns {
 		if c.ID == id {
-			return c.Type == catalog.Int2OID || c.Type == catalog.Int4OID || c.Type == catalog.Int8OID
+			return integerType(c.Type)
 		}
 	}
 	return false
 }
 
-// refreshCollations follows ALTER COLUMN TYPE.
-func (tx *Tx) refreshCollations(l *layout, t *catalog.Table) error {
+func integerType(oid uint32) bool {
+	return oid == catalog.Int2OID || oid == catalog.Int4OID || oid == catalog.Int8OID
+}
+
+// retype follows ALTER COLUMN TYPE: of the collation, and from a column declared INTEGER, which would make numbers of
+// texts, to one without a type. The values themselves are the statement's to change.
+func (tx *Tx) retype(l *layout, t *catalog.Table, old *space) error {
+	rebuild := false
 	for _, c := range t.Columns {
-		o := l.objects[crdt.ID(c.ID)]
-		if want := catalog.Collation(c.Type); o.info.Collation != want {
-			o.info.Collation = want
-			if err := tx.save(l, crdt.ID(c.ID), o); err != nil {
-				return err
-			}
+		id := crdt.ID(c.ID)
+		o := l.objects[id]
+		want := o
+		want.info.Collation = catalog.Collation(c.Type)
+		want.info.Integer = o.info.Integer && integerType(c.Type)
+		if _, there := old.byID[id]; there && want.info.Integer != o.info.Integer {
+			rebuild = true
+		}
+		if want.info.Collation == o.info.Collation && want.info.Integer == o.info.Integer {
+			continue
+		}
+		if err := tx.save(l, id, want); err != nil {
+			return err
 		}
 	}
-	return nil
+	if !rebuild {
+		return nil
+	}
+	o := l.objects[old.id]
+	if a := o.info.Alias; a != nil && !isInteger(t, *a) {
+		o.info.Alias = nil
+	}
+	if err := tx.save(l, old.id, o); err != nil {
+		return err
+	}
+	next := *old
+	next.cols = slices.Clone(old.cols)
+	for i := range next.cols {
+		next.cols[i].integer = l.objects[next.cols[i].id].info.Integer
+	}
+	if o.info.Alias == nil {
+		next.alias = -1
+	}
+	return tx.rebuild(l, old, &next)
+}
+
+// rebuild copies a table into one that is declared as next is; old has the indexes so far. They are gone then, and
+// buildIndexes makes them again.
+func (tx *Tx) rebuild(l *layout, old, next *space) error {
+	for name := range old.indexes {
+		if err := tx.w.conn.StoreExec("DROP INDEX IF EXISTS " + name); err != nil {
+			return err
+		}
+		if err := tx.forgetIndex(l, old, name); err != nil {
+			return err
+		}
+	}
+	into := *next
+	into.phys += "_new"
+	into.uniques = nil
+	cols := "_h,_o,_c"
+	if old.hidden {
+		cols += ",_k"
+	}
+	for _, o := range l.objects {
+		if o.kind == catalog.ObjectIndex && o.parent == next.id && o.info.Flag {
+			u := uniqueIndex{num: o.num, flag: "_u" + physIndex(o.num)}
+			into.uniques = append(into.uniques, u)
+			cols += "," + u.flag
+		}
+	}
+	for _, c := range into.cols {
+		cols += "," + c.phys
+	}
+	create, _, _ := strings.Cut(into.createSQL(), ";")
+	sql := create + ";INSERT INTO " + into.phys + "(rowid," + cols + ") SELECT rowid," + cols + " FROM " + next.phys +
+		";DROP TABLE " + next.phys + ";ALTER TABLE " + into.phys + " RENAME TO " + next.phys
+	if next.hidden {
+		sql += ";" + next.hiddenIndexSQL()
+	}
+	return tx.w.conn.StoreExec(sql)
 }
 
 // markFlags notes that a new table has the flag columns of its unique indexes.

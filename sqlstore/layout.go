@@ -33,9 +33,11 @@ type object struct {
 
 // objectInfo is the rest of it, as JSON.
 type objectInfo struct {
-	// Columns: what rows from before ADD COLUMN hold (an encoded value), and the collation.
+	// Columns: what rows from before ADD COLUMN hold (an encoded value), the collation, and whether the column is
+	// declared INTEGER.
 	Missing   []byte `json:"missing,omitempty"`
 	Collation string `json:"collation,omitempty"`
+	Integer   bool   `json:"integer,omitempty"`
 	// Tables: the column that is the rowid; whether there is a column for hidden keys; the primary key (its index) and
 	// its columns.
 	Alias  *catalog.ID  `json:"alias,omitempty"`
@@ -218,7 +220,7 @@ func (l *layout) space(t *catalog.Table, o object) *space {
 
 func (l *layout) column(id crdt.ID) column {
 	o := l.objects[id]
-	c := column{id: id, num: o.num, phys: physColumn(o.num), collation: o.info.Collation}
+	c := column{id: id, num: o.num, phys: physColumn(o.num), collation: o.info.Collation, integer: o.info.Integer}
 	if len(o.info.Missing) > 0 {
 		c.missing, _, _ = catalog.DecodeValue(o.info.Missing) // written by us: malformed is NULL
 	}

@@ -24,7 +24,7 @@ func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, local bool) (*s
 	}
 	recount := len(losers) > 0
 	if len(o.info.Key) > 0 {
-		if err := tx.leavePrimaryKey(ts, sp, old); err != nil {
+		if err := tx.leavePrimaryKey(l, ts, sp, old); err != nil {
 			return nil, err
 		}
 		for i := range losers {
@@ -83,28 +83,14 @@ func (tx *Tx) takeLosers(sp *space) ([]row, error) {
 }
 
 // leavePrimaryKey gives every row a hidden key derived from its primary key, and likewise every tombstone.
-func (tx *Tx) leavePrimaryKey(ts *txSpace, sp, old *space) error {
+func (tx *Tx) leavePrimaryKey(l *layout, ts *txSpace, sp, old *space) error {
 	c := tx.w.conn
 	switch {
 	case old.alias >= 0:
 		// The column must be able to hold a value twice: it can no longer be the rowid.
 		next := *sp
-		next.alias, next.hidden, next.phys = -1, true, sp.phys+"_new"
-		next.finish()
-		cols := "_h,_o,_c"
-		for _, u := range sp.uniques {
-			cols += "," + u.flag
-		}
-		for _, col := range sp.cols {
-			cols += "," + col.phys
-		}
-		create, _, _ := strings.Cut(next.createSQL(), ";")
-		if err := c.StoreExec(create + ";INSERT INTO " + next.phys + "(rowid," + cols + ") SELECT rowid," + cols + " FROM " + sp.phys +
-			";DROP TABLE " + sp.phys + ";ALTER TABLE " + next.phys + " RENAME TO " + sp.phys); err != nil {
-			return err
-		}
-		old.indexes = nil // gone with the table; buildIndexes makes them again
-		if err := c.StoreExec(sp.hiddenIndexSQL()); err != nil {
+		next.alias, next.hidden = -1, true
+		if err := tx.rebuild(l, old, &next); err != nil {
 			return err
 		}
 	case !old.hidden:

@@ -141,13 +141,6 @@ func TestDropPrimaryKey(t *testing.T) {
 				drop = append(drop, catalog.Change{Op: catalog.Drop, ID: c.ID}, catalog.Change{Op: catalog.Drop, ID: c.Index.ID})
 			}
 		}
-		if drop == nil {
-			for _, ix := range tab.Indexes {
-				if ix.Primary {
-					drop = append(drop, catalog.Change{Op: catalog.Drop, ID: ix.ID})
-				}
-			}
-		}
 		a.MustAlter(drop...)
 		a.Insert(p, key(0), text("again"), null)
 		a.Pull(b)
@@ -156,9 +149,56 @@ func TestDropPrimaryKey(t *testing.T) {
 		if d := a.Digest(p); d.Rows != 4 {
 			t.Errorf("%d rows: %q", d.Rows, a.Rows(p))
 		}
-		b.MustAlter(storetest.AddIndex(b.NewID, p, "again_pkey", true, tab.Columns[1].ID)[:0]...)
+		// The other unique index has survived.
+		err := a.Try(context.Background(), func(tx *sqlstore.Tx) error {
+			_, err := tx.Insert(storetest.Table(tx.Schema(), p), vals(key(9), null, text("m@x")))
+			return err
+		})
+		var u *sqlstore.UniqueError
+		if !errors.As(err, &u) {
+			t.Errorf("got %v", err)
+		}
 		c := open(t)
 		c.Pull(a)
 		storetest.Same(t, a, b, c)
+	}
+}
+
+// TestChangeColumnType: a column declared INTEGER must not make numbers of texts once its type is another.
+func TestChangeColumnType(t *testing.T) {
+	a, b := open(t), open(t)
+	spec := people
+	spec.Unique = [][]string{{"mail"}}
+	p := a.MustCreate(spec)
+	a.Insert(p, integer(1), text("x"), text("m"))
+	b.Pull(a)
+	b.Insert(p, integer(2), text("y"), text("n"))
+	tab := storetest.Table(a.Schema(), p)
+	textual := func(col int) catalog.Change {
+		return catalog.Change{Op: catalog.Alter, ID: tab.Columns[col].ID, Attrs: map[catalog.Attr]catalog.Value{catalog.AttrType: integer(int64(catalog.TextOID))}}
+	}
+	a.MustAlter(textual(0), storetest.AddColumn(a.NewID(), p, 4, storetest.Column{Name: "n", Type: catalog.Int4OID, Missing: integer(7)}))
+	a.Insert(p, text("007"), text("z"), text("o"), null)
+	a.Pull(b)
+	b.Pull(a)
+	storetest.Same(t, a, b)
+	a.Want(p, "007 z o -", "1 x m 7", "2 y n 7")
+	for _, key := range []catalog.Value{text("007"), integer(1)} {
+		err := a.Try(context.Background(), func(tx *sqlstore.Tx) error {
+			_, err := tx.Insert(storetest.Table(tx.Schema(), p), vals(key, null, null, null))
+			return err
+		})
+		var u *sqlstore.UniqueError
+		if !errors.As(err, &u) || !u.Index.Primary {
+			t.Errorf("got %v", err)
+		}
+	}
+	err := a.Try(context.Background(), func(tx *sqlstore.Tx) error {
+		_, err := tx.Insert(storetest.Table(tx.Schema(), p), vals(text("new"), null, text("m"), null))
+		return err
+	})
+	var u *sqlstore.UniqueError
+	if !errors.As(err, &u) || u.Index.Primary {
+		t.Errorf("got %v", err)
 	}
 }

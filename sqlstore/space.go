@@ -41,6 +41,7 @@ type column struct {
 	num       int64 // c<num>
 	phys      string
 	collation string
+	integer   bool          // declared INTEGER: SQLite uses an index for a join only where both sides have one affinity
 	missing   catalog.Value // what a row that does not say holds
 	tag       []byte        // encoded missing
 }
@@ -120,6 +121,14 @@ func (sp *space) keyCondition() string {
 	return strings.Join(terms, " AND ")
 }
 
+// declaration is the column as CREATE TABLE and ADD COLUMN have it.
+func (c *column) declaration() string {
+	if c.integer {
+		return c.phys + " INTEGER" + defaultSQL(c.missing)
+	}
+	return c.phys + defaultSQL(c.missing)
+}
+
 // term is the column as it is compared.
 func (c *column) term() string {
 	if c.collation == "" {
@@ -143,11 +152,10 @@ func (sp *space) createSQL() string {
 		b.WriteString("," + u.flag + " INTEGER NOT NULL DEFAULT 0")
 	}
 	for i, c := range sp.cols {
-		b.WriteString("," + c.phys)
+		b.WriteString("," + c.declaration())
 		if i == sp.alias {
-			b.WriteString(" INTEGER PRIMARY KEY")
+			b.WriteString(" PRIMARY KEY")
 		}
-		b.WriteString(defaultSQL(c.missing))
 	}
 	b.WriteString(")")
 	if sp.hidden {

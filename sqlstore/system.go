@@ -1,10 +1,10 @@
 package sqlstore
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"strings"
 
 	"layercake/catalog"
@@ -22,16 +22,26 @@ func (tx *Tx) freshSystem(sql string) error {
 	return tx.w.fillSystem(false)
 }
 
-// fillSystem writes the rows of the system tables that differ from what they hold. With all, also of those that do not
-// depend on the schema: once a start is enough for them.
-func (w *writer) fillSystem(all bool) error {
-	schema := w.layout.schema
-	have := make(map[string]string)
-	c := w.conn
-	err := each(c, "SELECT name,hash FROM lc_system", nil, func(v []catalog.Value) error {
-		have[string(v[0].Bytes)] = string(v[1].Bytes)
+// systemState is what lc_system says of a system table.
+type systemState struct {
+	form  int64  // fingerprint of its CREATE statements
+	fixed string // hash of the rows that are the same for every schema
+	rest  string // hash of the others
+}
+
+func (w *writer) systemStates() (map[string]systemState, error) {
+	have := make(map[string]systemState)
+	err := each(w.conn, "SELECT name,form,fixed,rest FROM lc_system", nil, func(v []catalog.Value) error {
+		have[string(v[0].Bytes)] = systemState{v[1].Int(), string(v[2].Bytes), string(v[3].Bytes)}
 		return nil
 	})
+	return have, err
+}
+
+// fillSystem writes the rows of the system tables that differ from what they hold. With all, also those that do not
+// depend on the schema: once a start is enough for them. They have the rowids from 1.
+func (w *writer) fillSystem(all bool) error {
+	have, err := w.systemStates()
 	if err != nil {
 		return err
 	}
@@ -39,27 +49,43 @@ func (w *writer) fillSystem(all bool) error {
 		if !systemTable(rel) || !all && catalog.SystemStatic(rel) {
 			continue
 		}
-		if err := w.fillTable(rel, catalog.SystemRows(schema, rel), have[rel.Phys]); err != nil {
-			return fmt.Errorf("system table %s: %w", rel.Name, err)
+		rows, fixed := catalog.SystemRows(w.layout.schema, rel), catalog.SystemFixed(rel)
+		st := have[rel.Phys]
+		if all {
+			if hash := hashRows(rows[:fixed]); hash != st.fixed {
+				if err := w.fillTable(rel, "fixed", hash, 0, rows[:fixed]); err != nil {
+					return err
+				}
+				st.rest = ""
+			}
+		}
+		if hash := hashRows(rows[fixed:]); hash != st.rest {
+			if err := w.fillTable(rel, "rest", hash, fixed, rows[fixed:]); err != nil {
+				return err
+			}
 		}
 	}
 	w.systemStale = false
 	return nil
 }
 
-func (w *writer) fillTable(rel *catalog.Table, rows [][]catalog.Value, have string) error {
+func hashRows(rows [][]catalog.Value) string {
 	h := sha256.New()
 	var enc []byte
 	for _, r := range rows {
-		enc = catalog.AppendRow(enc[:0], r)
-		h.Write(enc)
+		if enc = catalog.AppendRow(enc, r); len(enc) > 1<<16 {
+			h.Write(enc)
+			enc = enc[:0]
+		}
 	}
-	hash := h.Sum(nil)
-	if have == string(hash) {
-		return nil
-	}
+	h.Write(enc)
+	return string(h.Sum(nil))
+}
+
+// fillTable replaces the rows beyond a rowid.
+func (w *writer) fillTable(rel *catalog.Table, part, hash string, beyond int, rows [][]catalog.Value) error {
 	c := w.conn
-	if err := run(c, "DELETE FROM "+rel.Phys); err != nil {
+	if err := run(c, "DELETE FROM "+rel.Phys+" WHERE rowid>?", catalog.Int(int64(beyond))); err != nil {
 		return err
 	}
 	st, err := c.StoreStmt("INSERT INTO " + rel.Phys + " VALUES(" + params(len(rel.Columns)) + ")")
@@ -68,10 +94,10 @@ func (w *writer) fillTable(rel *catalog.Table, rows [][]catalog.Value, have stri
 	}
 	for _, r := range rows {
 		if _, err := st.Exec(r); err != nil {
-			return err
+			return fmt.Errorf("system table %s: %w", rel.Name, err)
 		}
 	}
-	return run(c, "UPDATE lc_system SET hash=? WHERE name=?", catalog.BlobBytes(hash), catalog.Str(rel.Phys))
+	return run(c, "UPDATE lc_system SET "+part+"=? WHERE name=?", catalog.BlobBytes([]byte(hash)), catalog.Str(rel.Phys))
 }
 
 // prepareSystem makes the tables of the system relations, where their form has changed, and fills those that do not
@@ -92,13 +118,10 @@ func (w *writer) prepareSystem() error {
 
 func systemTable(t *catalog.Table) bool { return t.Kind == catalog.KindTable }
 
+// makeSystem makes the system tables that are missing or have another form in this version of the program.
 func (w *writer) makeSystem() error {
 	c := w.conn
-	have := make(map[string]int)
-	err := each(c, "SELECT name,columns FROM lc_system", nil, func(v []catalog.Value) error {
-		have[string(v[0].Bytes)] = int(v[1].Int())
-		return nil
-	})
+	have, err := w.systemStates()
 	if err != nil {
 		return err
 	}
@@ -106,27 +129,19 @@ func (w *writer) makeSystem() error {
 		if !systemTable(t) {
 			continue
 		}
-		n, there := have[t.Phys]
+		sql := systemSQL(t)
+		sum := fnv.New64a()
+		sum.Write([]byte(sql))
+		form := int64(sum.Sum64())
+		st, there := have[t.Phys]
 		delete(have, t.Phys)
-		if there && n == len(t.Columns) {
+		if there && st.form == form {
 			continue
 		}
-		if err := c.StoreExec("DROP TABLE IF EXISTS " + t.Phys); err != nil {
-			return err
-		}
-		var b bytes.Buffer
-		fmt.Fprintf(&b, "CREATE TABLE %s(", t.Phys)
-		for i, col := range t.Columns {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(col.Phys)
-		}
-		b.WriteByte(')')
-		if err := c.StoreExec(b.String()); err != nil {
+		if err := c.StoreExec("DROP TABLE IF EXISTS " + t.Phys + ";" + sql); err != nil {
 			return fmt.Errorf("system table %s: %w", t.Phys, err)
 		}
-		if err := run(c, "INSERT OR REPLACE INTO lc_system VALUES(?,?,NULL)", catalog.Str(t.Phys), catalog.Int(int64(len(t.Columns)))); err != nil {
+		if err := run(c, "INSERT OR REPLACE INTO lc_system VALUES(?,?,NULL,NULL)", catalog.Str(t.Phys), catalog.Int(form)); err != nil {
 			return err
 		}
 	}
@@ -136,4 +151,21 @@ func (w *writer) makeSystem() error {
 		}
 	}
 	return nil
+}
+
+// systemSQL makes a system table with its indexes.
+func systemSQL(t *catalog.Table) string {
+	var cols []string
+	for _, c := range t.Columns {
+		def := c.Phys
+		if c.Type == catalog.OidOID || integerType(c.Type) {
+			def += " INTEGER"
+		}
+		cols = append(cols, def)
+	}
+	sql := "CREATE TABLE " + t.Phys + "(" + strings.Join(cols, ",") + ")"
+	for _, ix := range t.Indexes {
+		sql += ";CREATE INDEX " + ix.Phys + " ON " + t.Phys + "(" + strings.Join(ix.PhysKeys, ",") + ")"
+	}
+	return sql
 }
