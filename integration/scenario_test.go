@@ -248,3 +248,80 @@ func TestRestartOfAll(t *testing.T) {
 	exec(t, c.conn(2, "consistency=quorum"), "INSERT INTO kv VALUES (101)")
 	c.verify()
 }
+
+// TestUniqueCollisionIsKept: two nodes, cut off from each other, give one unique value to two rows. Both rows stay, the
+// collision is listed on every node alike, and is gone when the application has settled it.
+func TestUniqueCollisionIsKept(t *testing.T) {
+	c := three(t)
+	exec(t, c.conn(0, "consistency=all"), "CREATE TABLE u (id int PRIMARY KEY, email text UNIQUE)")
+	a, b := c.conn(0, "consistency=none"), c.conn(2, "consistency=none")
+	c.net.split([]int{0, 1}, []int{2})
+	exec(t, a, "INSERT INTO u VALUES (1, 'x@example.org')")
+	exec(t, b, "INSERT INTO u VALUES (2, 'x@example.org')")
+	c.net.heal()
+	c.verify()
+	for n := range c.nodes {
+		conn := c.conn(n)
+		if got := one(t, conn, "SELECT count(*) FROM u WHERE email = 'x@example.org'"); got != "2" {
+			t.Errorf("node %d shows %s of the 2 rows", n+1, got)
+		}
+		got := query(t, conn, "SELECT relation, constraint_name, kind, key, other_key, origin, other_origin FROM layercake.conflicts")
+		if want := "[[public.u u_email_key unique (id)=(2) (id)=(1) n3 n1]]"; fmt.Sprint(got) != want {
+			t.Errorf("node %d lists the conflict as %v, want %s", n+1, got, want)
+		}
+	}
+	fails(t, c.conn(1), "23505", "INSERT INTO u VALUES (3, 'x@example.org')")
+	exec(t, c.conn(1, "consistency=all"), "UPDATE u SET email = 'y@example.org' WHERE id = 2")
+	for n := range c.nodes {
+		if got := one(t, c.conn(n), "SELECT count(*) FROM layercake.conflicts"); got != "0" {
+			t.Errorf("node %d still lists %s conflicts", n+1, got)
+		}
+	}
+	c.verify()
+}
+
+// TestCausalToken: a session that moves to another node waits for what it has seen.
+func TestCausalToken(t *testing.T) {
+	c := three(t)
+	exec(t, c.conn(0, "consistency=all"), "CREATE TABLE kv (k int PRIMARY KEY)")
+	a, b := c.conn(0, "consistency=none"), c.conn(2, "consistency=none")
+	c.net.split([]int{0, 1}, []int{2})
+	exec(t, a, "INSERT INTO kv VALUES (1)")
+	token := one(t, a, "SELECT layercake.session_token()")
+	exec(t, b, "SET consistency_timeout = '200ms'")
+	fails(t, b, "53000", "SELECT layercake.wait_for($1)", token)
+	c.net.heal()
+	exec(t, b, "SET consistency_timeout = '20s'")
+	exec(t, b, "SELECT layercake.wait_for($1)", token)
+	if got := one(t, b, "SELECT count(*) FROM kv"); got != "1" {
+		t.Errorf("after wait_for the node shows %s rows, want 1", got)
+	}
+	fails(t, b, "22P02", "SELECT layercake.wait_for('nonsense')")
+}
+
+// Sequences give numbers from blocks that a majority granted: three nodes that insert at once never meet.
+func TestSequencesNeverGiveAValueTwice(t *testing.T) {
+	c := three(t)
+	exec(t, c.conn(0, "consistency=all"), "CREATE TABLE s (id bigserial PRIMARY KEY, node int)")
+	var wg sync.WaitGroup
+	for n := range c.nodes {
+		conn := c.conn(n, "consistency=one")
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			ctx, cancel := context.WithTimeout(context.Background(), wait)
+			defer cancel()
+			for i := 0; i < 100; i++ {
+				if _, err := conn.Exec(ctx, "INSERT INTO s (node) VALUES ($1)", n); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	c.verify()
+	if got := one(t, c.conn(1), "SELECT count(*) || ' ' || count(DISTINCT id) FROM s"); got != "300 300" {
+		t.Errorf("rows and distinct ids: %s, want 300 300", got)
+	}
+}

@@ -138,11 +138,19 @@ func errSchemaChanged() error {
 }
 
 // replayState is what one run over a transaction's ops keeps: the rowids of the rows it inserted, and which rows it has
-// touched.
+// touched. Inserted rows get into the maps only when somebody asks for one: nobody does after a COPY.
 type replayState struct {
-	inserted map[int][]int64
-	own      map[rowRef]ownRow
-	touched  map[rowRef]bool
+	inserted  map[int][]int64
+	unindexed []insertedRows
+	own       map[rowRef]ownRow
+	touched   map[rowRef]bool
+}
+
+// insertedRows are the rows that op number op inserted.
+type insertedRows struct {
+	op    int
+	table catalog.ID
+	ids   []int64
 }
 
 type rowRef struct {
@@ -151,7 +159,28 @@ type rowRef struct {
 }
 
 func newReplay() *replayState {
-	return &replayState{inserted: map[int][]int64{}, own: map[rowRef]ownRow{}, touched: map[rowRef]bool{}}
+	return &replayState{inserted: map[int][]int64{}}
+}
+
+// index brings the maps up to date. It must run before anything is looked up in them or taken out.
+func (r *replayState) index() {
+	if r.own == nil {
+		r.own, r.touched = map[rowRef]ownRow{}, map[rowRef]bool{}
+	}
+	for _, in := range r.unindexed {
+		for j, id := range in.ids {
+			ref := rowRef{in.table, id}
+			r.own[ref], r.touched[ref] = ownRow{in.op, j}, true
+		}
+	}
+	r.unindexed = r.unindexed[:0]
+}
+
+// ownRowOf finds the row of this transaction that has a rowid.
+func (r *replayState) ownRowOf(ref rowRef) (ownRow, bool) {
+	r.index()
+	own, ok := r.own[ref]
+	return own, ok
 }
 
 // apply runs op number i on the writer. With check, a committed row must still have the version that was seen.
@@ -167,19 +196,19 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 	switch o.kind {
 	case opInsert:
 		ids := make([]int64, 0, o.rows.n)
-		err := o.rows.each(func(j int, row []catalog.Value) error {
+		err := o.rows.each(func(_ int, row []catalog.Value) error {
 			id, err := tx.Insert(t, row)
 			if err != nil {
 				return uniqueError(err, o.plan, t, row)
 			}
-			ref := rowRef{t.ID, id}
-			r.own[ref], r.touched[ref] = ownRow{i, j}, true
 			ids = append(ids, id)
 			return nil
 		})
 		r.inserted[i] = ids
+		r.unindexed = append(r.unindexed, insertedRows{i, t.ID, ids})
 		return err
 	case opUpdate, opDelete:
+		r.index()
 		id := o.rowid
 		if o.own != nil {
 			id = r.inserted[o.own.op][o.own.row]

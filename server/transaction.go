@@ -279,7 +279,7 @@ func (r *replayState) stillOwn(table catalog.ID, i, j int) bool {
 	if j >= len(ids) {
 		return false
 	}
-	own, ok := r.own[rowRef{table, ids[j]}]
+	own, ok := r.ownRowOf(rowRef{table, ids[j]})
 	return ok && own == ownRow{i, j}
 }
 

@@ -220,7 +220,7 @@ func (w *worker) effect(ops []op) error {
 	for i := range ops {
 		o := &ops[i]
 		if o.kind == opUpdate || o.kind == opDelete {
-			if own, ok := w.replay.own[rowRef{o.table.ID, o.rowid}]; ok {
+			if own, ok := w.replay.ownRowOf(rowRef{o.table.ID, o.rowid}); ok {
 				o.own = &own
 			}
 		}
