@@ -177,6 +177,9 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string)
 		it.name = q.name
 	}
 	if q.pending {
+		if q.recursive {
+			c.failAt(rv.Location, pgerror.InvalidRecursion, "recursive reference to query \"%s\" must not appear more than once", q.name)
+		}
 		q.recursive = true
 	}
 	q.used = true

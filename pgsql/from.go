@@ -206,7 +206,7 @@ func (c *compiler) viewItem(t *catalog.Table, name string) *fromItem {
 	f := c.relItem(r, name)
 	f.top.table = t
 	if name == "" {
-		f.top.name, f.top.schema = t.Name, t.Schema
+		f.top.name, f.top.schema, f.top.relHidden = t.Name, t.Schema, false
 	}
 	for i := range f.top.cols {
 		if i < len(t.Columns) {
@@ -220,7 +220,7 @@ func (c *compiler) viewItem(t *catalog.Table, name string) *fromItem {
 // relItem puts a compiled query into FROM.
 func (c *compiler) relItem(r *rel, name string) *fromItem {
 	alias := c.alias()
-	it := &rangeItem{name: name, alias: alias, relHidden: name == ""}
+	it := &rangeItem{name: name, alias: alias, relHidden: name == "", derived: true}
 	it.cols = relColumns(r, alias)
 	if r.rows {
 		r.fields = true

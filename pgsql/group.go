@@ -289,6 +289,9 @@ func (c *compiler) groupingSets(sel *pg.SelectStmt, s *scope, q *selecting) *rel
 			c.unsupported(-1, "GROUP BY with more than 128 grouping sets")
 		}
 	}
+	if sel.GroupDistinct {
+		c.unsupported(-1, "GROUP BY DISTINCT")
+	}
 	if len(sel.DistinctClause) > 0 || len(sel.LockingClause) > 0 {
 		c.unsupported(-1, "GROUPING SETS with DISTINCT")
 	}

@@ -118,8 +118,11 @@ func (q *selecting) locking(list []*pg.Node) {
 		}
 		if len(lc.LockedRels) == 0 {
 			for _, it := range s.items {
-				if it.table != nil && it.physical {
+				switch {
+				case it.table != nil && it.physical:
 					q.addLock(it, lock)
+				case it.derived:
+					c.unsupported(-1, "%s of a view or subquery", word)
 				}
 			}
 			continue

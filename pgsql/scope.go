@@ -113,6 +113,7 @@ type rangeItem struct {
 
 	parts    []*rangeItem // of a join: the items joined
 	nullable bool         // on the nullable side of an outer join
+	derived  bool         // a subquery or view
 	record   bool         // a function's scalar result: name alone means the column
 	query    *rel         // of a subquery or CTE
 	physical bool         // has rowid, _h, _o, _c (a replicated table read directly)
