@@ -287,7 +287,7 @@ func nextvalText(seq *catalog.Table) string {
 
 // storedName is a name as stored expressions have it: they are read with the search path "public".
 func storedName(schema, name string) string {
-	if schema == "public" {
+	if schema == "public" || schema == "pg_catalog" {
 		return catalog.QuoteIdent(name)
 	}
 	return catalog.QuoteQualified(schema, name)

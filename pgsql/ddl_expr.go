@@ -62,6 +62,9 @@ func (x *command) defaultExpr(col *catalog.Column, n *pg.Node) (text string, mis
 			WithHint("You will need to rewrite or cast the expression."))
 	}
 	text = x.showDefault(n, col)
+	if to.isNullConst() {
+		return "", catalog.Value{}, false // as if there were none
+	}
 	switch {
 	case to.kind == exprConst || to.kind == exprUnknown:
 		missing = to.val.Clone()

@@ -52,6 +52,9 @@ func (x *command) showExpr(n *pg.Node, t *catalog.Table, outer bool) string {
 	return e.bare
 }
 
+// simpleQuote quotes a string as standard_conforming_strings reads it, never as E''.
+func simpleQuote(s string) string { return quoteText(s) }
+
 // typeOf compiles a node just to know its type.
 func (w *shower) typeOf(n *pg.Node) *expr { return w.sub().expr(n, w.s) }
 
@@ -149,7 +152,7 @@ func (w *shower) value(v catalog.Value, typ uint32) shown {
 		return s
 	}
 	text := string(catalog.AppendText(nil, typ, -1, v, w.env.Output))
-	s.label = catalog.QuoteLiteral(text)
+	s.label = simpleQuote(text)
 	label := true
 	switch typ {
 	case catalog.Int4OID:
@@ -180,12 +183,12 @@ func (w *shower) convert(e shown, typ uint32) shown {
 	case e.literal != nil:
 		c := w.sub()
 		if catalog.IsReg(typ) {
-			return other(catalog.QuoteLiteral(w.regName(*e.literal, typ))+"::"+catalog.FormatType(typ, -1), typ)
+			return other(simpleQuote(w.regName(*e.literal, typ))+"::"+catalog.FormatType(typ, -1), typ)
 		}
 		v := c.coerce(&expr{kind: exprUnknown, val: catalog.Str(*e.literal), typ: catalog.UnknownOID, typmod: -1, loc: -1, atomic: true}, typ, -1, implicitCast)
 		if v == nil || v.kind != exprConst {
 			// A value that only the session can tell ('now'): as it was written.
-			text := catalog.QuoteLiteral(*e.literal) + "::" + catalog.FormatType(typ, -1)
+			text := simpleQuote(*e.literal) + "::" + catalog.FormatType(typ, -1)
 			return other(text, typ)
 		}
 		return w.value(v.val, typ)
@@ -212,11 +215,12 @@ func (w *shower) known(n *pg.Node) shown {
 // cast writes an explicit conversion.
 func (w *shower) cast(n *pg.TypeCast) shown {
 	typ, typmod := w.typeName(n.GetTypeName())
+	if arr := n.GetArg().GetAArrayExpr(); arr != nil && catalog.ElemOf(typ) != 0 {
+		return w.array(arr.GetElements(), typ)
+	}
 	arg := w.show(n.GetArg())
 	if arg.literal != nil || arg.constant && arg.label == "NULL" {
 		arg = w.convert(arg, typ)
-	} else if arr := n.GetArg().GetAArrayExpr(); arr != nil && catalog.ElemOf(typ) != 0 {
-		arg = w.array(arr.GetElements(), typ)
 	}
 	if arg.typ == typ && (typmod < 0 || typmod == arg.typmod) {
 		return arg
@@ -278,6 +282,9 @@ func (w *shower) operator(n *pg.A_Expr, node *pg.Node) shown {
 	}
 	switch n.GetKind() {
 	case pg.A_Expr_Kind_AEXPR_OP:
+		if l, r := n.GetLexpr().GetRowExpr(), n.GetRexpr().GetRowExpr(); l != nil && r != nil && len(l.GetArgs()) == len(r.GetArgs()) && (name == "=" || name == "<>") {
+			return w.rows(name, l, r)
+		}
 		r, rt := w.operand(n.GetRexpr())
 		if n.GetLexpr() == nil {
 			op, _ := findOperator(name, 0, rt)
@@ -290,7 +297,7 @@ func (w *shower) operator(n *pg.A_Expr, node *pg.Node) shown {
 		out := w.binaryText(name, l, r, lt, rt)
 		out.typ = w.typeOf(node).typ
 		return out
-	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
+	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE, pg.A_Expr_Kind_AEXPR_SIMILAR:
 		l, lt := w.operand(n.GetLexpr())
 		r, rt := w.operand(n.GetRexpr())
 		return w.binaryText(name, l, r, lt, rt)
@@ -325,6 +332,21 @@ func (w *shower) operator(n *pg.A_Expr, node *pg.Node) shown {
 		return w.anyText(l, name, word, r)
 	}
 	return w.rest(node)
+}
+
+// rows writes an equality of rows, column by column.
+func (w *shower) rows(name string, l, r *pg.RowExpr) shown {
+	parts := make([]string, len(l.GetArgs()))
+	for i := range parts {
+		a, at := w.operand(l.GetArgs()[i])
+		b, bt := w.operand(r.GetArgs()[i])
+		parts[i] = w.binaryText(name, a, b, at, bt).text
+	}
+	word := " AND "
+	if name == "<>" {
+		word = " OR "
+	}
+	return other("("+strings.Join(parts, word)+")", catalog.BoolOID)
 }
 
 // anyText writes l op ANY (array), both as the operator wants them.
@@ -453,8 +475,11 @@ func (w *shower) call(n *pg.FuncCall, node *pg.Node) shown {
 		if i < len(x.fn.Args) && !(x.fn.Variadic && i >= len(x.fn.Args)-1) {
 			want = x.fn.Args[i]
 		} else if x.fn.Variadic {
-			want = catalog.ElemOf(x.fn.Args[len(x.fn.Args)-1])
+			if want = x.fn.Args[len(x.fn.Args)-1]; want != catalog.AnyOID {
+				want = catalog.ElemOf(want)
+			}
 		}
+		declared := want
 		if (e.literal != nil || e.constant && e.label == "NULL") && (want == 0 || want == catalog.AnyOID || isPolymorphic(want)) {
 			want = catalog.TextOID
 			if i < len(x.args) && x.args[i] != nil && x.args[i].typ != 0 && x.args[i].typ != catalog.UnknownOID {
@@ -463,6 +488,10 @@ func (w *shower) call(n *pg.FuncCall, node *pg.Node) shown {
 		}
 		if want == 0 {
 			want = e.typ
+		}
+		if e.literal != nil && declared == catalog.AnyOID {
+			args[i] = simpleQuote(*e.literal) // stays of type unknown
+			continue
 		}
 		args[i] = w.convert(e, want).text
 	}
