@@ -8,19 +8,19 @@ import (
 
 // arrayReader reads an array literal: {a,"b c",{…}}, with bounds in front where they are not from 1.
 type arrayReader struct {
-	src      []byte
-	at       int
-	t        *Type
-	typmod   int32
-	settings *OutputSettings
+	src []byte
+	at  int
+	t   *Type
 
 	lens  [maxArrayDims]int // length of each dimension, -1: not known yet
 	depth int               // dimensions seen, 0: not known yet
-	elems []Value
+	body  int               // where the braces begin
+	texts [][]byte          // of the elements, nil for NULL
 }
 
+// malformed complains of the literal; within the braces, PostgreSQL shows it from them on.
 func (r *arrayReader) malformed(detail string, args ...any) error {
-	return pgerror.New(pgerror.InvalidTextRepresentation, "malformed array literal: \"%s\"", r.src).WithDetail(detail, args...)
+	return pgerror.New(pgerror.InvalidTextRepresentation, "malformed array literal: \"%s\"", r.src[r.body:]).WithDetail(detail, args...)
 }
 
 func (r *arrayReader) space() {
@@ -40,7 +40,7 @@ func decodeArrayText(t *Type, typmod int32, src []byte, s *OutputSettings) (Valu
 	if err := CheckUTF8(src); err != nil {
 		return Value{}, err
 	}
-	r := arrayReader{src: src, t: t, typmod: typmod, settings: s}
+	r := arrayReader{src: src, t: t}
 	for i := range r.lens {
 		r.lens[i] = -1
 	}
@@ -54,14 +54,16 @@ func decodeArrayText(t *Type, typmod int32, src []byte, s *OutputSettings) (Valu
 		}
 		return Value{}, r.malformed("Array value must start with \"{\" or dimension information.")
 	}
+	r.body = r.at
 	if err := r.level(0); err != nil {
 		return Value{}, err
 	}
 	if r.space(); r.at < len(r.src) {
 		return Value{}, r.malformed("Junk after closing right brace.")
 	}
+	r.body = 0
 	var dims []ArrayDim
-	if len(r.elems) > 0 {
+	if len(r.texts) > 0 {
 		for i := range r.depth {
 			dims = append(dims, ArrayDim{Len: int32(r.lens[i]), Lower: 1})
 		}
@@ -80,7 +82,16 @@ func decodeArrayText(t *Type, typmod int32, src []byte, s *OutputSettings) (Valu
 	if err := checkArrayBounds(dims); err != nil {
 		return Value{}, err
 	}
-	return EncodeArray(t.Elem, dims, r.elems), nil
+	elems := make([]Value, len(r.texts))
+	for i, text := range r.texts {
+		if text == nil {
+			continue
+		}
+		if elems[i], err = DecodeText(t.Elem, typmod, text, s); err != nil {
+			return Value{}, err
+		}
+	}
+	return EncodeArray(t.Elem, dims, elems), nil
 }
 
 // bounds reads [l:u][l:u]…= in front; nil if there is none.
@@ -206,7 +217,7 @@ func (r *arrayReader) level(depth int) error {
 
 // element reads one element, quoted or not.
 func (r *arrayReader) element() error {
-	var text []byte
+	text := []byte{}
 	quoted := r.peek() == '"'
 	if quoted {
 		for r.at++; ; r.at++ {
@@ -250,15 +261,11 @@ func (r *arrayReader) element() error {
 		}
 		text = text[:keep]
 		if !escaped && strings.EqualFold(string(text), "null") {
-			r.elems = append(r.elems, Value{})
+			r.texts = append(r.texts, nil)
 			return nil
 		}
 	}
-	v, err := DecodeText(r.t.Elem, r.typmod, text, r.settings)
-	if err != nil {
-		return err
-	}
-	r.elems = append(r.elems, v)
+	r.texts = append(r.texts, text)
 	return nil
 }
 

@@ -3,7 +3,9 @@ package catalog
 import (
 	"errors"
 	"math"
+	"math/big"
 	"strconv"
+	"strings"
 
 	"layercake/pgerror"
 )
@@ -153,10 +155,61 @@ func appendFloat(dst []byte, f float64, bits, extra int) []byte {
 		return strconv.AppendFloat(dst, f, 'g', max(digits+extra, 1), 64)
 	}
 	// The shortest form that reads back the same; PostgreSQL turns to exponents below 1e-4 and from 1e15 (1e6).
-	if a := math.Abs(f); a != 0 && (a < least || a >= limit) {
-		return strconv.AppendFloat(dst, f, 'e', -1, bits)
+	format, a := byte('f'), math.Abs(f)
+	if a != 0 && (a < least || a >= limit) {
+		format = 'e'
 	}
-	return strconv.AppendFloat(dst, f, 'f', -1, bits)
+	at := len(dst)
+	dst = strconv.AppendFloat(dst, f, format, -1, bits)
+	if a < 1<<21 || a > 1e41 || bits == 64 && a < 1<<51 || !halfway(dst[at:], f, bits) {
+		return dst
+	}
+	// The shortest form lies exactly between f and its neighbour. It reads back as f, but PostgreSQL does not use it.
+	for prec := 1; ; prec++ {
+		text := strconv.AppendFloat(nil, f, 'e', prec, bits)
+		if back, _ := strconv.ParseFloat(string(text), bits); back == f && !halfway(text, f, bits) {
+			if format == 'f' {
+				text = strconv.AppendFloat(nil, back, 'f', max(prec-exponentOf(text), 0), bits)
+			}
+			return append(dst[:at], text...)
+		}
+	}
+}
+
+// exponentOf reads the decimal exponent of text in the form d.ddde±dd.
+func exponentOf(text []byte) int {
+	_, exp, _ := strings.Cut(string(text), "e")
+	n, _ := strconv.Atoi(exp)
+	return n
+}
+
+// halfway says whether the decimal number text lies exactly between f and one of the numbers next to it.
+func halfway(text []byte, f float64, bits int) bool {
+	d, ok := new(big.Rat).SetString(string(text))
+	if !ok {
+		return false
+	}
+	d.Abs(d)
+	a := math.Abs(f)
+	for _, up := range []bool{false, true} {
+		to := 0.0
+		if up {
+			to = math.Inf(1)
+		}
+		next := math.Nextafter(a, to)
+		if bits == 32 {
+			next = float64(math.Nextafter32(float32(a), float32(to)))
+		}
+		mid := new(big.Rat).SetFloat64(a)
+		other := new(big.Rat).SetFloat64(next)
+		if other == nil {
+			continue
+		}
+		if mid.Add(mid, other).Quo(mid, big.NewRat(2, 1)).Cmp(d) == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // decodeBool reads a unique prefix of true, false, yes, no, on, off, or 1 or 0.

@@ -259,14 +259,14 @@ func decodeAnyTimestamp(src []byte, typmod int32, s *OutputSettings, typ string)
 	case dtEpoch:
 		return Int(-epochUnix * usecPerSec), nil
 	}
-	t, ok := p.clock.Timestamp()
-	if !ok && (t < minTimestamp-usecPerDay || t > endTimestamp) { // a zone may yet bring it back into range
+	if p.clock.Year < -4713 || p.clock.Year > 294277 { // further away, µs overflow
 		return Value{}, pgerror.New(pgerror.DatetimeFieldOverflow, "timestamp out of range: \"%s\"", text)
 	}
+	t, _ := p.clock.Timestamp() // its zone may yet bring it into range
 	if typ != "timestamp" {
 		t += int64(p.zone) * usecPerSec
 	}
-	if !ValidTimestamp(t) || t == 0 && !ok {
+	if !ValidTimestamp(t) {
 		return Value{}, pgerror.New(pgerror.DatetimeFieldOverflow, "timestamp out of range: \"%s\"", text)
 	}
 	return Int(RoundMicros(t, typmod)), nil

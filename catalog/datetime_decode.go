@@ -27,6 +27,7 @@ const (
 	hasDecade
 	hasCentury
 	hasMillennium
+	hasSpecial // infinity, epoch
 
 	hasDate    = hasYear | hasMonth | hasDay
 	hasAllSecs = hasSecond | hasMillisec | hasMicrosec
@@ -246,10 +247,13 @@ func (r *reader) date(field string) dtCode {
 
 // timeField reads hh:mm[:ss[.ffffff]] (DecodeTime).
 func (r *reader) timeField(field string) dtCode {
-	if r.prefix != unitNone {
+	if r.prefix != unitNone && !r.timeOnly {
 		if r.prefix != unitTime {
 			return dtBadFormat
 		}
+		r.prefix = unitNone
+	}
+	if r.prefix == unitTime {
 		r.prefix = unitNone
 	}
 	t, code := decodeClock(field, intervalFullRange)

@@ -118,11 +118,11 @@ func (r *reader) reserved(word int) dtCode {
 		r.clock.setTime(0)
 		r.zone = 0
 	case resEpoch:
-		r.now, r.kind = hasDate|hasTime|hasZone, dtEpoch
+		r.now, r.kind = hasSpecial, dtEpoch
 	case resInfinity:
-		r.now, r.kind = hasDate|hasTime|hasZone, dtInfinity
+		r.now, r.kind = hasSpecial, dtInfinity
 	case resMinusInfinity:
-		r.now, r.kind = hasDate|hasTime|hasZone, dtMinusInfinity
+		r.now, r.kind = hasSpecial, dtMinusInfinity
 	}
 	if word == resNow {
 		r.julian = true
@@ -132,9 +132,6 @@ func (r *reader) reserved(word int) dtCode {
 
 // finish checks the parts against each other and works out the zone.
 func (r *reader) finish() dtCode {
-	if r.kind != dtDate {
-		return dtOK
-	}
 	if code := r.validateDate(); code != dtOK {
 		return code
 	}
@@ -157,6 +154,9 @@ func (r *reader) finish() dtCode {
 			return dtBadFormat
 		}
 		return r.timeZone()
+	}
+	if r.kind != dtDate {
+		return dtOK // whatever else was written: as PostgreSQL 15
 	}
 	if r.mask&hasDate != hasDate {
 		return dtBadFormat

@@ -25,13 +25,11 @@ func (p *datetimeParser) interval(sum *intervalSum, fields int) dtCode {
 		look := p.looks[i]
 		if look == lookZone && strings.IndexByte(field[1:], ':') >= 0 {
 			if t, code := decodeClock(field[1:], fields); code == dtOK {
-				add := sum.micros
-				if code := addClock(sum, t); code != dtOK {
+				if code := setClock(sum, t); code != dtOK {
 					return code
 				}
-				add = sum.micros - add
-				if field[0] == '-' || allNegative && add > 0 {
-					sum.micros -= 2 * add
+				if field[0] == '-' || allNegative && sum.micros > 0 {
+					sum.micros = -sum.micros
 				}
 				now, what, pending = hasTime, unitDay, false
 				if now&seen != 0 {
@@ -47,12 +45,11 @@ func (p *datetimeParser) interval(sum *intervalSum, fields int) dtCode {
 			if code != dtOK {
 				return code
 			}
-			before := sum.micros
-			if code := addClock(sum, t); code != dtOK {
+			if code := setClock(sum, t); code != dtOK {
 				return code
 			}
-			if add := sum.micros - before; allNegative && add > 0 {
-				sum.micros -= 2 * add
+			if allNegative && sum.micros > 0 {
+				sum.micros = -sum.micros
 			}
 			now, what, pending = hasTime, unitDay, false
 		case lookZone, lookDate, lookNumber:
@@ -96,7 +93,9 @@ func (p *datetimeParser) interval(sum *intervalSum, fields int) dtCode {
 	return dtOK
 }
 
-func addClock(sum *intervalSum, t clockTime) dtCode {
+// setClock sets the time: fractions of units that stand behind it are lost, as in PostgreSQL.
+func setClock(sum *intervalSum, t clockTime) dtCode {
+	sum.micros = 0
 	if !sum.units(t.hour, 0, usecPerHour) || !sum.units(int64(t.minute), 0, usecPerMin) ||
 		!sum.units(int64(t.second), 0, usecPerSec) || !sum.addMicros(int64(t.micro)) {
 		return dtFieldOverflow

@@ -115,7 +115,7 @@ func TestZones(t *testing.T) {
 	if _, name := catalog.LookupZone("europe/berlin"); name != "Europe/Berlin" {
 		t.Errorf("got %q", name)
 	}
-	for _, bad := range []string{"Mars/Olympus", "", "+03", "<x", "UTC+", "UTC+999", "AB3", "localtime", "../../etc/passwd"} {
+	for _, bad := range []string{"Mars/Olympus", "", "+03", "<x", "UTC+", "UTC+999", "A", "localtime", "../../etc/passwd"} {
 		if loc, name := catalog.LookupZone(bad); loc != nil {
 			t.Errorf("%q is %s", bad, name)
 		}

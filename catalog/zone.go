@@ -69,7 +69,7 @@ func posixZone(name string) (*time.Location, string) {
 		for n < len(rest) && (rest[n] >= 'a' && rest[n] <= 'z' || rest[n] >= 'A' && rest[n] <= 'Z') {
 			n++
 		}
-		if n < 3 {
+		if n == 0 {
 			return nil, ""
 		}
 		abbrev, rest = strings.ToUpper(rest[:n]), rest[n:]
