@@ -93,6 +93,7 @@ func (r *Replicator) attach(l *link, h, said core.Hello) bool {
 	}
 	r.links[l.peer] = l
 	r.core.Up(now, h, said)
+	r.announceLink()
 	if d := r.dials[l.peer]; d != nil {
 		d.failures = 0
 	}
@@ -100,6 +101,12 @@ func (r *Replicator) attach(l *link, h, said core.Hello) bool {
 	poke(l.wake)
 	r.cfg.Logger.Debug("linked", "peer", l.name, "dialed", l.dialed)
 	return true
+}
+
+// announceLink wakes who waits for a level to be reachable. r.mu is held.
+func (r *Replicator) announceLink() {
+	close(r.linked)
+	r.linked = make(chan struct{})
 }
 
 // detach takes a link out of force, if it still is.

@@ -51,6 +51,7 @@ type Replicator struct {
 	lastID  uint64
 	puts    []core.Put
 	adopted chan struct{} // closed when another member list is in force
+	linked  chan struct{} // closed when a link has come up
 	version uint64        // of the list in force
 	seeds   []string      // gossip addresses to try besides those of the members
 	started bool
@@ -70,7 +71,7 @@ func New(cfg Config) (*Replicator, error) {
 		mingleWake: make(chan struct{}, 1), seeds: slices.Clone(cfg.Seeds),
 		handlers: make(chan struct{}, 4),
 		links:    map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
-		waits: map[core.Ticket]chan core.Done{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}),
+		waits: map[core.Ticket]chan core.Done{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}), linked: make(chan struct{}),
 	}, nil
 }
 
@@ -271,6 +272,7 @@ func (r *Replicator) flush() {
 		r.version = v
 		close(r.adopted)
 		r.adopted = make(chan struct{})
+		r.announceLink() // what a level needs may have changed too
 		poke(r.dialWake)
 		r.cfg.Logger.Info("member list in force", "version", v, "members", len(n.List().Members))
 	}

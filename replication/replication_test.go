@@ -82,6 +82,9 @@ func TestOneNodeDown(t *testing.T) {
 	ns[2].store = ns[2].store.Crash()
 	ns[2].start()
 	eventually(t, "n3 catches up", func() bool { return ns[2].get("late") == "v" })
+	if err := ns[2].Settle(within(t, 20*time.Second), replication.All); err != nil {
+		t.Error(err)
+	}
 	linked(t, ns[0], replication.All)
 	ns[1].mustPut("k2", "v2", replication.All)
 	for _, m := range ns[0].Members() {
@@ -108,7 +111,13 @@ func TestAMinorityIsRefusedAndHeals(t *testing.T) {
 	if got := ns[2].get("together"); got != "" {
 		t.Errorf("n3 has %q across a partition", got)
 	}
-	wantCode(t, ns[2].Barrier(within(t, 50*time.Millisecond), replication.Quorum), pgerror.InsufficientResources, "nothing was written")
+	began := time.Now()
+	wantCode(t, ns[2].Barrier(within(t, time.Minute), replication.Quorum), pgerror.InsufficientResources, "read consistency level quorum",
+		"not n1, n2", "nothing was written")
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("the refusal took %v", took)
+	}
+	wantCode(t, ns[2].Settle(within(t, 10*time.Millisecond), replication.Quorum), pgerror.InsufficientResources)
 	nw.Heal("n3", "n1", "n2")
 	eventually(t, "both sides have both", func() bool {
 		return ns[2].get("together") == "n1" && ns[0].get("alone") == "n3" && ns[1].get("alone") == "n3"

@@ -45,6 +45,8 @@ func (r *Replicator) watch() {
 
 // apply hands the store what may be applied, batch by batch.
 func (r *Replicator) apply() {
+	var said string // the last failure logged, and when: what cannot be applied is tried twice a second
+	var when time.Time
 	for {
 		select {
 		case <-r.applyWake:
@@ -60,7 +62,10 @@ func (r *Replicator) apply() {
 				break
 			}
 			err := r.cfg.Store.Apply(r.ctx, batch)
-			if err != nil && r.ctx.Err() == nil && !errors.Is(err, context.Canceled) {
+			if err == nil {
+				said = ""
+			} else if r.ctx.Err() == nil && !errors.Is(err, context.Canceled) && (err.Error() != said || r.cfg.Now().Sub(when) > time.Minute) {
+				said, when = err.Error(), r.cfg.Now()
 				r.cfg.Logger.Error("could not apply entries; their origin waits", "node", r.cfg.Name, "err", err,
 					"origin", TransactionID(batch[0].Origin, batch[0].Seq), "entries", len(batch))
 			}

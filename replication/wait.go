@@ -81,6 +81,27 @@ func (r *Replicator) Check(level Level, dir Direction) error {
 	return unreachable(r.core.Reachable(level), dir)
 }
 
+// Settle waits until level can be met, as after a start, when the links to the others are still being made. It returns
+// Check's error when ctx ends before.
+func (r *Replicator) Settle(ctx context.Context, level Level) error {
+	for {
+		r.mu.Lock()
+		changed := r.linked
+		r.mu.Unlock()
+		err := r.Check(level, Read)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return err
+		case <-r.ctx.Done():
+			return notRunning()
+		}
+	}
+}
+
 // unreachable is the error for a level that cannot be met now.
 func unreachable(t core.Tally, dir Direction) error {
 	return pgerror.New(pgerror.InsufficientResources,
@@ -118,11 +139,14 @@ func names(list []string) string {
 	return strings.Join(list, ", ")
 }
 
-// Barrier returns when this node has applied all that enough members had when it was called (rule Q1). What waits for
-// the time of ctx, or of Config.ConsistencyTimeout, and is not decided then, is 53000: nothing was written.
+// Barrier returns when this node has applied all that enough members had when it was called (rule Q1). If too few can be
+// reached it is 53000 at once; so it is after the time of ctx, or of Config.ConsistencyTimeout. Nothing was written.
 func (r *Replicator) Barrier(ctx context.Context, level Level) error {
 	if level == None {
 		return nil
+	}
+	if err := r.Check(level, Read); err != nil {
+		return err
 	}
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
