@@ -1,0 +1,344 @@
+package core
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"layercake/crdt"
+)
+
+// peer is what is known of another node.
+type peer struct {
+	id       crdt.NodeID
+	linked   bool
+	link     uint64 // counts the links
+	member   Member
+	instance uint64
+	version  uint64 // of its member list
+	joining  bool
+	have     crdt.Vector // durable there, as it said itself or as follows from what it sent
+	heard    time.Time
+
+	outbox []Message
+	dirty  map[crdt.Origin]struct{} // rose here since the last Have
+	poke   bool                     // and it is worth a message of its own
+	sends  map[crdt.Origin]*send
+	turn   crdt.Origin // the origin that was sent last, for fairness
+
+	pingID   uint64
+	pinged   time.Time
+	rtt      time.Duration
+	offset   time.Duration
+	messages map[Ticket]int // acks by message; only with Knobs.CountMessages
+}
+
+func (n *Node) tellList(p *peer) {
+	if p.linked && p.version < n.list.Version {
+		n.send(p.id, News{n.list})
+		p.version = n.list.Version // told; what it says next carries its true version
+	}
+}
+
+// Hello is what this node says first on a link.
+func (n *Node) Hello() Hello {
+	l := n.list
+	if l.Version == 0 {
+		l = nil
+	}
+	return Hello{Cluster: n.list.Cluster, Member: n.cfg.Self, Instance: n.cfg.Instance, Joining: n.joining, List: l,
+		Vector: n.vec.Clone()}
+}
+
+// Up says that a link to the sender of h has come up; said is what this node's Hello on it said. A link that was up
+// before is replaced.
+func (n *Node) Up(now time.Time, h Hello, said Hello) {
+	n.now = now
+	id := h.Member.ID
+	p := n.peers[id]
+	if p == nil {
+		p = &peer{id: id}
+		n.peers[id] = p
+	}
+	p.link++
+	p.linked, p.member, p.instance, p.joining, p.heard = true, h.Member, h.Instance, h.Joining, now
+	p.have = h.Vector.Clone()
+	if p.have == nil {
+		p.have = crdt.Vector{}
+	}
+	p.version = 0
+	if h.List != nil {
+		p.version = h.List.Version
+		n.Adopt(now, h.List)
+	}
+	p.outbox, p.sends, p.poke, p.pingID = nil, map[crdt.Origin]*send{}, false, 0
+	p.dirty = map[crdt.Origin]struct{}{}
+	for o, seq := range n.vec { // what rose since Hello was made
+		if said.Vector[o] < seq {
+			p.dirty[o] = struct{}{}
+			p.poke = true
+		}
+	}
+	n.learnEpochs(h.Vector)
+	n.pushOwn(p)
+	n.tellList(p)
+	n.checkAllConfirms()
+	n.checkWriteBacks()
+	n.askBarriers(p)
+	n.nudgeProposals(p)
+	n.reviewAll()
+	n.rouse(id)
+}
+
+// Down says that the link to id is gone. What it was known to have stays known.
+func (n *Node) Down(now time.Time, id crdt.NodeID) {
+	n.now = now
+	p := n.peers[id]
+	if p == nil || !p.linked {
+		return
+	}
+	p.linked = false
+	p.outbox, p.sends, p.dirty, p.poke = nil, nil, nil, false
+	for _, r := range n.recvs {
+		if r.src == id {
+			r.src, r.sub = 0, 0
+		}
+	}
+	n.reviewAll()
+	n.checkBarriers()
+}
+
+// Heard says that something came from id, if only a part of a message.
+func (n *Node) Heard(now time.Time, id crdt.NodeID) {
+	if p := n.peers[id]; p != nil {
+		p.heard = now
+	}
+}
+
+// Receive takes a message that came over the link from id.
+func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
+	n.now = now
+	if from == n.self { // to itself, once durable: only registers do that
+		n.receiveRegister(from, m)
+		return
+	}
+	p := n.peers[from]
+	if p == nil || !p.linked {
+		return
+	}
+	p.heard = now
+	switch m := m.(type) {
+	case Have:
+		p.joining = m.Joining
+		n.sawVersion(p, m.Version)
+		n.raise(p, m.Delta)
+	case Ask:
+		n.sawVersion(p, m.Version)
+		r := Reply{Version: n.list.Version, Round: m.Round, Delta: n.takeDirty(p)}
+		if m.Full {
+			r.Registers = n.registerNames()
+		}
+		n.send(from, r)
+	case Reply:
+		n.sawVersion(p, m.Version)
+		n.raise(p, m.Delta)
+		n.replied(p, m)
+	case Subscribe:
+		n.subscribed(p, m)
+	case Entries:
+		n.receiveEntries(p, m)
+	case News:
+		if m.List != nil {
+			p.version = max(p.version, m.List.Version)
+			n.Adopt(now, m.List)
+		}
+	case Ping:
+		n.send(from, Pong{ID: m.ID, Nanos: now.UnixNano()})
+	case Pong:
+		n.ponged(p, m)
+	case Prepare, Promise, Accept, Accepted:
+		n.receiveRegister(from, m)
+	}
+}
+
+// sawVersion notes the version of a peer's list and tells it ours if it is older.
+func (n *Node) sawVersion(p *peer, version uint64) {
+	if version < n.list.Version && p.version >= n.list.Version {
+		return // it has been told already; this was said before
+	}
+	p.version = version
+	n.tellList(p)
+}
+
+// raise notes that p has durably applied more.
+func (n *Node) raise(p *peer, delta crdt.Vector) {
+	rose := false
+	for _, o := range sortedOrigins(delta) {
+		seq := delta[o]
+		if p.have[o] >= seq {
+			continue
+		}
+		rose = true
+		p.have[o] = seq
+		if s := p.sends[o]; s != nil {
+			s.acked(seq)
+			n.rouse(p.id)
+		}
+		n.learnEpoch(o)
+		n.checkConfirms(o, p)
+		if n.vec[o] < seq {
+			n.review(o)
+		}
+	}
+	if rose {
+		n.checkWriteBacks()
+		n.checkCompletion()
+	}
+}
+
+func (n *Node) ponged(p *peer, m Pong) {
+	if m.ID != p.pingID {
+		return
+	}
+	rtt := n.now.Sub(p.pinged)
+	offset := time.Unix(0, m.Nanos).Sub(p.pinged.Add(rtt / 2))
+	if p.rtt == 0 {
+		p.rtt, p.offset = rtt, offset
+	} else {
+		p.rtt += (rtt - p.rtt) / 4
+		p.offset += (offset - p.offset) / 4
+	}
+}
+
+// linked lists the linked peers, in order, so that a seed replays.
+func (n *Node) linked() []*peer {
+	ps := make([]*peer, 0, len(n.peers))
+	for _, p := range n.peers {
+		if p.linked {
+			ps = append(ps, p)
+		}
+	}
+	slices.SortFunc(ps, func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
+	return ps
+}
+
+// send queues m for id; for this node itself it is taken at once.
+func (n *Node) send(id crdt.NodeID, m Message) {
+	if id == n.self {
+		n.Receive(n.now, id, m)
+		return
+	}
+	p := n.peers[id]
+	if p == nil || !p.linked {
+		return
+	}
+	if len(p.outbox) >= maxOutbox { // it reads nothing: the link is as good as dead
+		n.closes = append(n.closes, id)
+		return
+	}
+	p.outbox = append(p.outbox, m)
+	n.rouse(id)
+}
+
+// maxOutbox bounds the small messages that wait for one peer.
+const maxOutbox = 16384
+
+// takeDirty gives what rose here since p was last told.
+func (n *Node) takeDirty(p *peer) crdt.Vector {
+	if len(p.dirty) == 0 {
+		p.poke = false
+		return nil
+	}
+	d := make(crdt.Vector, len(p.dirty))
+	for o := range p.dirty {
+		d[o] = n.vec[o]
+	}
+	clear(p.dirty)
+	p.poke = false
+	return d
+}
+
+// NextMessage returns the next small message for a peer.
+func (n *Node) NextMessage(id crdt.NodeID) (Message, bool) {
+	p := n.peers[id]
+	if p == nil || !p.linked {
+		return nil, false
+	}
+	if len(p.outbox) > 0 {
+		m := p.outbox[0]
+		p.outbox[0] = nil
+		p.outbox = p.outbox[1:]
+		if len(p.outbox) == 0 {
+			p.outbox = nil
+		}
+		return m, true
+	}
+	if p.poke {
+		return Have{Version: n.list.Version, Delta: n.takeDirty(p), Joining: n.joining}, true
+	}
+	return nil, false
+}
+
+// Targets lists the members that have no link, for whoever dials.
+func (n *Node) Targets() []Member {
+	var ms []Member
+	for _, m := range n.list.Members {
+		if m.ID == n.self {
+			continue
+		}
+		if p := n.peers[m.ID]; p == nil || !p.linked {
+			ms = append(ms, m)
+		}
+	}
+	return ms
+}
+
+// Post queues a message between runtimes. It returns false if there is no link.
+func (n *Node) Post(now time.Time, id crdt.NodeID, m App) bool {
+	n.now = now
+	if p := n.peers[id]; p == nil || !p.linked {
+		return false
+	}
+	n.send(id, m)
+	return true
+}
+
+// PeerState is what is known of a member.
+type PeerState struct {
+	Linked      bool
+	Joining     bool
+	RTT         time.Duration
+	ClockOffset time.Duration
+	Have        crdt.Vector
+}
+
+// Peer says what is known of a member other than this node.
+func (n *Node) Peer(id crdt.NodeID) PeerState {
+	p := n.peers[id]
+	if p == nil {
+		return PeerState{}
+	}
+	return PeerState{Linked: p.linked, Joining: p.joining, RTT: p.rtt, ClockOffset: p.offset, Have: p.have.Clone()}
+}
+
+// AheadOfMajority says by how much this node's clock is ahead of the clocks of a majority of the members, each by more
+// than the maximum offset even if the whole round trip was spent one way; 0 if it is not.
+func (n *Node) AheadOfMajority() time.Duration {
+	count, least := 0, time.Duration(0)
+	for _, m := range n.list.Members {
+		p := n.peers[m.ID]
+		if p == nil || !p.linked {
+			continue
+		}
+		if ahead := -p.offset - p.rtt/2; ahead > n.cfg.MaxClockOffset {
+			count++
+			if least == 0 || ahead < least {
+				least = ahead
+			}
+		}
+	}
+	if count < len(n.list.Members)/2+1 {
+		return 0
+	}
+	return least
+}
