@@ -66,11 +66,8 @@ func (s *session) argValue(ctx context.Context, a *pgsql.Arg, params []catalog.V
 	case pgsql.ArgRowID:
 		return catalog.Int(ra.rowid), nil
 	case pgsql.ArgCTE:
-		data := ra.ctes[a.Index].data
-		if data == nil {
-			data = []byte{}
-		}
-		return catalog.BlobBytes(data), nil
+		data, err := ra.ctes[a.Index].whole()
+		return catalog.BlobBytes(data), err
 	}
 	return catalog.Value{}, fmt.Errorf("server: unknown kind of argument: %d", a.Kind)
 }

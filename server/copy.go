@@ -197,7 +197,7 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 			}
 		}
 		buf.add(row)
-		if len(buf.data) > limit {
+		if buf.bytes() > int64(limit) {
 			return nil, pgerror.New(pgerror.ProgramLimitExceeded, "transaction too big to replicate: more than %d bytes", limit).
 				WithHint("Load the data in several COPY commands.")
 		}

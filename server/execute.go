@@ -164,7 +164,7 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 	var n int64
 	for {
 		// Rows are kept back where the statement may yet have to be run again, or other nodes have to be asked first.
-		var buf *rowBuffer
+		var buf, rest *rowBuffer
 		var seen crdt.Vector
 		err := s.withReader(ctx, t, func(r *sqlstore.Reader) error {
 			if err := s.current(r, c); err != nil {
@@ -188,13 +188,26 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 			if err := out.columns(q.Columns); err != nil {
 				return err
 			}
+			sent := 0
 			for rows.Next() {
-				if err := out.row(rows.Values()); err != nil {
-					return err
-				}
+				v := rows.Values()
 				n++
 				if n%1024 == 0 && ctx.Err() != nil {
 					return context.Cause(ctx)
+				}
+				if sent > directBytes {
+					// A slow client must not hold the snapshot: the rest is kept, and sent without it.
+					if rest == nil {
+						rest = &rowBuffer{cols: len(v)}
+					}
+					rest.add(v)
+					continue
+				}
+				if err := out.row(v); err != nil {
+					return err
+				}
+				for i := range v {
+					sent += 8 + len(v[i].Bytes)
 				}
 			}
 			return rows.Err()
@@ -213,9 +226,18 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 			}
 			return int64(buf.n), s.emit(buf, q.Columns, out)
 		}
+		if rest != nil {
+			err := rest.each(func(_ int, v []catalog.Value) error { return out.row(v[:len(q.Columns)]) })
+			if err != nil {
+				return n, err
+			}
+		}
 		return n, s.funcs.finish(ctx)
 	}
 }
+
+// directBytes is how much of a result is sent while its snapshot is held.
+const directBytes = 64 << 10
 
 // emit sends kept rows.
 func (s *session) emit(buf *rowBuffer, cols []pgsql.Column, out sink) error {

@@ -44,58 +44,6 @@ type op struct {
 // ownRow names a row by the op that inserted it and its place in the op's rows.
 type ownRow struct{ op, row int }
 
-// rowBuffer is a list of rows in catalog's row encoding.
-type rowBuffer struct {
-	cols int
-	n    int
-	data []byte
-}
-
-func (b *rowBuffer) add(row []catalog.Value) {
-	b.data = catalog.AppendRow(b.data, row)
-	b.n++
-}
-
-// each calls fn for every row; the values are valid during the call only.
-func (b *rowBuffer) each(fn func(i int, row []catalog.Value) error) error {
-	row := make([]catalog.Value, b.cols)
-	data := b.data
-	for i := 0; i < b.n; i++ {
-		var err error
-		if data, err = catalog.DecodeRow(row, data); err != nil {
-			return err
-		}
-		if err = fn(i, row); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// cursor reads a rowBuffer step by step.
-type cursor struct {
-	buf  *rowBuffer
-	rest []byte
-	row  []catalog.Value
-	at   int // rows read
-}
-
-func (b *rowBuffer) cursor() *cursor {
-	return &cursor{buf: b, rest: b.data, row: make([]catalog.Value, b.cols)}
-}
-
-func (c *cursor) next() ([]catalog.Value, bool, error) {
-	if c.at >= c.buf.n {
-		return nil, false, nil
-	}
-	var err error
-	if c.rest, err = catalog.DecodeRow(c.row, c.rest); err != nil {
-		return nil, false, err
-	}
-	c.at++
-	return c.row, true, nil
-}
-
 func cloneRow(row []catalog.Value) []catalog.Value {
 	out := make([]catalog.Value, len(row))
 	size := 0
