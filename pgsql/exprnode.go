@@ -330,7 +330,9 @@ func (c *compiler) nullTest(n *pg.NullTest, s *scope) *expr {
 		}
 		return plain("("+balance(parts, " AND ")+")", catalog.BoolOID, true, n.Location)
 	}
-	e = c.resolveUnknown(e)
+	if e.kind != exprParam { // which stays without a type, as in PostgreSQL
+		e = c.resolveUnknown(e)
+	}
 	return plain(c.operand(e)+op, catalog.BoolOID, false, startOf(n.Location, e.loc), e)
 }
 

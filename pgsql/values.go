@@ -103,6 +103,21 @@ func (c *compiler) valuesText(rows [][]*expr) string {
 		b.WriteString(" FROM lc_rows(" + c.konst(catalog.BlobBytes(blob)) + ", " + itoa(n) + ")")
 		return b.String()
 	}
+	if len(rows) <= maxTerms && computed(rows) { // SQLite's VALUES cannot name columns from outside
+		for i, row := range rows {
+			if i > 0 {
+				b.WriteString(" UNION ALL ")
+			}
+			b.WriteString("SELECT ")
+			for j, e := range row {
+				if j > 0 {
+					b.WriteString(", ")
+				}
+				b.WriteString(c.text(e) + " AS column" + itoa(j+1))
+			}
+		}
+		return b.String()
+	}
 	b.WriteString("VALUES ")
 	for i, row := range rows {
 		if i > 0 {
@@ -113,4 +128,16 @@ func (c *compiler) valuesText(rows [][]*expr) string {
 		b.WriteByte(')')
 	}
 	return b.String()
+}
+
+// computed says whether some cell is neither a constant nor a parameter.
+func computed(rows [][]*expr) bool {
+	for _, row := range rows {
+		for _, e := range row {
+			if e.kind != exprConst && e.kind != exprUnknown && !e.isParam {
+				return true
+			}
+		}
+	}
+	return false
 }
