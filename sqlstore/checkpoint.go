@@ -12,11 +12,14 @@ import (
 const (
 	checkpointPages = 1000 // WAL size that starts a checkpoint
 	finishPages     = 200  // what the writer itself is ready to copy
+	// From this size on it copies whatever a pass of the checkpointer has left: a commit that takes some milliseconds is
+	// better than a WAL without bounds.
+	finishAnyway = 8 * checkpointPages
 )
 
 // watchWAL wakes the checkpointer when the WAL has grown.
 func (w *writer) watchWAL() {
-	if w.s.memory || w.conn.WALPages() < checkpointPages {
+	if w.s.memory || w.conn.WALPages() < checkpointPages || w.s.finishWAL.Load() {
 		return
 	}
 	select {
@@ -40,7 +43,7 @@ func (s *Store) checkpointLoop() {
 			return
 		}
 		wal, copied := s.checkpoint(s.checkpointer)
-		if wal > copied && wal-copied <= finishPages {
+		if left := wal - copied; left > 0 && (left <= finishPages || wal >= finishAnyway) {
 			s.finishWAL.Store(true)
 		}
 	}

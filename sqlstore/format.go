@@ -64,7 +64,8 @@ func (s *Store) openConn(readOnly bool) (*sqlite.Conn, error) {
 	if s.memory {
 		settings = append(settings, "PRAGMA journal_mode=MEMORY", "PRAGMA synchronous=OFF")
 	} else {
-		settings = append(settings, "PRAGMA mmap_size=0", "PRAGMA synchronous=FULL", "PRAGMA wal_autocheckpoint=0",
+		// No wal_autocheckpoint here: it would take the binding's WAL hook away, and with it WALPages.
+		settings = append(settings, "PRAGMA mmap_size=0", "PRAGMA synchronous=FULL",
 			fmt.Sprintf("PRAGMA journal_size_limit=%d", 64<<20))
 	}
 	if err := c.StoreExec(strings.Join(settings, ";")); err != nil {
