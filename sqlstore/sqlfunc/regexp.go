@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"layercake/catalog"
@@ -34,15 +35,32 @@ var compiled = struct {
 
 const maxCompiled = 500
 
+// lastCompiled is the expression asked for last: a statement asks for the same once a row.
+var lastCompiled atomic.Pointer[struct {
+	regexKey
+	re *regex.Regexp
+}]
+
 // compileRegex returns the compiled expression, with errors as PostgreSQL has them.
-func compileRegex(pattern, options []byte) (*regex.Regexp, error) {
+func compileRegex(pattern, options []byte) (re *regex.Regexp, err error) {
+	if last := lastCompiled.Load(); last != nil && last.pattern == string(pattern) && last.options == string(options) {
+		return last.re, nil
+	}
+	defer func() {
+		if err == nil {
+			lastCompiled.Store(&struct {
+				regexKey
+				re *regex.Regexp
+			}{regexKey{string(pattern), string(options)}, re})
+		}
+	}()
 	compiled.RLock()
-	re := compiled.m[regexKey{string(pattern), string(options)}]
+	re = compiled.m[regexKey{string(pattern), string(options)}]
 	compiled.RUnlock()
 	if re != nil {
 		return re, nil
 	}
-	re, err := regex.Compile(string(pattern), string(options))
+	re, err = regex.Compile(string(pattern), string(options))
 	var bad *regex.Error
 	var unsupported *regex.Unsupported
 	switch {

@@ -1,5 +1,7 @@
 package regex
 
+import "sync"
+
 // opcode is what an instruction does.
 type opcode uint8
 
@@ -29,8 +31,9 @@ type instr struct {
 
 type program struct {
 	code     []instr
-	anchored bool // begins with textStart
-	first    rune // the character that every match begins with, or -1
+	anchored bool      // begins with textStart
+	first    rune      // the character that every match begins with, or -1
+	lists    sync.Pool // *[2]threads, for search
 }
 
 // maxProgram bounds the instructions of an expression.

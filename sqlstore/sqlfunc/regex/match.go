@@ -114,10 +114,22 @@ func (t *threads) add(pc, start int) {
 	t.list = append(t.list, thread{pc, start})
 }
 
+// threadLists returns two empty lists for a run of p.
+func (p *program) threadLists() *[2]threads {
+	l, ok := p.lists.Get().(*[2]threads)
+	if !ok {
+		l = &[2]threads{{sparse: make([]int, len(p.code))}, {sparse: make([]int, len(p.code))}}
+	}
+	l[0].list, l[1].list = l[0].list[:0], l[1].list[:0]
+	return l
+}
+
 // search finds the leftmost match at or behind from, by running all threads side by side. Threads stand in the order
 // of their starts, so that of two that meet, the one with the earlier start goes on.
 func (m *machine) search(p *program, from int, how preference) (start, end int, ok bool) {
-	cur, next := &threads{sparse: make([]int, len(p.code))}, &threads{sparse: make([]int, len(p.code))}
+	lists := p.threadLists()
+	defer p.lists.Put(lists)
+	cur, next := &lists[0], &lists[1]
 	start = -1
 	for pos := from; ; {
 		if start < 0 && (!p.anchored || pos == 0) {
@@ -230,7 +242,9 @@ func (m *machine) looks(in *instr, pos int) bool {
 
 // matchesAt says whether p matches from start, up to exactly end unless that is -1.
 func (m *machine) matchesAt(p *program, start, end int) bool {
-	cur, next := &threads{sparse: make([]int, len(p.code))}, &threads{sparse: make([]int, len(p.code))}
+	lists := p.threadLists()
+	defer p.lists.Put(lists)
+	cur, next := &lists[0], &lists[1]
 	m.follow(p, cur, 0, start, start)
 	for pos := start; len(cur.list) > 0; {
 		r, size := rune(-1), 0
