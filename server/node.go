@@ -169,6 +169,11 @@ func (n *Node) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	settle, cancel := context.WithTimeout(ctx, 2*time.Second)
+	if err := n.repl.Settle(settle, replication.Quorum); err != nil {
+		n.log.Warn("no quorum of members reachable yet", "err", err)
+	}
+	cancel()
 	number, err := n.nodeNumber(ctx)
 	if err != nil {
 		n.log.Warn("no number for unique ids yet", "err", err)

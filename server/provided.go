@@ -36,6 +36,13 @@ func (s *session) provided(ctx context.Context, name string) ([]byte, error) {
 	if t == nil {
 		return nil, fmt.Errorf("server: no provided relation %q", name)
 	}
+	if rows := catalog.ZoneRows(t.Name, micros(s.stmtStart)); rows != nil && t.Schema == "pg_catalog" {
+		var data []byte
+		for _, r := range rows {
+			data = catalog.AppendRow(data, r)
+		}
+		return data, nil
+	}
 	rows, err := s.providedRows(ctx, t)
 	if err != nil {
 		return nil, err
