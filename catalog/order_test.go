@@ -275,3 +275,25 @@ func BenchmarkDecodeText(b *testing.B) {
 		})
 	}
 }
+
+// TestArrayStoredOrderOfZeroBytes pins the order where the end of an element and its bytes look alike.
+func TestArrayStoredOrderOfZeroBytes(t *testing.T) {
+	b := func(elems ...string) catalog.Value {
+		vs := make([]catalog.Value, len(elems))
+		for i, e := range elems {
+			vs[i] = catalog.BlobBytes([]byte(e))
+		}
+		return catalog.EncodeArray(catalog.ByteaOID, nil, vs)
+	}
+	order := []catalog.Value{
+		b(), b(""), b("", ""), b("", "\x00"), b("\x00"), b("\x00", ""), b("\x00\x00"), b("\x00\x01"), b("\x00\xff"), b("\x01"), b("\x01\x00"), b("\xff"),
+		catalog.EncodeArray(catalog.ByteaOID, nil, []catalog.Value{{}}),
+	}
+	for i := range order {
+		for j := range order {
+			if got, want := bytes.Compare(order[i].Bytes, order[j].Bytes), cmp.Compare(i, j); got != want {
+				t.Errorf("%d against %d: got %d, want %d", i, j, got, want)
+			}
+		}
+	}
+}
