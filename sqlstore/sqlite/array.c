@@ -6,33 +6,17 @@
 
 #include "arraycodec.h"
 
-static int is_null(sqlite3_value *v) { return sqlite3_value_type(v) == SQLITE_NULL; }
-
-static lc_keying keying_arg(sqlite3_value *v) { return lc_keying_of(lc_int4(v)); }
-
-// give_vector makes the n encoded values in b a one-dimensional array, and frees b.
-static void give_vector(sqlite3_context *ctx, lc_buf *b, int64_t n, int32_t lower, lc_keying k) {
-  lc_array a = {.ndim = n ? 1 : 0, .dim = {(int32_t)n}, .lower = {lower}, .n = n, .p = b->p, .end = b->p + b->len};
-  if (b->oom)
-    sqlite3_result_error_nomem(ctx);
-  else if (n > INT32_MAX / 16)
-    sqlite3_result_error_toobig(ctx);
-  else
-    lc_array_result(ctx, &a, k);
-  lc_buf_free(b);
-}
-
 // lc_array(type, v1, …)
 static void make(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_buf b = {0};
   if (argc < 1) return;
   for (int i = 1; i < argc; i++) lc_encode_sqlite(&b, argv[i]);
-  give_vector(ctx, &b, argc - 1, 1, keying_arg(argv[0]));
+  lc_vector_result(ctx, &b, argc - 1, 1, lc_keying_arg(argv[0]));
 }
 
 // lc_array_of(row set of one column, type)
 static void make_of(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  if (is_null(argv[0])) return;
+  if (lc_is_null(argv[0])) return;
   lc_buf b = {0};
   lc_value v;
   int64_t n = 0;
@@ -45,7 +29,7 @@ static void make_of(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
       return;
     }
   }
-  give_vector(ctx, &b, n, 1, keying_arg(argv[1]));
+  lc_vector_result(ctx, &b, n, 1, lc_keying_arg(argv[1]));
 }
 
 // lc_array_nest(type, a1, …): an array of arrays of one shape.
@@ -55,7 +39,7 @@ static void nest(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   int n = 0, empty = 0;
   if (argc < 1) return;
   for (int i = 1; i < argc; i++) {
-    if (is_null(argv[i])) {
+    if (lc_is_null(argv[i])) {
       empty = 1;
       continue;
     }
@@ -94,7 +78,7 @@ static void nest(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     if (b.oom)
       sqlite3_result_error_nomem(ctx);
     else
-      lc_array_result(ctx, &a, keying_arg(argv[0]));
+      lc_array_result(ctx, &a, lc_keying_arg(argv[0]));
   }
   lc_buf_free(&b);
 }
@@ -161,15 +145,15 @@ static void slice(sqlite3_context *ctx, const lc_array *a, const int64_t *from, 
 static void slice_of(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_array a;
   int64_t from[LC_MAXDIM], to[LC_MAXDIM];
-  if (argc < 4 || is_null(argv[0]) || !lc_array_arg(ctx, argv[0], &a)) return;
+  if (argc < 4 || lc_is_null(argv[0]) || !lc_array_arg(ctx, argv[0], &a)) return;
   int n = (argc - 2) / 2;
   if (n > a.ndim) a = (lc_array){0};
   for (int i = 0; i < a.ndim; i++) {
     sqlite3_value *lo = i < n ? argv[2 + 2 * i] : NULL, *hi = i < n ? argv[3 + 2 * i] : NULL;
-    from[i] = lo && !is_null(lo) ? lc_int4(lo) : a.lower[i];
-    to[i] = hi && !is_null(hi) ? lc_int4(hi) : (int64_t)a.lower[i] + a.dim[i] - 1;
+    from[i] = lo && !lc_is_null(lo) ? lc_int4(lo) : a.lower[i];
+    to[i] = hi && !lc_is_null(hi) ? lc_int4(hi) : (int64_t)a.lower[i] + a.dim[i] - 1;
   }
-  slice(ctx, &a, from, to, keying_arg(argv[1]));
+  slice(ctx, &a, from, to, lc_keying_arg(argv[1]));
 }
 
 static void trim(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
@@ -185,7 +169,7 @@ static void trim(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     from[i] = a.lower[i];
     to[i] = (int64_t)a.lower[i] + a.dim[i] - 1 - (i == 0 ? n : 0);
   }
-  slice(ctx, &a, from, to, argc > 2 ? keying_arg(argv[2]) : lc_array_keying(&a, NULL));
+  slice(ctx, &a, from, to, argc > 2 ? lc_keying_arg(argv[2]) : lc_array_keying(&a, NULL));
 }
 
 // lc_array_set(array, v, type, i, …): what UPDATE … SET a[i] = v makes of the array.
@@ -193,9 +177,9 @@ static void set(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_array a = {0};
   if (argc < 4) return;
   int n = argc - 3;
-  if (!is_null(argv[0]) && !lc_array_arg(ctx, argv[0], &a)) return;
+  if (!lc_is_null(argv[0]) && !lc_array_arg(ctx, argv[0], &a)) return;
   for (int i = 0; i < n; i++)
-    if (is_null(argv[3 + i])) {
+    if (lc_is_null(argv[3 + i])) {
       lc_error(ctx, "22004", "array subscript in assignment must not be null");
       return;
     }
@@ -254,7 +238,7 @@ static void set(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (b.oom)
     sqlite3_result_error_nomem(ctx);
   else
-    lc_array_result(ctx, &a, keying_arg(argv[2]));
+    lc_array_result(ctx, &a, lc_keying_arg(argv[2]));
   lc_buf_free(&b);
 }
 
@@ -292,7 +276,7 @@ static void add(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_array a = {0};
   lc_buf b = {0};
   sqlite3_value *array = argv[front ? 1 : 0], *v = argv[front ? 0 : 1];
-  if (!is_null(array) && !lc_array_arg(ctx, array, &a)) return;
+  if (!lc_is_null(array) && !lc_array_arg(ctx, array, &a)) return;
   if (a.ndim > 1) {
     lc_error(ctx, "22000", "argument must be empty or one-dimensional array");
     return;
@@ -300,13 +284,13 @@ static void add(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (front) lc_encode_sqlite(&b, v);
   lc_buf_add(&b, a.p, a.end - a.p);
   if (!front) lc_encode_sqlite(&b, v);
-  give_vector(ctx, &b, a.n + 1, a.ndim ? a.lower[0] : 1, argc > 2 ? keying_arg(argv[2]) : lc_array_keying(&a, NULL));
+  lc_vector_result(ctx, &b, a.n + 1, a.ndim ? a.lower[0] : 1, argc > 2 ? lc_keying_arg(argv[2]) : lc_array_keying(&a, NULL));
 }
 
 static void cat(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_array x, y, r;
-  if (is_null(argv[0]) || is_null(argv[1])) {
-    sqlite3_result_value(ctx, argv[is_null(argv[0]) ? 1 : 0]);
+  if (lc_is_null(argv[0]) || lc_is_null(argv[1])) {
+    sqlite3_result_value(ctx, argv[lc_is_null(argv[0]) ? 1 : 0]);
     return;
   }
   if (!lc_array_arg(ctx, argv[0], &x) || !lc_array_arg(ctx, argv[1], &y)) return;
@@ -349,169 +333,8 @@ static void cat(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (b.oom)
     sqlite3_result_error_nomem(ctx);
   else
-    lc_array_result(ctx, &r, argc > 2 ? keying_arg(argv[2]) : lc_array_keying(&x, &y));
+    lc_array_result(ctx, &r, argc > 2 ? lc_keying_arg(argv[2]) : lc_array_keying(&x, &y));
   lc_buf_free(&b);
-}
-
-// A probe compares values of one type by their keys.
-typedef struct probe {
-  lc_buf key, other;
-  lc_keying k;
-} probe;
-
-static void probe_value(probe *p, const lc_value *v, lc_keying k) {
-  p->k = k;
-  p->key.len = 0;
-  lc_array_key(&p->key, v, k);
-}
-
-static int probe_equal(probe *p, const lc_value *v) {
-  p->other.len = 0;
-  lc_array_key(&p->other, v, p->k);
-  return !p->key.oom && !p->other.oom && p->key.len == p->other.len && memcmp(p->key.p, p->other.p, (size_t)p->key.len) == 0;
-}
-
-static void probe_free(probe *p) {
-  lc_buf_free(&p->key);
-  lc_buf_free(&p->other);
-}
-
-// lc_array_remove(array, v, type), lc_array_replace(array, from, to, type)
-static void replace(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  int removes = (int)lc_arg(ctx);
-  lc_array a;
-  if (is_null(argv[0]) || !lc_array_arg(ctx, argv[0], &a)) return;
-  if (removes && a.ndim > 1) {
-    lc_error(ctx, "0A000", "removing elements from multidimensional arrays is not supported");
-    return;
-  }
-  lc_keying k = keying_arg(argv[argc - 1]);
-  lc_value old, v;
-  probe p = {0};
-  lc_buf b = {0};
-  lc_from_sqlite(argv[1], &old);
-  probe_value(&p, &old, k);
-  int64_t n = 0;
-  for (const uint8_t *at = a.p, *next; n >= 0 && at != a.end; at = next) {
-    next = lc_decode(at, a.end, &v);
-    if (!probe_equal(&p, &v)) {
-      lc_buf_add(&b, at, next - at);
-    } else if (removes) {
-      continue;
-    } else {
-      lc_encode_sqlite(&b, argv[2]);
-    }
-    n++;
-  }
-  probe_free(&p);
-  a.p = b.p;
-  a.end = b.p + b.len;
-  if (removes) {
-    a.n = n;
-    a.dim[0] = (int32_t)n;
-    if (n == 0) a.ndim = 0;
-  }
-  if (b.oom)
-    sqlite3_result_error_nomem(ctx);
-  else
-    lc_array_result(ctx, &a, k);
-  lc_buf_free(&b);
-}
-
-// lc_array_position(array, v, type[, start]), lc_array_positions(array, v, type)
-static void position(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  int all = (int)lc_arg(ctx);
-  lc_array a;
-  if (is_null(argv[0])) return;
-  if (argc > 3 && is_null(argv[3])) {
-    lc_error(ctx, "22004", "initial position must not be null");
-    return;
-  }
-  if (!lc_array_arg(ctx, argv[0], &a)) return;
-  if (a.ndim > 1) {
-    lc_error(ctx, "0A000", "searching for elements in multidimensional arrays is not supported");
-    return;
-  }
-  int64_t start = argc > 3 ? lc_int4(argv[3]) : INT32_MIN, found = 0, i = a.lower[0];
-  lc_value want, v;
-  probe p = {0};
-  lc_buf b = {0};
-  lc_from_sqlite(argv[1], &want);
-  probe_value(&p, &want, keying_arg(argv[2]));
-  for (const uint8_t *at = a.p; a.n && at != a.end; i++) {
-    at = lc_decode(at, a.end, &v);
-    if (i < start || !probe_equal(&p, &v)) continue;
-    found++;
-    if (!all) break;
-    v = (lc_value){.kind = LC_INTEGER, .i = i};
-    lc_encode(&b, &v);
-  }
-  probe_free(&p);
-  if (all)
-    give_vector(ctx, &b, found, 1, LC_KEY_PLAIN);
-  else if (found)
-    sqlite3_result_int64(ctx, i);
-}
-
-// has says whether the array has a value equal to v; *null whether it has a NULL.
-static int has(const lc_array *a, probe *p, const lc_value *v, lc_keying k, int *null) {
-  lc_value w;
-  probe_value(p, v, k);
-  for (const uint8_t *at = a->p; at != a->end;) {
-    at = lc_decode(at, a->end, &w);
-    if (w.kind == LC_NULL)
-      *null = 1;
-    else if (probe_equal(p, &w))
-      return 1;
-  }
-  return 0;
-}
-
-// lc_array_contains(a, b[, type]): a @> b. lc_array_overlap: a && b.
-static void compare_sets(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  int overlap = (int)lc_arg(ctx), null = 0, result = !overlap;
-  lc_array a, b;
-  if (lc_null(2, argv) || !lc_array_arg(ctx, argv[0], &a) || !lc_array_arg(ctx, argv[1], &b)) return;
-  lc_keying k = argc > 2 ? keying_arg(argv[2]) : lc_array_keying(&a, &b);
-  probe p = {0};
-  lc_value v;
-  for (const uint8_t *at = b.p; at != b.end;) {
-    at = lc_decode(at, b.end, &v);
-    int found = v.kind != LC_NULL && has(&a, &p, &v, k, &null);
-    if (found == overlap) {
-      result = overlap;
-      break;
-    }
-  }
-  probe_free(&p);
-  sqlite3_result_int64(ctx, result);
-}
-
-// lc_array_any(array, v, type): v = ANY(array). lc_array_all: v = ALL(array).
-static void any_or_all(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
-  (void)argc;
-  int all = (int)lc_arg(ctx), null = 0, result = all;
-  lc_array a;
-  if (is_null(argv[0]) || !lc_array_arg(ctx, argv[0], &a)) return;
-  lc_value v, w;
-  lc_from_sqlite(argv[1], &v);
-  probe p = {0};
-  if (a.n == 0) {
-    sqlite3_result_int64(ctx, all);
-    return;
-  }
-  if (v.kind == LC_NULL) return;
-  probe_value(&p, &v, keying_arg(argv[2]));
-  for (const uint8_t *at = a.p; at != a.end && result == all;) {
-    at = lc_decode(at, a.end, &w);
-    if (w.kind == LC_NULL)
-      null = 1;
-    else if (probe_equal(&p, &w) != all)
-      result = !all;
-  }
-  probe_free(&p);
-  if (result == all && null) return;
-  sqlite3_result_int64(ctx, result);
 }
 
 // bounds reads the int4[] arguments of array_fill.
@@ -543,14 +366,14 @@ static int bounds(sqlite3_context *ctx, sqlite3_value *v, const char *what, int6
 static void fill(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   int64_t dim[LC_MAXDIM], lower[LC_MAXDIM];
   lc_array a = {.n = 1};
-  if (is_null(argv[2])) {
+  if (lc_is_null(argv[2])) {
     lc_error(ctx, "22004", "dimension array or low bound array cannot be null");
     return;
   }
   int n = bounds(ctx, argv[2], "Dimension array", dim);
   if (n < 0) return;
   for (int i = 0; i < n; i++) lower[i] = 1;
-  if (argc > 3 && !is_null(argv[3])) {
+  if (argc > 3 && !lc_is_null(argv[3])) {
     int m = bounds(ctx, argv[3], "Low bound array", lower);
     if (m < 0) return;
     if (m != n) {
@@ -582,7 +405,7 @@ static void fill(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (one.oom || all.oom)
     sqlite3_result_error_nomem(ctx);
   else
-    lc_array_result(ctx, &a, keying_arg(argv[1]));
+    lc_array_result(ctx, &a, lc_keying_arg(argv[1]));
   lc_buf_free(&one);
   lc_buf_free(&all);
 }
@@ -596,7 +419,7 @@ static void items(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
 // lc_array_join(array of text, delimiter) leaves NULLs out, as string_agg does. lc_pack_join takes a row set.
 static void join(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   (void)argc;
-  if (is_null(argv[0])) return;
+  if (lc_is_null(argv[0])) return;
   const uint8_t *at, *end;
   lc_array a;
   if (lc_arg(ctx)) {
@@ -649,14 +472,6 @@ const lc_def lc_array_functions[] = {
     {"lc_array_append", 2, 3, add, 0, 0},
     {"lc_array_prepend", 2, 3, add, 1, 0},
     {"lc_array_cat", 2, 3, cat, 0, 0},
-    {"lc_array_remove", 3, 3, replace, 1, 0},
-    {"lc_array_replace", 4, 4, replace, 0, 0},
-    {"lc_array_position", 3, 4, position, 0, 0},
-    {"lc_array_positions", 3, 3, position, 1, 0},
-    {"lc_array_contains", 2, 3, compare_sets, 0, 0},
-    {"lc_array_overlap", 2, 3, compare_sets, 1, 0},
-    {"lc_array_any", 3, 3, any_or_all, 0, 0},
-    {"lc_array_all", 3, 3, any_or_all, 1, 0},
     {"lc_array_fill", 3, 4, fill, 0, 0},
     {"lc_array_items", 1, 1, items, 0, 0},
     {"lc_array_join", 2, 2, join, 0, 0},

@@ -162,3 +162,14 @@ void lc_array_result(sqlite3_context *ctx, const lc_array *a, lc_keying k) {
     sqlite3_result_blob64(ctx, b.p, (sqlite3_uint64)b.len, free);
   }
 }
+
+void lc_vector_result(sqlite3_context *ctx, lc_buf *b, int64_t n, int32_t lower, lc_keying k) {
+  lc_array a = {.ndim = n ? 1 : 0, .dim = {(int32_t)n}, .lower = {lower}, .n = n, .p = b->p, .end = b->p + b->len};
+  if (b->oom)
+    sqlite3_result_error_nomem(ctx);
+  else if (n > INT32_MAX / 16)
+    sqlite3_result_error_toobig(ctx);
+  else
+    lc_array_result(ctx, &a, k);
+  lc_buf_free(b);
+}

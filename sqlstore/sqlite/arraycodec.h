@@ -37,4 +37,10 @@ void lc_array_encode(lc_buf *b, const lc_array *a, lc_keying k);
 // lc_array_result makes the array a the result of the call.
 void lc_array_result(sqlite3_context *ctx, const lc_array *a, lc_keying k);
 
+// lc_vector_result makes the n encoded values in b a one-dimensional array, the result of the call, and frees b.
+void lc_vector_result(sqlite3_context *ctx, lc_buf *b, int64_t n, int32_t lower, lc_keying k);
+
+static inline int lc_is_null(sqlite3_value *v) { return sqlite3_value_type(v) == SQLITE_NULL; }
+static inline lc_keying lc_keying_arg(sqlite3_value *v) { return lc_keying_of(lc_int4(v)); }
+
 #endif

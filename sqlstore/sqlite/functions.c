@@ -36,8 +36,8 @@ static int key_collation(void *arg, int na, const void *a, int nb, const void *b
 
 int lc_register_all(lc_conn *c) {
   static const lc_def *const functions[] = {lc_integer_functions, lc_float_functions, lc_math_functions,
-                                            lc_row_functions,     lc_numeric_functions, lc_array_functions,
-                                            lc_text_functions};
+                                            lc_row_functions,     lc_numeric_functions, lc_numeric_casts,
+                                            lc_array_functions,   lc_array_searches,  lc_text_functions};
   static const lc_agg *const aggregates[] = {lc_row_aggregates, lc_numeric_aggregates, lc_float_aggregates,
                                              lc_other_aggregates};
   int rc = sqlite3_create_collation_v2(c->db, "LCKEY", SQLITE_UTF8, NULL, key_collation, NULL);

@@ -99,7 +99,7 @@ typedef struct lc_agg {
 static inline intptr_t lc_arg(sqlite3_context *ctx) { return (intptr_t)sqlite3_user_data(ctx); }
 
 extern const lc_def lc_integer_functions[], lc_float_functions[], lc_math_functions[], lc_row_functions[],
-    lc_numeric_functions[], lc_array_functions[], lc_text_functions[];
+    lc_numeric_functions[], lc_numeric_casts[], lc_array_functions[], lc_array_searches[], lc_text_functions[];
 extern const lc_agg lc_row_aggregates[], lc_numeric_aggregates[], lc_float_aggregates[], lc_other_aggregates[];
 
 int lc_register_all(lc_conn *c);

@@ -46,6 +46,15 @@ typedef struct calc {
   }
 #define CALC_END(k) num_end(&k)
 
+// GIVE ends the function with a number.
+#define GIVE(expr)             \
+  do {                         \
+    num r_ = (expr);           \
+    num_result(ctx, &k, &r_);  \
+    CALC_END(k);               \
+    return;                    \
+  } while (0)
+
 void num_begin(calc *k, sqlite3 *db);
 void num_end(calc *k);
 void num_report(sqlite3_context *ctx, calc *k);
@@ -98,6 +107,7 @@ num num_exp(calc *k, const num *a, int rscale);
 num num_ln(calc *k, const num *a, int rscale);
 int num_ln_weight(calc *k, const num *a);
 int num_integral(const num *a);
+num num_strip(num a);  // without zeros at either end
 
 // The operators with their rules for NaN, infinities and scales.
 num num_op_add(calc *k, const num *a, const num *b);

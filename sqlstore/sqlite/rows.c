@@ -11,7 +11,7 @@ static void malformed(sqlite3_context *ctx) { lc_error(ctx, "XX001", "malformed 
 static void item(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
   const uint8_t *p = sqlite3_value_blob(argv[0]), *end = p + sqlite3_value_bytes(argv[0]);
-  int64_t i = sqlite3_value_int64(argv[1]);
+  int64_t i = lc_int4(argv[1]);
   lc_value v = {0};
   do {
     if (!p || !(p = lc_decode(p, end, &v))) {
