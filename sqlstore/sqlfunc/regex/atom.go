@@ -60,11 +60,17 @@ func (p *parser) group() (*node, bool) {
 		p.src = p.src[3:]
 	case strings.HasPrefix(p.src, "?"):
 		bad(errQuant)
-	default:
+	case p.inLook == 0: // within a lookaround constraint parentheses only group
 		p.groups++
 		n.index = p.groups
 	}
+	if look {
+		p.inLook++
+	}
 	n.subs = []*node{p.alternatives(true)}
+	if look {
+		p.inLook--
+	}
 	if !strings.HasPrefix(p.src, ")") {
 		bad(errParens)
 	}
@@ -105,7 +111,7 @@ func (p *parser) escape() (*node, bool) {
 			r := p.charEscape()
 			return p.char(r), true
 		}
-		if !p.closed[n] {
+		if !p.closed[n] || p.inLook > 0 {
 			bad(errBackref)
 		}
 		p.src, p.hasBackref = p.src[size:], true

@@ -91,6 +91,7 @@ type parser struct {
 	groups int
 	closed map[int]bool
 	depth  int
+	inLook int // lookaround constraints that are open
 
 	hasBackref bool
 }
