@@ -35,7 +35,8 @@ func (c *cluster) client(i int, env []string, name string, args ...string) strin
 // TestPgbench runs pgbench unmodified against one node of three at quorum, in every mode, and checks its books on each.
 func TestPgbench(t *testing.T) {
 	c := three(t)
-	quorum := []string{"PGOPTIONS=-c consistency=quorum"}
+	// Slow machines with the race detector take their time for the peers to apply 100,000 rows at once.
+	quorum := []string{"PGOPTIONS=-c consistency=quorum -c consistency_timeout=60s"}
 	c.client(0, quorum, "pgbench", "-i", "-q", "-s", "1")
 	for _, mode := range []string{"simple", "extended", "prepared"} {
 		for _, script := range []string{"tpcb-like", "simple-update", "select-only"} {

@@ -157,6 +157,14 @@ func TestTooManyConnections(t *testing.T) {
 	one.Send(&pgproto3.Terminate{})
 	one.flush()
 	one.until("EOF")
+	deadline := time.After(10 * time.Second)
+	for tick := time.NewTicker(time.Millisecond); srv.Connections() > 1; {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("%d connections are left", srv.Connections())
+		}
+	}
 	connect(t, addr)
 }
 
