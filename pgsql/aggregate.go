@@ -26,7 +26,9 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 		c.notAggregate(n, schema, name, s)
 	}
 	windowed := n.Over != nil
-	c.aggregateAllowed(s, name, windowed, loc)
+	if windowed || s.ctx == ctxAggArg {
+		c.aggregateAllowed(s, s.ctx, windowed, loc)
+	}
 	if windowed && n.AggDistinct {
 		c.failAt(loc, pgerror.FeatureNotSupported, "DISTINCT is not implemented for window functions")
 	}
@@ -37,8 +39,13 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 		s.aggDepth++
 	}
 	mark, savedCtx := len(s.bare), s.ctx
+	vars := &aggArgs{scope: s, outer: c.agg}
 	if !windowed {
 		s.ctx = ctxAggArg
+		for level := s.outer; level != nil; level = level.outer {
+			vars.marks = append(vars.marks, len(level.bare))
+		}
+		c.agg = vars
 	}
 	inWindow := s.inWindow
 	s.inWindow = inWindow || windowed
@@ -64,7 +71,10 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 		if mark < len(s.bare) {
 			s.bare = s.bare[:mark]
 		}
-		s.hasAgg = true
+		c.agg = vars.outer
+		owner := vars.owner()
+		owner.hasAgg = true
+		c.aggregateAllowed(owner, owner.ctx, false, loc)
 	} else {
 		s.hasWindow = true
 	}
@@ -119,9 +129,9 @@ func (c *compiler) notAggregate(n *pg.FuncCall, schema, name string, s *scope) {
 }
 
 // aggregateAllowed refuses aggregates and window functions where they may not stand.
-func (c *compiler) aggregateAllowed(s *scope, name string, windowed bool, loc int32) {
+func (c *compiler) aggregateAllowed(s *scope, ctx exprContext, windowed bool, loc int32) {
 	if windowed {
-		switch s.ctx {
+		switch ctx {
 		case ctxSelect, ctxOrder, ctxDistinctOn:
 			if s.inWindow { // in a window function's arguments or definition
 				c.failAt(loc, pgerror.WindowingError, "window function calls cannot be nested")
@@ -130,15 +140,15 @@ func (c *compiler) aggregateAllowed(s *scope, name string, windowed bool, loc in
 		case ctxAggArg:
 			c.failAt(loc, pgerror.GroupingError, "aggregate function calls cannot contain window function calls")
 		}
-		c.failAt(loc, pgerror.WindowingError, "window functions are not allowed in %s", s.ctx)
+		c.failAt(loc, pgerror.WindowingError, "window functions are not allowed in %s", ctx)
 	}
-	switch s.ctx {
+	switch ctx {
 	case ctxSelect, ctxHaving, ctxOrder, ctxDistinctOn, ctxWindowPartition, ctxWindowOrder, ctxWindowFrame:
 		return
 	case ctxAggArg:
 		c.failAt(loc, pgerror.GroupingError, "aggregate function calls cannot be nested")
 	}
-	c.failAt(loc, pgerror.GroupingError, "aggregate functions are not allowed in %s", s.ctx)
+	c.failAt(loc, pgerror.GroupingError, "aggregate functions are not allowed in %s", ctx)
 }
 
 // aggCall is a resolved aggregate call with its modifiers.
@@ -244,4 +254,44 @@ func (c *compiler) distinctOrder(a *aggCall) {
 		e := a.args[0]
 		a.order = append(a.order, sortTerm{e: e, sql: c.sortKey(e), order: " NULLS LAST"})
 	}
+}
+
+// aggArgs notes which levels the arguments of an aggregate name columns of: an aggregate belongs to the innermost of
+// them, which may be a query outside (SQLite sees it the same way).
+type aggArgs struct {
+	scope *scope
+	outer *aggArgs // the aggregate around this one
+	marks []int    // of each outer level: how many columns were in bare before
+	at    *scope   // the innermost level named
+}
+
+// note notes the use of a column of a level.
+func (a *aggArgs) note(level *scope) {
+	if a.outer != nil {
+		a.outer.note(level)
+	}
+	for s := a.scope; s != nil && s != a.at; s = s.outer {
+		if s == level {
+			a.at = s
+			return
+		}
+	}
+}
+
+// owner is the level that the aggregate belongs to; what it names there is then within an aggregate.
+func (a *aggArgs) owner() *scope {
+	if a.at == nil || a.at == a.scope {
+		return a.scope
+	}
+	i := 0
+	for level := a.scope.outer; level != nil; level = level.outer {
+		if level == a.at {
+			if a.marks[i] < len(level.bare) {
+				level.bare = level.bare[:a.marks[i]]
+			}
+			return level
+		}
+		i++
+	}
+	return a.scope
 }

@@ -235,7 +235,9 @@ func (c *compiler) resolveCall(n *pg.FuncCall, schema, name string, args []*expr
 	if strings.Contains(name, "json") {
 		for i, a := range args { // only here are the names of a row's fields known
 			if a.kind == exprRow {
-				args[i] = c.rowToJSON(a, strings.HasPrefix(name, "jsonb"), a.loc)
+				f := *c.rowToJSON(a, strings.HasPrefix(name, "jsonb"), a.loc)
+				f.typ = catalog.RecordOID // with ready JSON as its value, which the json functions know
+				args[i] = &f
 			}
 		}
 	}

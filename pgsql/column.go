@@ -63,7 +63,7 @@ func (c *compiler) findColumn(s *scope, name string, loc int32) *expr {
 		}
 		if item != nil {
 			c.checkLateral(item, level, name, loc)
-			return c.columnExpr(item, col, level, name, loc)
+			return c.useColumn(s, item, col, level, name, loc)
 		}
 		for _, it := range level.items {
 			if !it.colsHidden && it.table != nil && !it.table.System {
@@ -135,7 +135,16 @@ func (c *compiler) qualifiedColumn(s *scope, schema, table, name string, loc int
 		}
 		c.undefinedColumn(s, table, name, loc)
 	}
-	return c.columnExpr(it, col, level, table+"."+name, loc)
+	return c.useColumn(s, it, col, level, table+"."+name, loc)
+}
+
+// useColumn is columnExpr of an expression that stands in s.
+func (c *compiler) useColumn(s *scope, it *rangeItem, i int, level *scope, name string, loc int32) *expr {
+	e := c.columnExpr(it, i, level, name, loc)
+	if n := len(level.bare); level != s && n > 0 && level.bare[n-1].loc == loc {
+		level.bare[n-1].inner = true
+	}
+	return e
 }
 
 // missingItem reports a table name that FROM does not have.
@@ -225,6 +234,9 @@ func distance(a, b string, limit int) int {
 func (c *compiler) columnExpr(it *rangeItem, i int, level *scope, name string, loc int32) *expr {
 	col := &it.cols[i]
 	level.lateralUse = level.lateralUse || level.inFrom
+	if c.agg != nil {
+		c.agg.note(level)
+	}
 	if col.lit != nil {
 		f := *col.lit
 		f.loc = loc

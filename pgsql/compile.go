@@ -51,6 +51,7 @@ type shared struct {
 	fixed      int       // params[:fixed] were given by the client
 	views      int       // depth of views being expanded
 	innerLocks bool      // FOR UPDATE in a subquery is accepted: the statement changes rows
+	agg        *aggArgs  // the aggregate whose arguments are being compiled
 	macro      [][]*expr // arguments of the SQL-bodied functions being expanded
 }
 

@@ -214,6 +214,9 @@ func (c *compiler) checkGrouped(s *scope) {
 		} else if owner := s.owner(sql); u.item.name == "" && owner != nil {
 			name = owner.name + "." + name
 		}
+		if u.inner {
+			c.failAt(u.loc, pgerror.GroupingError, "subquery uses ungrouped column \"%s\" from outer query", name)
+		}
 		c.failAt(u.loc, pgerror.GroupingError, "column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", name)
 	}
 }

@@ -20,6 +20,9 @@ type rel struct {
 	terms int  // SELECTs that the text is a chain of
 	plain bool // the text may stand in a chain of set operations as it is
 
+	bare   bool // neither grouped nor distinct, no windows, ORDER BY or LIMIT, one column:
+	single bool // lc_one is to be put around that column
+
 	rows   bool // some columns are rows, whose fields can be had as columns of their own:
 	fields bool // c1_1, c1_2 … are to follow
 }

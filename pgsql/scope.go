@@ -84,6 +84,8 @@ type bareUse struct {
 	col  int
 	loc  int32
 	name string // as written for the error: "t.a"
+
+	inner bool // in a subquery
 }
 
 func newScope(outer *scope) *scope { return &scope{outer: outer} }

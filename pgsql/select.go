@@ -116,6 +116,7 @@ func (q *selecting) run() {
 	r.one = q.grouped && len(q.group) == 0 && len(s.srfs) == 0 || q.limit == "1" || len(sel.FromClause) == 0 && len(s.srfs) == 0
 	q.point(r)
 	q.rel = r
+	r.bare = r.plain && len(q.targets) == 1 && !q.grouped && !q.distinct && q.distinctOn == nil && !s.hasWindow && len(s.srfs) == 0
 	if q.distinct || q.distinctOn != nil {
 		c.resolve(r)
 	}
@@ -158,6 +159,11 @@ func (q *selecting) textOf(exprs []*expr) string {
 	if q.distinct {
 		b.WriteString("DISTINCT ")
 		exprs = c.collatedAll(exprs)
+	}
+	if q.rel.single {
+		b.WriteString("lc_one(" + c.text(exprs[0]) + ") AS c1")
+		q.body(&b)
+		return b.String()
 	}
 	b.WriteString(c.selectList(exprs))
 	if q.rel.fields {

@@ -44,8 +44,9 @@ func (c *compiler) subLink(n *pg.SubLink, s *scope) *expr {
 // scalarSubquery is a subquery as a value. SQLite takes the first of several rows; PostgreSQL says 21000.
 func (c *compiler) scalarSubquery(r *rel, loc int32) *expr {
 	col := &r.cols[0]
+	r.single = r.bare && !r.one
 	sql := "(" + r.sql() + ")"
-	if !r.one {
+	if !r.one && !r.single {
 		sql = "(SELECT lc_one(c1) FROM " + sql + ")"
 	}
 	return &expr{sql: sql, typ: col.typ, typmod: col.typmod, loc: loc, atomic: true, depth: 3}
