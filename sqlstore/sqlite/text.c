@@ -229,6 +229,13 @@ static void change_case(sqlite3_context *ctx, int argc, sqlite3_value **argv, in
 static void upper(sqlite3_context *ctx, int argc, sqlite3_value **argv) { change_case(ctx, argc, argv, 1); }
 static void lower(sqlite3_context *ctx, int argc, sqlite3_value **argv) { change_case(ctx, argc, argv, 0); }
 
+// jump returns the first place from s where what follows a % may begin, or end when there is none.
+static const uint8_t *jump(const uint8_t *s, const uint8_t *end, const uint8_t *q, str esc) {
+  if (*q == '_' || *q == '%' || (esc.n && *q == esc.p[0])) return s;
+  const uint8_t *p = memchr(s, *q, (size_t)(end - s));
+  return p ? p : end;
+}
+
 // match says whether t is like p: 1 or 0, or −1 when the pattern ends with the escape character. A failure goes back to
 // the last % only, which is enough: what an earlier one could match more of, the last one can too.
 static int match(str t, str p, str esc, int bytes) {
@@ -244,8 +251,8 @@ static int match(str t, str p, str esc, int bytes) {
         }
       } else if (*q == '%') {
         star = ++q;
-        from = s;
         if (q == qend) return 1;
+        s = from = jump(s, send, q, esc);
         continue;
       } else if (*q == '_') {
         s += bytes ? 1 : next(s, send);
@@ -259,7 +266,7 @@ static int match(str t, str p, str esc, int bytes) {
     }
     if (!star) return 0;
     from += bytes ? 1 : next(from, send);
-    s = from;
+    s = from = jump(from, send, star, esc);
     q = star;
   }
   while (q < qend && *q == '%') q++;
