@@ -37,11 +37,7 @@ func (x *command) rewriteType(t *catalog.Table, col *catalog.Column, typ uint32,
 	// The new column stands under a name that nobody uses until the old one is gone.
 	fresh := &catalog.Column{ID: x.env.NewID(), Num: nextNum(t), Name: "........new." + clip(col.Name, 40), Type: typ, Typmod: typmod, Phys: "new"}
 	x.createColumnRow(t, fresh, catalog.Value{})
-	set := text + "::" + catalog.FormatType(typ, typmod)
-	if using != nil {
-		set = text // already checked to be assignable
-	}
-	x.plan.Then = append(x.plan.Then, "UPDATE "+qualified(t)+" SET "+catalog.QuoteIdent(fresh.Name)+" = "+set)
+	x.plan.Then = append(x.plan.Then, "UPDATE "+qualified(t)+" SET "+catalog.QuoteIdent(fresh.Name)+" = "+text)
 	old, oldID := *col, col.ID
 	moved := old
 	moved.ID, moved.Type, moved.Typmod = fresh.ID, typ, typmod

@@ -52,7 +52,7 @@ func (x *command) showExpr(n *pg.Node, t *catalog.Table, outer bool) string {
 	return e.bare
 }
 
-// simpleQuote quotes a string as standard_conforming_strings reads it, never as E''.
+// simpleQuote quotes a string as standard_conforming_strings reads it, never as E”.
 func simpleQuote(s string) string { return quoteText(s) }
 
 // typeOf compiles a node just to know its type.
