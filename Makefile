@@ -1,12 +1,13 @@
 # make demo   build and run a three-node cluster in one process
 # make test   run every test
 # make image  build the container image around a static binary, pulling nothing
+# make bench  measure side by side with PostgreSQL 15 (BENCH="-rounds 5 -seconds 10", -help lists the flags)
 
 SHELL := /bin/bash
 GO ?= go
 BIN := bin/layercake
 
-.PHONY: all build demo test image clean
+.PHONY: all build demo test image bench clean
 
 all: build
 
@@ -30,6 +31,10 @@ image:
 	@rm -rf dist && mkdir -p dist/root/data dist/root/tmp
 	CGO_ENABLED=1 $(GO) build -trimpath -tags osusergo,netgo -ldflags '-s -w -linkmode external -extldflags -static' -o dist/root/layercake ./cmd/layercake
 	docker build --target prebuilt -t layercake:latest .
+
+bench:
+	@scripts/need bench
+	$(GO) run ./bench $(BENCH)
 
 clean:
 	rm -rf bin dist
