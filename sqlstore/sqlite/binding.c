@@ -44,6 +44,7 @@ lc_conn *lc_open(const char *name, int flags, uintptr_t handle, int busy_ms) {
 
 void lc_close(lc_conn *c) {
   if (!c) return;
+  while (c->stmts) lc_finalize(c->stmts);
   sqlite3_close_v2(c->db);
   lc_buf_free(&c->scratch);
   free(c->err);
@@ -84,6 +85,9 @@ lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard) {
     return NULL;
   }
   s->conn = c;
+  s->next = c->stmts;
+  if (s->next) s->next->prev = s;
+  c->stmts = s;
   s->st = st;
   s->guard = guard;
   s->nparam = sqlite3_bind_parameter_count(st);
@@ -94,6 +98,8 @@ lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard) {
 
 void lc_finalize(lc_stmt *s) {
   if (!s) return;
+  if (s->next) s->next->prev = s->prev;
+  *(s->prev ? &s->prev->next : &s->conn->stmts) = s->next;
   sqlite3_finalize(s->st);
   lc_buf_free(&s->args);
   lc_buf_free(&s->out);

@@ -44,10 +44,12 @@ typedef struct lc_conn {
   lc_buf scratch;  // arguments of Go functions on their way
   int rc, offset;  // outcome of lc_open, lc_prepare, lc_exec
   char *err;
+  struct lc_stmt *stmts;  // all that are prepared: closing ends them, those that rows are still being read from too
 } lc_conn;
 
 // A prepared statement and the outcome of its last run. Go reads the fields; only C writes them.
 typedef struct lc_stmt {
+  struct lc_stmt *next, *prev;
   lc_conn *conn;
   sqlite3_stmt *st;
   int guard;

@@ -304,6 +304,46 @@ func TestMemoryIsShared(t *testing.T) {
 	}
 }
 
+func TestCloseEndsOpenRows(t *testing.T) {
+	path := t.TempDir() + "/db"
+	c, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Exec("CREATE TABLE t(a); INSERT INTO t SELECT value FROM lc_series(1, 1000)"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Stmt("SELECT a FROM t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Query(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	n := 0
+	for r.Next() {
+		n++
+	}
+	if r.Err() == nil || n >= 1000 {
+		t.Errorf("%d rows of a closed connection, error %v", n, r.Err())
+	}
+	r.Close()
+	if _, err := s.Query(nil); err == nil {
+		t.Error("a statement of a closed connection ran")
+	}
+	// Nobody holds a lock on the file any more.
+	d, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Exec("BEGIN EXCLUSIVE; DELETE FROM t; COMMIT"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCheckpoint(t *testing.T) {
 	c := open(t, sqlite.Options{})
 	if err := c.Exec("PRAGMA journal_mode=WAL; CREATE TABLE t(a); INSERT INTO t VALUES (zeroblob(100000))"); err != nil {
