@@ -421,7 +421,9 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 		defer s.node.locks.releaseFrom(s.owner, 0)
 	}
 	var buf *rowBuffer
+	var missed bool // a row was taken by somebody else after the query had found it free
 	find := func(w *worker) error {
+		missed = false
 		all, err := w.collect(q, nil)
 		if err != nil {
 			return err
@@ -437,6 +439,7 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 				case l.NoWait || l.SkipLocked:
 					if blocked := s.node.locks.try(s.owner, []lockKey{k}, !l.Share); blocked != nil {
 						if l.SkipLocked {
+							missed = true
 							return nil
 						}
 						return pgerror.New(pgerror.LockNotAvailable, "could not obtain lock on row in relation %q", l.Table.Name)
@@ -465,12 +468,12 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 			return 0, err
 		}
 	} else {
-		for {
+		for try := 0; ; try++ {
 			again, _, err := s.workOnReader(ctx, c, t, params, find)
 			if err != nil {
 				return 0, err
 			}
-			if !again {
+			if !again && (!missed || try > 10) {
 				break
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"layercake/pgerror"
 	"layercake/pgsql"
 	"layercake/sqlstore/sqlfunc"
+	"layercake/sqlstore/sqlite"
 )
 
 // functions is what SQL functions see of the session (sqlfunc.Session). SQLite calls it in the middle of a statement,
@@ -29,6 +30,20 @@ var _ sqlfunc.Session = (*functions)(nil)
 
 // errAgain stops a statement that has to be run again after a wait. No client sees it.
 var errAgain = pgerror.New(pgerror.InternalError, "the statement has to be run again")
+
+// registerFunctions adds the SQL functions that need more of the session than sqlfunc.Session has.
+func registerFunctions() {
+	sqlfunc.Register()
+	// lc_unlocked(table, rowid): whether no other transaction holds the row, for SKIP LOCKED.
+	sqlite.RegisterFunc("lc_unlocked", 2, false, func(c *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+		f, ok := c.Session().(*functions)
+		id, valid := catalog.IDFromBytes(args[0].Bytes)
+		if !ok || !valid {
+			return catalog.Value{}, pgerror.New(pgerror.InternalError, "lc_unlocked: no session or table")
+		}
+		return catalog.Bool(f.s.node.locks.free(f.s.owner, rowKey(id, args[1].Int()))), nil
+	})
+}
 
 func (f *functions) takeWait() func(context.Context) error {
 	w := f.wait

@@ -62,8 +62,8 @@ func newLockOwner(pid uint32) *lockOwner { return &lockOwner{held: map[lockKey]*
 type lock struct {
 	key     lockKey
 	holders map[*lockOwner]bool // true: exclusive
-	waiters int
-	changed chan struct{} // closed and replaced at each release
+	waiters map[*lockOwner]bool // true: for an exclusive lock
+	changed chan struct{}       // closed and replaced at each release
 }
 
 // tableUse counts who holds rows of a table, so that a lock on the whole table and locks on its rows exclude each other.
@@ -101,7 +101,7 @@ func (lt *lockTable) tryLocked(o *lockOwner, k lockKey, exclusive bool) *lock {
 	}
 	l := lt.locks[k]
 	if l == nil {
-		l = &lock{key: k, holders: map[*lockOwner]bool{}, changed: make(chan struct{})}
+		l = &lock{key: k, holders: map[*lockOwner]bool{}, waiters: map[*lockOwner]bool{}, changed: make(chan struct{})}
 		lt.locks[k] = l
 	}
 	for other, x := range l.holders {
@@ -170,6 +170,18 @@ func (lt *lockTable) try(o *lockOwner, keys []lockKey, exclusive bool) (blocked 
 	return nil
 }
 
+// free says whether nobody but o holds the lock.
+func (lt *lockTable) free(o *lockOwner, k lockKey) bool {
+	lt.mu.Lock()
+	defer lt.mu.Unlock()
+	for _, k := range []lockKey{k, tableKey(k.object)} {
+		if l := lt.locks[k]; l != nil && len(lt.blockers(o, &lock{key: lockKey{key: "-"}, holders: l.holders})) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // acquire takes the lock, waiting for it until ctx ends or timeout (0: none) has passed. It says whether it waited.
 // A wait that would close a circle is refused with 40P01.
 func (lt *lockTable) acquire(ctx context.Context, o *lockOwner, k lockKey, exclusive bool, timeout time.Duration) (waited bool, err error) {
@@ -188,7 +200,7 @@ func (lt *lockTable) acquire(ctx context.Context, o *lockOwner, k lockKey, exclu
 				WithHint("Retry the transaction.")
 		}
 		o.waiting = l
-		l.waiters++
+		l.waiters[o] = exclusive
 		changed := l.changed
 		lt.mu.Unlock()
 
@@ -207,7 +219,7 @@ func (lt *lockTable) acquire(ctx context.Context, o *lockOwner, k lockKey, exclu
 		}
 		lt.mu.Lock()
 		o.waiting = nil
-		l.waiters--
+		delete(l.waiters, o)
 		lt.dropIfIdle(l)
 		lt.mu.Unlock()
 		if err != nil {
@@ -237,7 +249,7 @@ func (lt *lockTable) wouldDeadlock(o *lockOwner, l *lock) bool {
 }
 
 func (lt *lockTable) dropIfIdle(l *lock) {
-	if len(l.holders) == 0 && l.waiters == 0 && lt.locks[l.key] == l {
+	if len(l.holders) == 0 && len(l.waiters) == 0 && lt.locks[l.key] == l {
 		delete(lt.locks, l.key)
 	}
 }

@@ -27,7 +27,6 @@ import (
 	"layercake/pgwire"
 	"layercake/replication"
 	"layercake/sqlstore"
-	"layercake/sqlstore/sqlfunc"
 )
 
 // DialFunc opens a connection to another node.
@@ -74,7 +73,7 @@ func New(cfg Config) (*Node, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	registerOnce.Do(sqlfunc.Register)
+	registerOnce.Do(registerFunctions)
 	n := &Node{cfg: cfg, log: cfg.Logger.With("node", cfg.Name), locks: newLockTable(), sessions: newSessions(),
 		plans: newPlanCache(4096), started: cfg.Now()}
 	n.sequences = &sequences{node: n, blocks: map[catalog.ID]*block{}}

@@ -192,7 +192,7 @@ func (n *Node) activityRows(of *session) []providedRow {
 	return out
 }
 
-// rows is pg_locks: what is held and by whom.
+// rows is pg_locks: what is held and waited for, and by whom.
 func (lt *lockTable) rows() []providedRow {
 	lt.mu.Lock()
 	defer lt.mu.Unlock()
@@ -202,13 +202,15 @@ func (lt *lockTable) rows() []providedRow {
 		if k.key != "" {
 			typ = map[byte]string{'r': "tuple", 'k': "tuple", 'a': "advisory", 'A': "advisory"}[k.key[0]]
 		}
-		for o, x := range l.holders {
-			mode := "ShareLock"
-			if x {
-				mode = "ExclusiveLock"
+		for i, owners := range []map[*lockOwner]bool{l.holders, l.waiters} {
+			for o, x := range owners {
+				mode := "ShareLock"
+				if x {
+					mode = "ExclusiveLock"
+				}
+				out = append(out, providedRow{"locktype": catalog.Str(typ), "pid": catalog.Int(int64(o.pid)), "mode": catalog.Str(mode),
+					"granted": catalog.Bool(i == 0), "fastpath": catalog.Bool(false)})
 			}
-			out = append(out, providedRow{"locktype": catalog.Str(typ), "pid": catalog.Int(int64(o.pid)), "mode": catalog.Str(mode),
-				"granted": catalog.Bool(true), "fastpath": catalog.Bool(false)})
 		}
 	}
 	return out
