@@ -265,7 +265,12 @@ func (c *compiler) param(n int, loc int32) *expr {
 	if t == 0 {
 		return &expr{kind: exprParam, num: n, typ: catalog.UnknownOID, typmod: -1, loc: loc, atomic: true}
 	}
-	return &expr{sql: c.arg(Arg{Kind: ArgParam, Index: n}), typ: t, typmod: -1, loc: loc, atomic: true, isParam: true}
+	e := &expr{sql: c.arg(Arg{Kind: ArgParam, Index: n}), typ: t, typmod: -1, loc: loc, atomic: true, isParam: true}
+	if catalog.IsReg(t) { // its value may come as a name
+		e.isParam, e.typ = false, catalog.TextOID
+		e = c.regIn(e, t)
+	}
+	return e
 }
 
 // coerceTypmod applies the typmod of e's type.

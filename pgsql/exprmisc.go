@@ -23,11 +23,19 @@ func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
 	// the ELSE result stands first when the common type is looked for, as in transformCaseExpr
 	results := make([]*expr, 1, len(n.Args)+1)
 	depth := 0
+	simple := arg != nil && arg.kind != exprRow // CASE x WHEN y as it is
+	values := make([]string, len(n.Args))
 	for i, a := range n.Args {
 		w := a.GetCaseWhen()
 		cond := c.expr(w.Expr, s)
 		if arg != nil {
-			cond = c.binary("=", arg, cond, w.Location)
+			v := cond
+			cond = c.binary("=", arg, v, w.Location)
+			if simple = simple && v.kind != exprRow; simple {
+				x, y := c.comparable("=", arg, v, w.Location)
+				simple = x == arg
+				values[i] = c.operand(y)
+			}
 		} else {
 			cond = c.coerceBool(cond, "CASE/WHEN")
 		}
@@ -43,6 +51,10 @@ func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
 	typ, typmod := c.unify("CASE", results)
 	var b strings.Builder
 	b.WriteString("CASE")
+	if simple {
+		b.WriteString(" " + c.collated(arg))
+		conds = values
+	}
 	for i, cond := range conds {
 		b.WriteString(" WHEN ")
 		b.WriteString(cond)
@@ -101,7 +113,7 @@ func (c *compiler) minMax(n *pg.MinMaxExpr, s *scope) *expr {
 		return list[0]
 	}
 	c.comparable(op, list[0], list[1], n.Location)
-	if len(list) == 2 {
+	if len(list) == 2 && list[0].depth+list[1].depth == 0 { // else the operands' text would double
 		fn := "max("
 		if what == "LEAST" {
 			fn = "min("

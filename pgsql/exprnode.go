@@ -154,6 +154,13 @@ func (c *compiler) aExpr(n *pg.A_Expr, s *scope) *expr {
 		if l.isUnknown() {
 			l = c.resolveUnknown(l)
 		}
+		if l.kind != exprRow {
+			if a, b := c.comparable("=", l, r, loc); a == l {
+				e := plain("nullif("+c.collated(a)+", "+c.text(b)+")", l.typ, true, loc, a, b)
+				e.typmod = l.typmod
+				return e
+			}
+		}
 		e := plain("CASE WHEN "+c.text(eq)+" THEN NULL ELSE "+c.text(l)+" END", l.typ, false, loc, eq, l)
 		e.typmod = l.typmod
 		return e
@@ -250,6 +257,13 @@ func (c *compiler) between(n *pg.A_Expr, s *scope) *expr {
 	}
 	x, lo, hi := c.expr(n.Lexpr, s), c.expr(list[0], s), c.expr(list[1], s)
 	pair := func(lo, hi *expr) *expr {
+		if x.kind != exprRow && lo.kind != exprRow && hi.kind != exprRow {
+			x1, a := c.comparable(">=", x, lo, n.Location)
+			x2, b := c.comparable("<=", x, hi, n.Location)
+			if x1.typ == x2.typ && c.text(x1) == c.text(x2) {
+				return plain("("+c.collated(x1)+" BETWEEN "+c.operand(a)+" AND "+c.operand(b)+")", catalog.BoolOID, true, n.Location, x1, a, b)
+			}
+		}
 		a, b := c.binary(">=", x, lo, n.Location), c.binary("<=", x, hi, n.Location)
 		return plain("("+c.text(a)+" AND "+c.text(b)+")", catalog.BoolOID, true, n.Location, a, b)
 	}

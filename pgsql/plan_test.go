@@ -42,6 +42,8 @@ func TestIndexUse(t *testing.T) {
 		{"SELECT * FROM t ORDER BY id LIMIT 1", "SCAN t1"},
 		{"SELECT id FROM t ORDER BY id DESC LIMIT 1", "SCAN t1"},
 		{"SELECT * FROM u ORDER BY t_id NULLS LAST LIMIT 1", "SCAN t1 USING INDEX uy"},
+		{"SELECT * FROM u ORDER BY t_id DESC LIMIT 1", "SCAN t1 USING INDEX uy"},
+		{"SELECT max(t_id) FROM u", "SEARCH t1 USING COVERING INDEX uy"},
 		{"SELECT (SELECT max(v) FROM u WHERE t_id = t.id) FROM t", "SEARCH t2 USING INDEX uy"},
 		{"SELECT * FROM t, LATERAL (SELECT v FROM u WHERE u.t_id = t.id LIMIT 2) x", "SEARCH t2 USING INDEX uy"},
 		{"SELECT * FROM t WHERE (id, name) = (1, 'a')", "SEARCH t1 USING INTEGER PRIMARY KEY"},
