@@ -200,6 +200,11 @@ func (b *builder) namespaces(objects []Object) {
 			b.spaces[o.ID] = n
 		} else {
 			delete(names, public.Name)
+			var def NamespaceDef
+			if DecodeDef(o.Attrs[AttrDef], &def) == nil && def.Dropped {
+				s.Namespaces = slices.DeleteFunc(s.Namespaces, func(n *Namespace) bool { return n == public })
+				continue
+			}
 		}
 		n.Name, n.Owner, n.Comment = o.text(AttrName), o.text(AttrOwner), o.text(AttrComment)
 		if other, taken := names[n.Name]; taken || n.Name == "" {

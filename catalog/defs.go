@@ -13,6 +13,12 @@ import (
 // PublicID names the schema public, the same in every cluster.
 var PublicID = ID{HLC: 2, Node: 0}
 
+// NamespaceDef is the AttrDef of ObjectNamespace.
+type NamespaceDef struct {
+	// Dropped marks the schema public, which is there without a row, as dropped.
+	Dropped bool `json:"dropped,omitempty"`
+}
+
 // TableDef is the AttrDef of ObjectTable.
 type TableDef struct {
 	Options []string `json:"options,omitempty"` // storage parameters, "name=value"

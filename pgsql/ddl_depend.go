@@ -359,6 +359,9 @@ func (x *command) dropObject(o object) {
 		t := x.edit(o.table)
 		t.Indexes = slices.DeleteFunc(t.Indexes, func(i *catalog.Index) bool { return i.ID == o.index.ID })
 		x.drop(o.index.ID)
+	case o.namespace != nil && o.namespace.ID == catalog.PublicID:
+		x.set(catalog.PublicID, map[catalog.Attr]catalog.Value{catalog.AttrDef: catalog.EncodeDef(catalog.NamespaceDef{Dropped: true})})
+		x.dropped[catalog.PublicID] = true
 	case o.namespace != nil:
 		x.drop(o.namespace.ID)
 	default:

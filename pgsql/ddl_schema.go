@@ -27,10 +27,13 @@ func (x *command) createSchema(n *pg.CreateSchemaStmt) Plan {
 		x.existing(n.GetIfNotExists(), "schema %q already exists", name, pgerror.DuplicateSchema)
 		return x.ddlPlan("CREATE SCHEMA")
 	}
-	id := x.env.NewID()
-	x.create(id, catalog.ObjectNamespace, map[catalog.Attr]catalog.Value{
-		catalog.AttrName: catalog.Str(name), catalog.AttrOwner: catalog.Str(owner),
-	})
+	attrs := map[catalog.Attr]catalog.Value{catalog.AttrName: catalog.Str(name), catalog.AttrOwner: catalog.Str(owner)}
+	if name == "public" {
+		attrs[catalog.AttrComment], attrs[catalog.AttrDef] = catalog.Value{}, catalog.Value{}
+		x.set(catalog.PublicID, attrs) // always the same object, in every cluster
+	} else {
+		x.create(x.env.NewID(), catalog.ObjectNamespace, attrs)
+	}
 	made := map[string]bool{}
 	for _, e := range n.GetSchemaElts() {
 		// The elements are statements of their own, run with the new schema in front.

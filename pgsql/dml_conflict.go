@@ -41,7 +41,7 @@ func (c *compiler) onConflict(m *Modify, n *pg.InsertStmt, outer *scope) {
 	s.items = append(s.items, excluded)
 	// A column named without its table is the existing row's: excluded's are found only by their full name.
 	excluded.colsHidden = true
-	r.sets = sub.settings(m.Table, oc.GetTargetList(), s)
+	r.sets, r.again = sub.settings(m.Table, oc.GetTargetList(), s)
 	r.cond = r.it.alias + ".rowid = " + sub.arg(Arg{Kind: ArgRowID})
 	if w := sub.where(oc.GetWhereClause(), s); w != "" {
 		r.cond += " AND (" + w + ")"
@@ -53,7 +53,7 @@ func (c *compiler) onConflict(m *Modify, n *pg.InsertStmt, outer *scope) {
 // conflictAction makes OnConflict.Action: as an UPDATE's Source, always with the old row.
 func (c *compiler) conflictAction(m *Modify, r *rowChange) {
 	t, out := m.Table, m.OnConflict
-	var changed []int
+	changed := slices.Clone(r.again)
 	for _, st := range r.sets {
 		changed = append(changed, st.col)
 	}

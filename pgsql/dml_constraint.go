@@ -49,6 +49,7 @@ func (c *compiler) unique(t *catalog.Table, i *catalog.Index) UniqueCheck {
 	table.items = append(table.items, c.bareItem(t))
 	row.items = append(row.items, c.argItem(t, "", ArgNew))
 	var conds, keys, names []string
+	var cols []Column
 	bare := i.Where == ""
 	eq := " = "
 	if i.NullsNotDistinct {
@@ -61,12 +62,14 @@ func (c *compiler) unique(t *catalog.Table, i *catalog.Index) UniqueCheck {
 			col := t.Columns[at]
 			key := c.arg(Arg{Kind: ArgNew, Index: at})
 			keys, names = append(keys, key), append(names, catalog.QuoteIdent(col.Name))
+			cols = append(cols, Column{Name: col.Name, Type: col.Type, Typmod: col.Typmod})
 			conds = append(conds, collate(quoteIdent(col.Phys), col.Type)+eq+key)
 			continue
 		}
 		bare = false
 		e := c.storedExpr(k.Expr, ctxIndexExpr, row)
 		keys, names = append(keys, c.text(e)), append(names, k.Expr)
+		cols = append(cols, Column{Name: "expr", Type: e.typ, Typmod: e.typmod})
 		conds = append(conds, c.inlined(c.collated(c.storedExpr(k.Expr, ctxIndexExpr, table)))+eq+c.operand(e))
 	}
 	u.Detail = strings.Join(names, ", ")
@@ -81,7 +84,7 @@ func (c *compiler) unique(t *catalog.Table, i *catalog.Index) UniqueCheck {
 		conds = append(conds, quoteIdent("_u"+i.Phys)+" = 0")
 	}
 	if !bare {
-		u.Keys = c.finish(keyQuery, nil, "")
+		u.Keys = c.finish(keyQuery, cols, "")
 	}
 	u.Lookup = c.finish("SELECT rowid, _h, _o, _c FROM "+quoteIdent(t.Phys)+" WHERE "+strings.Join(conds, " AND ")+" LIMIT 1", nil, "")
 	u.Lookup.Reads = []catalog.ID{t.ID}

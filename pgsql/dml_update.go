@@ -18,9 +18,9 @@ type setting struct {
 	once bool // must not be worked out twice
 }
 
-// settings compiles SET for the columns of t in scope s, in which values may name what FROM has.
-func (c *compiler) settings(t *catalog.Table, list []*pg.Node, s *scope) []setting {
-	var out []setting
+// settings compiles SET for the columns of t in scope s, in which values may name what FROM has. Generated columns that
+// are set to DEFAULT are returned apart: they get what they would get anyway.
+func (c *compiler) settings(t *catalog.Table, list []*pg.Node, s *scope) (out []setting, generated []int) {
 	seen := map[int]bool{}
 	for k, n := range list {
 		rt := n.GetResTarget()
@@ -44,7 +44,8 @@ func (c *compiler) settings(t *catalog.Table, list []*pg.Node, s *scope) []setti
 					WithDetail("Column \"%s\" is an identity column defined as GENERATED ALWAYS.", col.Name))
 			}
 		} else if col.Generated {
-			continue // what it would get anyway
+			generated = append(generated, i)
+			continue
 		}
 		st := setting{col: i}
 		st.once = c.watch(func() {
@@ -57,7 +58,7 @@ func (c *compiler) settings(t *catalog.Table, list []*pg.Node, s *scope) []setti
 		st.once = st.once || strings.Contains(st.e.sql, "SELECT ")
 		out = append(out, st)
 	}
-	return out
+	return out, generated
 }
 
 // assignedValue is the value of the k-th entry of SET: of (a, b) = (…) the part that is its own.
@@ -141,7 +142,7 @@ func (c *compiler) update(n *pg.UpdateStmt, outer *scope) *Modify {
 	}
 	r := &rowChange{compiler: c, m: m, t: t, s: s}
 	r.target(n.GetRelation(), n.GetFromClause())
-	r.sets = c.settings(t, n.GetTargetList(), s)
+	r.sets, r.again = c.settings(t, n.GetTargetList(), s)
 	r.where(n.GetWhereClause())
 	r.update(n.GetReturningList())
 	return m
@@ -158,6 +159,7 @@ type rowChange struct {
 	join  bool // other tables are in from
 	cond  string
 	sets  []setting
+	again []int    // generated columns to be worked out anew
 	after []string // appended to Source after the row and before RETURNING
 }
 
@@ -236,7 +238,7 @@ func pinnedColumns(n *pg.Node, out map[string]bool) {
 // update makes the plan once SET and WHERE are compiled.
 func (r *rowChange) update(list []*pg.Node) {
 	m, t := r.m, r.t
-	changed := make([]int, 0, len(r.sets))
+	changed := slices.Clone(r.again)
 	for _, st := range r.sets {
 		changed = append(changed, st.col)
 	}
