@@ -144,6 +144,19 @@ func (q *selecting) locking(list []*pg.Node) {
 			q.addLock(found, lock)
 		}
 	}
+	for _, l := range q.locks {
+		if l.lock.SkipLocked { // before LIMIT counts: SQLite asks who holds the row
+			cond := "lc_unlocked(" + c.konst(l.lock.Table.ID.Value()) + ", " + l.item.alias + ".rowid)"
+			if l.item.nullable {
+				cond = "(" + l.item.alias + ".rowid IS NULL OR " + cond + ")"
+			}
+			if q.where != "" {
+				cond = "(" + q.where + ") AND " + cond
+			}
+			q.where = cond
+			c.unstable = true
+		}
+	}
 	if len(q.locks) > 0 && !(s.outer != nil && s.outer.top) {
 		// the rows that an inner query locks are those that the statement around it changes, which are checked when the
 		// changes are made; elsewhere nobody would see the lock
