@@ -203,8 +203,8 @@ static void set(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
     if (n == 1) {
       if (s < 0) before = -s, s = 0;
       if (s >= a.dim[0] + before) after = s - (a.dim[0] + before) + 1;
-      if (before + after > 100000000 || before + after + a.dim[0] > 100000000) {
-        lc_error(ctx, "54000", "array size exceeds the maximum allowed (134217727)");
+      if (before + after + a.dim[0] > LC_MAXITEMS) {
+        lc_error(ctx, "54000", "array size exceeds the maximum allowed (%d)", LC_MAXITEMS);
         return;
       }
     } else if (s < 0 || (s >= a.dim[i] && (i > 0 || a.n))) {
@@ -384,8 +384,9 @@ static void fill(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_buf one = {0}, all = {0};
   lc_encode_sqlite(&one, argv[0]);
   for (int i = 0; i < n; i++) {
-    if (dim[i] < 0 || dim[i] > 134217727 || (a.n *= dim[i]) > 134217727 || a.n * (one.len + 10) > 1000000000) {
-      lc_error(ctx, "54000", "array size exceeds the maximum allowed (134217727)");
+    if (dim[i] < 0 || dim[i] > LC_MAXITEMS || (a.n *= dim[i]) > LC_MAXITEMS || a.n * (one.len + 10) > 1000000000) {
+      // PostgreSQL's words and its number where the size is one that no array has
+      lc_error(ctx, "54000", "array size exceeds the maximum allowed (%d)", dim[i] < 0 || dim[i] > 134217727 ? 134217727 : LC_MAXITEMS);
       lc_buf_free(&one);
       return;
     }

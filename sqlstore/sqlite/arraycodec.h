@@ -6,6 +6,7 @@
 #include "lc.h"
 
 #define LC_MAXDIM 6
+#define LC_MAXITEMS 16777216  // that filling in or extending may make; PostgreSQL allows 134217727
 
 typedef struct lc_array {
   int ndim;

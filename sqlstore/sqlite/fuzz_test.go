@@ -45,7 +45,7 @@ func FuzzArray(f *testing.F) {
 			"SELECT lc_array_append(?1, 1, 23)", "SELECT lc_array_cat(?1, ?1)", "SELECT lc_array_nest(23, ?1, ?1)", "SELECT lc_array_remove(?1, 1, 23)",
 			"SELECT lc_array_replace(?1, 1, 2, 23)", "SELECT lc_array_contains(?1, ?1)", "SELECT lc_array_set(?1, 5, 23, 3)", "SELECT lc_array_dims(?1)",
 			"SELECT lc_array_positions(?1, 1, 23)", "SELECT lc_trim_array(?1, 1)", "SELECT lc_array_agga(?1, 23)", "SELECT lc_array_items(?1)",
-			"SELECT lc_array_join(?1, ',')", "SELECT lc_array_any(?1, 1, 23)", "SELECT lc_array_fill(1, 23, ?1)",
+			"SELECT lc_array_join(?1, ',')", "SELECT lc_array_any(?1, 1, 23)",
 		}, catalog.BlobBytes(b))
 	})
 }
