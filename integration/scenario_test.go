@@ -325,3 +325,21 @@ func TestSequencesNeverGiveAValueTwice(t *testing.T) {
 		t.Errorf("rows and distinct ids: %s, want 300 300", got)
 	}
 }
+
+// TestIdleTimeouts: a client that sits in a transaction for longer than it may loses it, and is told why.
+func TestIdleTimeouts(t *testing.T) {
+	c := start(t, "dc1")
+	for setting, code := range map[string]string{"idle_in_transaction_session_timeout": "25P03", "idle_session_timeout": "57P05"} {
+		conn := c.conn(0)
+		exec(t, conn, "SET "+setting+" = '50ms'")
+		if code == "25P03" {
+			exec(t, conn, "BEGIN")
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), wait)
+		_, err := conn.WaitForNotification(ctx) // reads until the server says something
+		cancel()
+		if err == nil || !strings.Contains(err.Error(), code) {
+			t.Errorf("%s: got %v, want %s", setting, err, code)
+		}
+	}
+}

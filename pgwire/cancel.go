@@ -1,6 +1,8 @@
 package pgwire
 
 import (
+	"layercake/pgerror"
+
 	"crypto/subtle"
 	"encoding/binary"
 )
@@ -38,5 +40,21 @@ func (s *Server) Signal(pid uint32, terminate bool) bool {
 	} else {
 		c.interrupt(errCancelled)
 	}
+	return true
+}
+
+// End ends the session with the given PID, statement under way or not, and tells the client why (a FATAL error). It says
+// whether there is such a session.
+func (s *Server) End(pid uint32, why *pgerror.Error) bool {
+	s.mu.Lock()
+	c := s.sessions[pid]
+	s.mu.Unlock()
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	c.why = why
+	c.mu.Unlock()
+	c.drain(true)
 	return true
 }

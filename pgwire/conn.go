@@ -78,10 +78,11 @@ type conn struct {
 	seen         uint64 // calls at the watcher's last look
 	reading      bool   // blocked in a read
 	readingAs    readMode
-	woken        bool  // the read's deadline was moved to the past, to wake it
-	draining     bool  // end as soon as no statement is under way
-	cut          bool  // end now
-	pending      []any // messages from Notify
+	woken        bool           // the read's deadline was moved to the past, to wake it
+	draining     bool           // end as soon as no statement is under way
+	cut          bool           // end now
+	why          *pgerror.Error // what the client is told then; nil: 57P01
+	pending      []any          // messages from Notify
 	pendingBytes int
 }
 
@@ -128,7 +129,13 @@ func (c *conn) end(err error) (linger bool) {
 		c.log.Debug("connection closed", "err", err)
 		return false
 	case errors.Is(err, errShutdown):
-		err = pgerror.Fatal(pgerror.AdminShutdown, "terminating connection due to administrator command")
+		c.mu.Lock()
+		why := c.why
+		c.mu.Unlock()
+		if why == nil {
+			why = pgerror.Fatal(pgerror.AdminShutdown, "terminating connection due to administrator command")
+		}
+		err = why
 		linger = false
 	case errors.Is(err, errLoginTimeout):
 		err = pgerror.Fatal(pgerror.QueryCanceled, "canceling authentication due to timeout")

@@ -43,6 +43,7 @@ type session struct {
 	listening     map[string]bool
 	notices       func(*pgerror.Error)
 	activity      activity
+	idle          *time.Timer // ends the session when its client is silent for too long
 }
 
 // prepared is a prepared statement.
@@ -152,6 +153,7 @@ func (s *session) Output() *catalog.OutputSettings { return &s.settings.output }
 
 // Close implements pgwire.Session.
 func (s *session) Close() {
+	s.busy()
 	s.rollback()
 	s.node.locks.releaseFrom(s.advisory, 0)
 	s.node.sessions.remove(s)
@@ -190,6 +192,7 @@ func (s *session) notice(n *pgerror.Error) {
 
 // begin and end of a statement, for the clock, the time-out and pg_stat_activity.
 func (s *session) start(ctx context.Context, query string) (context.Context, context.CancelFunc) {
+	s.busy()
 	s.stmtStart = s.node.now()
 	s.node.count.statements.Add(1)
 	s.funcs.fetched = nil
@@ -198,6 +201,26 @@ func (s *session) start(ctx context.Context, query string) (context.Context, con
 		return context.WithTimeoutCause(ctx, d, pgerror.New(pgerror.QueryCanceled, "canceling statement due to statement timeout"))
 	}
 	return ctx, func() {}
+}
+
+// rest notes that the session waits for its client, and ends it if it waits for too long.
+func (s *session) rest() {
+	s.activity.end(s.TxStatus())
+	setting, why := "idle_session_timeout", pgerror.Fatal("57P05", "terminating connection due to idle-session timeout")
+	if s.tran != nil && s.tran.explicit {
+		setting, why = "idle_in_transaction_session_timeout", pgerror.Fatal(pgerror.IdleInTransactionSessionTimeout, "terminating connection due to idle-in-transaction timeout")
+	}
+	if d := s.settings.duration(setting); d > 0 {
+		s.idle = time.AfterFunc(d, func() { s.node.wire.End(s.info.PID, why) })
+	}
+}
+
+// busy ends a rest.
+func (s *session) busy() {
+	if s.idle != nil {
+		s.idle.Stop()
+		s.idle = nil
+	}
 }
 
 // failed notes that a statement ended in an error: an explicit transaction can then only be rolled back.
@@ -255,7 +278,7 @@ func (s *session) checkActive(plan pgsql.Plan) error {
 // SimpleQuery implements pgwire.Session.
 func (s *session) SimpleQuery(ctx context.Context, query string, w pgwire.ResultWriter) (err error) {
 	s.notices = func(n *pgerror.Error) { _ = w.Notice(n) }
-	defer func() { s.notices = nil; s.activity.end(s.TxStatus()) }()
+	defer func() { s.notices = nil; s.rest() }()
 	ctx, cancel := s.start(ctx, query)
 	defer cancel()
 	delete(s.portals, "")
@@ -491,7 +514,7 @@ func (s *session) Execute(ctx context.Context, name string, maxRows int, w pgwir
 		}
 	}
 	s.notices = func(n *pgerror.Error) { _ = w.Notice(n) }
-	defer func() { s.notices = nil; s.activity.end(s.TxStatus()) }()
+	defer func() { s.notices = nil; s.rest() }()
 	query := ""
 	if p.stmt != nil {
 		query = p.stmt.query
@@ -577,7 +600,7 @@ func (s *session) ClosePortal(_ context.Context, name string) error {
 // Sync implements pgwire.Session.
 func (s *session) Sync(ctx context.Context, failed bool) error {
 	if s.tran == nil {
-		delete(s.portals, "")
+		s.dropPortals()
 		return nil
 	}
 	if s.tran.explicit {

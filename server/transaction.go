@@ -401,6 +401,11 @@ func (s *session) endTransaction(t *transaction) {
 		}
 		s.reportSettings()
 	}
+	s.dropPortals()
+}
+
+// dropPortals forgets the portals that end with their transaction.
+func (s *session) dropPortals() {
 	for name, p := range s.portals {
 		if !p.hold {
 			delete(s.portals, name)
