@@ -6,6 +6,7 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -208,6 +209,15 @@ func (g *Gossip) Nodes() []Node {
 func (g *Gossip) Leave(timeout time.Duration) error {
 	if err := g.Announce(func(n *Node) { n.State = Left }); err != nil { // memberlist does not tell others why a node went
 		return err
+	}
+	// What is gossiped may be lost on the way, and there is no second chance: each is told directly too.
+	goodbye := binary.BigEndian.AppendUint64(nil, g.cfg.Self.ID)
+	for _, m := range g.list.Members() {
+		if m.Name != g.list.LocalNode().Name {
+			if err := g.list.SendReliable(m, goodbye); err != nil {
+				g.log.Debug("could not say goodbye", "node", m.Name, "err", err)
+			}
+		}
 	}
 	return g.list.Leave(timeout)
 }

@@ -75,8 +75,21 @@ func (d delegate) NodeMeta(limit int) []byte {
 	return b
 }
 
-// NotifyMsg, GetBroadcasts, LocalState and MergeRemoteState have nothing to do: gossip carries metadata only.
-func (d delegate) NotifyMsg([]byte)                  {}
+// NotifyMsg takes a goodbye, the only message there is: the id of a node that leaves on purpose.
+func (d delegate) NotifyMsg(b []byte) {
+	if len(b) != 8 {
+		return
+	}
+	id := binary.BigEndian.Uint64(b)
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	if n, ok := d.g.nodes[id]; ok {
+		n.State = Left
+		d.g.nodes[id] = n
+	}
+}
+
+// GetBroadcasts, LocalState and MergeRemoteState have nothing to do: gossip carries metadata only.
 func (d delegate) GetBroadcasts(int, int) [][]byte   { return nil }
 func (d delegate) LocalState(bool) []byte            { return nil }
 func (d delegate) MergeRemoteState(_ []byte, _ bool) {}
@@ -130,10 +143,12 @@ func (d delegate) note(m *memberlist.Node, gone bool) {
 	if err != nil || n.ID == d.g.cfg.Self.ID {
 		return
 	}
-	if gone && n.State != Left {
-		n.State = Dead
-	}
 	d.g.mu.Lock()
+	if gone && n.State != Left && d.g.nodes[n.ID].State != Left {
+		n.State = Dead
+	} else if gone {
+		n.State = Left
+	}
 	d.g.nodes[n.ID] = n
 	d.g.mu.Unlock()
 	d.g.changed()

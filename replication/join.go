@@ -72,7 +72,13 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 	}
 	r.seeds = append(r.seeds, addrs...)
 	r.core.SetJoining(r.cfg.Now(), true)
+	r.updateFence()
 	r.mu.Unlock()
+	// Durable before this node can be a member: one that stops half-way still has to catch up before it serves, since it
+	// may be alone in its data centre, where it would be a majority.
+	if err := r.cfg.Store.PutLocal(joiningKey, []byte{1}); err != nil {
+		return fmt.Errorf("replication: join: %w", err)
+	}
 	poke(r.mingleWake)
 	if member && r.gossip != nil {
 		if _, err := r.gossip.Join(ctx, addrs); errors.Is(err, cluster.ErrOtherCluster) {
@@ -110,17 +116,26 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 			return errStopping
 		}
 	}
-	if err := r.catchUp(ctx); err != nil {
-		return err
-	}
-	r.do(func(n *core.Node, now time.Time) { n.SetJoining(now, false) })
-	return nil
+	return r.catchUp(ctx)
 }
 
-// catchUp returns when this node has applied all that a majority had when it began.
+// joiningKey is where the store remembers that this node has joined and not caught up yet.
+const joiningKey = "replication/joining"
+
+// catchUp returns when this node has applied all that a majority had when it began; it serves from then on.
 func (r *Replicator) catchUp(ctx context.Context) error {
-	_, _, err := r.wait(ctx, func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.Barrier(now, Quorum) }, nil)
-	return err
+	_, ok, err := r.wait(ctx, func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.Barrier(now, Quorum) }, nil)
+	if !ok {
+		return err
+	}
+	if err := r.cfg.Store.PutLocal(joiningKey, nil); err != nil {
+		return fmt.Errorf("replication: join: %w", err)
+	}
+	r.do(func(n *core.Node, now time.Time) {
+		n.SetJoining(now, false)
+		r.updateFence()
+	})
+	return nil
 }
 
 // askToJoin asks one member after the other to register this node.

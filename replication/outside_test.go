@@ -116,3 +116,27 @@ func TestABarrierThatCannotCatchUp(t *testing.T) {
 	wantCode(t, ns[0].Confirm(cancelled, replication.All, o, seq), pgerror.StatementCompletionUnknown, "cancelled", "1 of 2 acks")
 	ns[1].store.Fail(nil)
 }
+
+// TestAJoinerThatStoppedHalfWay catches up by itself when it comes back, and serves nobody before.
+func TestAJoinerThatStoppedHalfWay(t *testing.T) {
+	nw, ns := newCluster(t, "dc1")
+	ns[0].mustPut("k", "v", replication.Quorum)
+	late := newNode(t, nw, "late", "dc2", 2)
+	late.store.Fail(errors.New("no room"))
+	late.start()
+	if err := late.Join(within(t, 300*time.Millisecond), []string{ns[0].Addr()}); err == nil {
+		t.Fatal("joined without applying anything")
+	}
+	eventually(t, "it is a member", late.IsMember)
+	late.Close()
+	late.store = late.store.Crash()
+	late.store.Fail(errors.New("still no room"))
+	late.start()
+	wantCode(t, late.Fenced(), pgerror.CannotConnectNow, "not caught up")
+	eventually(t, "others see it joining", func() bool { return ns[0].Members()[1].State == "joining" })
+	late.store.Fail(nil)
+	eventually(t, "it serves", func() bool { return late.Fenced() == nil })
+	if got := late.get("k"); got != "v" {
+		t.Errorf("it serves with %q", got)
+	}
+}

@@ -97,6 +97,10 @@ func (r *Replicator) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	joining, err := r.cfg.Store.GetLocal(joiningKey)
+	if err != nil {
+		return fmt.Errorf("replication: %w", err)
+	}
 	listener := r.cfg.Listener
 	if listener == nil {
 		var lc net.ListenConfig
@@ -141,6 +145,15 @@ func (r *Replicator) Start(ctx context.Context) error {
 	}
 	if l := r.core.List(); l.Has(r.self) {
 		r.updateRecord(l)
+		if len(joining) > 0 { // it stopped half-way: it goes on by itself, and serves nobody until then
+			r.core.SetJoining(r.cfg.Now(), true)
+			r.updateFence()
+			r.goDo(func() {
+				if err := r.catchUp(r.ctx); err != nil && r.ctx.Err() == nil {
+					r.cfg.Logger.Error("could not catch up", "err", err)
+				}
+			})
+		}
 	}
 	r.flush()
 	return nil
@@ -325,7 +338,8 @@ var (
 )
 
 // Fenced says why this node may run no statement (57P03), nil if it may: its clock is ahead of a majority's by more than
-// Config.MaxClockOffset, so that nobody would take its writes, or it is no member any more. It costs nothing to ask.
+// Config.MaxClockOffset, so that nobody would take its writes, it has joined and not caught up yet, or it is no member any
+// more. It costs nothing to ask.
 func (r *Replicator) Fenced() error {
 	if e := r.fenced.Load(); e != nil {
 		return e
@@ -338,6 +352,8 @@ func (r *Replicator) updateFence() {
 	var why *pgerror.Error
 	if l := r.core.List(); l.Version > 0 && !l.Has(r.self) {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node was removed from its cluster")
+	} else if r.core.Joining() {
+		why = pgerror.New(pgerror.CannotConnectNow, "this node is starting: it has joined its cluster and not caught up yet")
 	} else if ahead := r.core.AheadOfMajority(); ahead > 0 {
 		why = pgerror.New(pgerror.CannotConnectNow,
 			"this node is fenced: its clock is %v ahead of the clocks of a majority of the members, more than max_clock_offset (%v)",
@@ -345,9 +361,9 @@ func (r *Replicator) updateFence() {
 	}
 	if was := r.fenced.Swap(why); (was == nil) != (why == nil) {
 		if why != nil {
-			r.cfg.Logger.Error("fenced: no statement is served", "err", why)
+			r.cfg.Logger.Warn("no statement is served", "err", why)
 		} else {
-			r.cfg.Logger.Info("no longer fenced")
+			r.cfg.Logger.Info("statements are served")
 		}
 	}
 }

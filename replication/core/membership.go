@@ -1,13 +1,16 @@
 package core
 
 import (
+	"slices"
+
 	"layercake/crdt"
 	"layercake/pgerror"
 )
 
 // completion is the check that the last member change is complete (rule C3): a majority of the members has durably
 // applied all that a majority of the members before had, once these had adopted the list (rule C2), and every register's
-// accepted state has been accepted again by a majority.
+// accepted state has been accepted again by a majority. In a data centre whose members changed the same holds for its
+// own majorities, so that local_quorum and each_quorum keep their promise over changes too.
 type completion struct {
 	round     *round
 	target    crdt.Vector // nil until a majority of the members before has answered
@@ -37,7 +40,7 @@ func (n *Node) checkCompletion() {
 		return
 	}
 	if c.target == nil {
-		before := []group{{ids: n.list.Before, need: len(n.list.Before)/2 + 1}}
+		before, _ := n.changeGroups()
 		answered := func(id crdt.NodeID) bool { return id == n.self || c.round.vectors[id] != nil }
 		if !met(before, answered) {
 			return
@@ -61,7 +64,8 @@ func (n *Node) checkCompletion() {
 			return
 		}
 	}
-	if len(c.spreading) > 0 || !n.majority(func(id crdt.NodeID) bool {
+	_, after := n.changeGroups()
+	if len(c.spreading) > 0 || !met(after, func(id crdt.NodeID) bool {
 		if id == n.self {
 			return n.vec.Covers(c.target)
 		}
@@ -76,6 +80,27 @@ func (n *Node) checkCompletion() {
 		n.begin(q[0])
 	}
 }
+
+// changeGroups gives the conditions of completion: whose answers are needed, and who must have what they say.
+func (n *Node) changeGroups() (before, after []group) {
+	l := n.list
+	before = []group{majorityOf(l.Before)}
+	after = slices.Clone(n.groups[Quorum])
+	if n.cfg.Knobs.ForgetCentres {
+		return before, after
+	}
+	for _, dc := range l.DCs() {
+		now := l.inDC(dc)
+		then := slices.DeleteFunc(slices.Clone(now), func(id crdt.NodeID) bool { return !slices.Contains(l.Before, id) })
+		if len(then) > 0 && len(then) < len(now) {
+			before = append(before, majorityOf(then))
+			after = append(after, majorityOf(now))
+		}
+	}
+	return before, after
+}
+
+func majorityOf(ids []crdt.NodeID) group { return group{ids: ids, need: len(ids)/2 + 1} }
 
 // WithMember is a change for ChangeList: m is a member, with these addresses. A name that another id has is refused.
 func WithMember(m Member) func(*List) (*List, error) {

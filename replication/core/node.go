@@ -35,6 +35,7 @@ type Knobs struct {
 	KeepHeld           bool // without E3: what is held back of an ended epoch stays held
 	KeepReplies        bool // a barrier counts replies given under an older member list
 	ForgetUndecided    bool // without C1: a member list found undecided is not completed first
+	ForgetCentres      bool // without C3 for each data centre: local_quorum is not kept over a change
 	ChangeEarly        bool // without C3: a member change begins before the last one is complete
 }
 

@@ -20,12 +20,12 @@ type trio struct {
 	saved map[crdt.NodeID]map[string][]byte
 }
 
-func newTrio(t *testing.T) *trio {
+func newTrio(t *testing.T, knobs core.Knobs) *trio {
 	c := &trio{t: t, nodes: map[crdt.NodeID]*core.Node{}, now: simEpoch, done: map[crdt.NodeID][]core.Done{},
 		saved: map[crdt.NodeID]map[string][]byte{}, list: &core.List{Cluster: 7, Version: 1, Members: []core.Member{
 			{ID: 1, Name: "n1"}, {ID: 2, Name: "n2"}, {ID: 3, Name: "n3"}}}}
 	for id := crdt.NodeID(1); id <= 3; id++ {
-		c.nodes[id] = core.New(core.Config{Self: c.list.Members[id-1], Rand: rand.New(rand.NewPCG(1, uint64(id)))},
+		c.nodes[id] = core.New(core.Config{Self: c.list.Members[id-1], Rand: rand.New(rand.NewPCG(1, uint64(id))), Knobs: knobs},
 			core.State{List: c.list}, c.now)
 		c.saved[id] = map[string][]byte{}
 	}
@@ -83,7 +83,7 @@ func (c *trio) pass(d time.Duration) {
 }
 
 func TestBlocksFollowEachOther(t *testing.T) {
-	c := newTrio(t)
+	c := newTrio(t, core.Knobs{})
 	for i := range 10 {
 		id := crdt.NodeID(i%3 + 1)
 		c.nodes[id].Propose(c.now, "seq", core.NextNumber(100, 5))
@@ -104,7 +104,7 @@ func TestBlocksFollowEachOther(t *testing.T) {
 
 // TestPromisesAreDurable: what a restarted acceptor remembers keeps an older ballot out.
 func TestPromisesAreDurable(t *testing.T) {
-	c := newTrio(t)
+	c := newTrio(t, core.Knobs{})
 	c.nodes[1].Propose(c.now, "seq", core.NextNumber(1, 5))
 	c.settle()
 	// All restart with what they had made durable.
@@ -130,14 +130,23 @@ func TestPromisesAreDurable(t *testing.T) {
 	}
 }
 
-// TestC1 has n1's new list accepted by n1 alone when it dies: n3, which wants another one, finds it through nobody, and
-// decides its own; then the other way: n2 has accepted it, and n3 completes it before its own.
+// TestC1 has n1 die with its new list accepted by itself and n2, which is decided, though nobody knows: n3, which wants
+// another one, completes it first. If it was accepted by n1 alone, n3 decides its own.
 func TestC1(t *testing.T) {
-	for _, reached := range []bool{false, true} {
-		c := newTrio(t)
+	for _, test := range []struct {
+		name    string
+		reached bool // n2 accepted n1's list
+		without bool // the rule is taken out
+		four    bool // n4, whom n1 registered, is in version 2
+	}{
+		{"accepted by n1 alone", false, false, false},
+		{"accepted by a majority", true, false, true},
+		{"accepted by a majority, without the rule", true, true, false},
+	} {
+		c := newTrio(t, core.Knobs{ForgetUndecided: test.without})
 		c.drop = func(from, to crdt.NodeID, m core.Message) bool {
 			if a, ok := m.(core.Accept); ok && from == 1 && a.Register == "members" {
-				return to == 3 || !reached
+				return to == 3 || !test.reached
 			}
 			_, ok := m.(core.Accepted)
 			return ok && to == 1
@@ -150,19 +159,67 @@ func TestC1(t *testing.T) {
 		c.drop = func(from, to crdt.NodeID, m core.Message) bool { return from == 1 || to == 1 }
 		c.nodes[3].ChangeList(c.now, core.WithMember(core.Member{ID: 5, Name: "n5"}))
 		c.pass(3 * time.Second)
+		// Where n4 is in, n5 has to wait: the change is complete when three of the four have all.
 		l := c.nodes[3].List()
-		if reached && (l.Version != 2 || !l.Has(4) || l.Has(5)) {
-			// n5 has to wait: list 2 has four members, and its change is complete when three of them have all.
-			t.Errorf("n4's registration was not completed first: version %d, n4 %v, n5 %v", l.Version, l.Has(4), l.Has(5))
+		if l.Version != 2 || l.Has(4) != test.four || l.Has(5) == test.four {
+			t.Errorf("%s: version %d, n4 %v, n5 %v", test.name, l.Version, l.Has(4), l.Has(5))
 		}
-		if !reached && (l.Version != 2 || l.Has(4) || !l.Has(5)) {
-			t.Errorf("version %d, n4 %v, n5 %v; want n5 in version 2", l.Version, l.Has(4), l.Has(5))
+	}
+}
+
+// TestC3 has n1 want a change while the last one, of a member in data centre b, is not complete: it does not begin
+// before a majority of all, and of b, have what a majority of those before had.
+func TestC3(t *testing.T) {
+	list := &core.List{Cluster: 7, Version: 2, Before: []crdt.NodeID{1, 2, 3}, Members: []core.Member{
+		{ID: 1, Name: "n1", DC: "a"}, {ID: 2, Name: "n2", DC: "a"}, {ID: 3, Name: "n3", DC: "b"}, {ID: 4, Name: "n4", DC: "b"}}}
+	o := origin(3, 1)
+	for _, test := range []struct {
+		knobs core.Knobs
+		begun int // after which step the change begins
+	}{
+		{core.Knobs{}, 4}, {core.Knobs{ForgetCentres: true}, 1}, {core.Knobs{ChangeEarly: true}, 0},
+	} {
+		n := core.New(core.Config{Self: list.Members[0], Rand: rand.New(rand.NewPCG(1, 1)), Knobs: test.knobs}, core.State{List: list}, simEpoch)
+		up(n, list, simEpoch, nil, 2, 3, 4)
+		begun := -1
+		var round uint64
+		look := func(step int) {
+			for id := crdt.NodeID(2); id <= 4; id++ {
+				for {
+					m, ok := n.NextMessage(id)
+					if !ok {
+						break
+					}
+					switch m := m.(type) {
+					case core.Ask:
+						round = m.Round
+					case core.Prepare:
+						if begun < 0 && m.Register == "members" {
+							begun = step
+						}
+					}
+				}
+			}
+		}
+		n.ChangeList(simEpoch, core.WithMember(core.Member{ID: 5, Name: "n5", DC: "a"}))
+		look(0)
+		n.Receive(simEpoch, 2, core.Reply{Version: 2, Round: round})
+		look(1) // n1 and n2 are a majority of those before, and have all that they have
+		n.Receive(simEpoch, 3, core.Reply{Version: 2, Round: round, Delta: crdt.Vector{o: 9}})
+		look(2) // n3 is a majority of b before; n4 does not have its entries
+		n.Advance(simEpoch, crdt.Vector{o: 9})
+		n.Receive(simEpoch, 2, core.Have{Version: 2, Delta: crdt.Vector{o: 9}})
+		look(3) // a majority of all has them, but not of b
+		n.Receive(simEpoch, 4, core.Have{Version: 2, Delta: crdt.Vector{o: 9}})
+		look(4)
+		if begun != test.begun {
+			t.Errorf("%+v: begun after step %d, want %d", test.knobs, begun, test.begun)
 		}
 	}
 }
 
 func TestNamesAreNotGivenTwice(t *testing.T) {
-	c := newTrio(t)
+	c := newTrio(t, core.Knobs{})
 	c.nodes[1].ChangeList(c.now, core.WithMember(core.Member{ID: 9, Name: "n2"}))
 	c.settle()
 	if d := c.done[1]; len(d) != 1 || d[0].Err == nil {

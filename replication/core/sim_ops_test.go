@@ -29,7 +29,7 @@ func (n *simNode) write(level core.Level) {
 			t, done := n.core.Confirm(n.time(), level, o, seq)
 			acked := func(core.Done) {
 				op.end = s.now
-				s.promise(level, crdt.Vector{o: seq})
+				s.promise(n, level, crdt.Vector{o: seq})
 				s.log("%s write %d acked at %s by %v", n.member.Name, seq, level, n.core.Acks(level, o, seq).Reachable)
 			}
 			if done {
@@ -55,7 +55,7 @@ func (n *simNode) barrier(level core.Level, then func()) {
 // read runs a statement that reads: barrier, snapshot, write-back.
 func (n *simNode) read(level core.Level) {
 	s := n.s
-	op := &simOp{node: n.i, level: level, start: s.now, floor: s.floor.Clone()}
+	op := &simOp{node: n.i, level: level, start: s.now, floor: s.floor(n, level)}
 	n.barrier(level, func() {
 		if n.core == nil {
 			return
@@ -66,7 +66,7 @@ func (n *simNode) read(level core.Level) {
 		answered := func(core.Done) {
 			op.end = s.now
 			s.checkRead(op)
-			s.promise(level, op.vector)
+			s.promise(n, level, op.vector)
 			s.reads++
 		}
 		if done {
@@ -116,27 +116,67 @@ func (n *simNode) join() {
 			s.log("%s joins in version %d", n.member.Name, l.Version)
 			n.core.Adopt(n.time(), l)
 			n.pump()
+			n.catchUp(life)
 		})
 	}, func() {})
 	s.after(simTimeout+100*time.Millisecond, func() { n.asking = false }) // the answer may have been lost
 }
 
-// promise notes what every later statement at quorum must see: entries acknowledged at it, and what reads at it showed.
-func (s *sim) promise(level core.Level, v crdt.Vector) {
-	if level == core.Quorum || level == core.All {
-		s.floor.Merge(v)
+// catchUp lets a node serve once it has all that a majority had after it had joined.
+func (n *simNode) catchUp(life int) {
+	if n.core == nil || n.life != life || n.caught {
+		return
+	}
+	if !n.core.IsMember() {
+		n.s.after(5*time.Millisecond, func() { n.catchUp(life) })
+		return
+	}
+	t, done := n.core.Barrier(n.time(), core.Quorum)
+	if done {
+		n.caught = true
+		return
+	}
+	n.wait(t, simTimeout, func(core.Done) {
+		n.caught = true
+		n.s.log("%s has caught up", n.member.Name)
+	}, func() { n.catchUp(life) })
+}
+
+// promise notes what later statements must see: entries acknowledged, and what reads showed. Each data centre has a
+// floor of its own for local_quorum, "" is that of quorum.
+func (s *sim) promise(n *simNode, level core.Level, v crdt.Vector) {
+	to := map[core.Level][]string{core.Quorum: {""}, core.LocalQuorum: {n.member.DC}, core.EachQuorum: {"dc1", "dc2", "dc3"},
+		core.All: {"", "dc1", "dc2", "dc3"}}
+	for _, floor := range to[level] {
+		if s.floors[floor] == nil {
+			s.floors[floor] = crdt.Vector{}
+		}
+		s.floors[floor].Merge(v)
 	}
 }
 
-// checkRead holds a quorum read against all that had been promised when it began.
-func (s *sim) checkRead(r *simOp) {
-	if r.level != core.Quorum && r.level != core.All {
-		return
+// floor is what a read at level that begins now must see.
+func (s *sim) floor(n *simNode, level core.Level) crdt.Vector {
+	v := crdt.Vector{}
+	switch level {
+	case core.Quorum:
+		v.Merge(s.floors[""])
+	case core.LocalQuorum:
+		v.Merge(s.floors[n.member.DC])
+	case core.EachQuorum, core.All:
+		for _, f := range s.floors { // a majority of every data centre is one of all
+			v.Merge(f)
+		}
 	}
+	return v
+}
+
+// checkRead holds a read against all that had been promised when it began.
+func (s *sim) checkRead(r *simOp) {
 	for o, seq := range r.floor {
 		if r.vector[o] < seq {
-			s.violated("stale read: n%d, which began at %v, showed n%d's entries up to %d; %d had been promised",
-				r.node+1, r.start, o.Node, r.vector[o], seq)
+			s.violated("stale read: n%d at %s, which began at %v, showed n%d's entries up to %d; %d had been promised",
+				r.node+1, r.level, r.start, o.Node, r.vector[o], seq)
 			return
 		}
 	}

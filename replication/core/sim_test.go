@@ -30,7 +30,7 @@ type sim struct {
 	faults  []string // violated invariants
 	writes  []*simOp
 	reads   int
-	floor   crdt.Vector // what every statement at quorum that begins now must see
+	floors  map[string]crdt.Vector // what has been promised
 	granted map[int64]bool
 	lists   map[uint64]string
 	hashes  map[crdt.Origin][][32]byte
@@ -82,6 +82,7 @@ type simNode struct {
 	gone    bool // never comes back
 	asking  bool // a join is under way
 	version uint64
+	caught  bool // has caught up since it joined; survives a crash
 	lastPut time.Duration
 }
 
@@ -97,7 +98,7 @@ type simOp struct {
 }
 
 func newSim(seed uint64, knobs core.Knobs) *sim {
-	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs, floor: crdt.Vector{},
+	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs, floors: map[string]crdt.Vector{},
 		granted: map[int64]bool{}, lists: map[uint64]string{}, hashes: map[crdt.Origin][][32]byte{}}
 }
 
@@ -182,6 +183,9 @@ func (n *simNode) start() {
 		Knobs: n.s.knobs, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
 	n.s.log("%s starts, life %d", n.member.Name, n.life)
 	n.tick(n.life)
+	if n.core.IsMember() {
+		n.catchUp(n.life)
+	}
 }
 
 func (n *simNode) tick(life int) {
