@@ -270,6 +270,9 @@ func (s *scope) unchecked() bool {
 func (c *compiler) systemColumn(it *rangeItem, name string, loc int32) *expr {
 	switch name {
 	case "tableoid":
+		if it.derived {
+			return nil
+		}
 		e := plain(fmt.Sprint(it.table.OID), catalog.OidOID, true, loc)
 		if it.nullable {
 			e = plain("CASE WHEN "+it.alias+".rowid IS NOT NULL THEN "+e.sql+" END", catalog.OidOID, true, loc)
@@ -297,8 +300,11 @@ func (c *compiler) wholeRow(it *rangeItem, level *scope, loc int32) *expr {
 		e.row = append(e.row, c.columnExpr(it, i, level, it.name+".*", loc))
 		e.rowNames = append(e.rowNames, it.cols[i].name)
 	}
-	if it.nullable && it.alias != "" && it.table != nil {
+	if it.nullable && it.alias != "" && it.table != nil && !it.derived && it.table.Kind == catalog.KindTable {
 		e.presence = it.alias + ".rowid IS NOT NULL"
+	}
+	if it.nullable && it.key != "" {
+		e.presence = it.key + " IS NOT NULL"
 	}
 	return e
 }

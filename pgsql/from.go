@@ -222,6 +222,12 @@ func (c *compiler) relItem(r *rel, name string) *fromItem {
 	alias := c.alias()
 	it := &rangeItem{name: name, alias: alias, relHidden: name == "", derived: true}
 	it.cols = relColumns(r, alias)
+	for i := range it.cols {
+		if it.cols[i].notNull {
+			it.key = it.cols[i].sql
+			break
+		}
+	}
 	if r.rows {
 		r.fields = true
 		for i, col := range r.cols {

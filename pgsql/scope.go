@@ -116,6 +116,7 @@ type rangeItem struct {
 	parts    []*rangeItem // of a join: the items joined
 	nullable bool         // on the nullable side of an outer join
 	derived  bool         // a subquery or view
+	key      string       // of a subquery: a column that is never NULL in its rows, "" if none is known
 	record   bool         // a function's scalar result: name alone means the column
 	query    *rel         // of a subquery or CTE
 	physical bool         // has rowid, _h, _o, _c (a replicated table read directly)
