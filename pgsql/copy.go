@@ -47,6 +47,9 @@ func (x *command) copyTable(p *Copy, n *pg.CopyStmt) {
 		if !from && t.Kind == catalog.KindView {
 			e.Hint = "Try the COPY (SELECT ...) TO variant."
 		}
+		if from && t.Kind == catalog.KindView {
+			e.Hint = "To enable copying to a view, provide an INSTEAD OF INSERT trigger."
+		}
 		x.fail(e)
 	}
 	if from {
@@ -217,6 +220,11 @@ func (x *command) copyOptions(p *Copy, n *pg.CopyStmt) (lists copyLists) {
 				}
 				p.Header, p.HeaderMatch = true, true
 			} else {
+				switch strings.ToLower(value) {
+				case "", "true", "on", "1", "false", "off", "0":
+				default:
+					x.fail(pgerror.New(pgerror.SyntaxError, "header requires a Boolean value or \"match\""))
+				}
 				p.Header = x.boolean(d, value, has)
 			}
 		case "force_quote":

@@ -16,7 +16,7 @@ const (
 	cursorHold   = 1 << 5
 )
 
-// prepare compiles PREPARE. The statement itself is compiled when it is first described or executed.
+// prepare compiles PREPARE.
 func (x *command) prepare(n *pg.PrepareStmt) Plan {
 	p := &Prepare{Name: truncateName(n.GetName())}
 	for _, a := range n.GetArgtypes() {
@@ -28,6 +28,9 @@ func (x *command) prepare(n *pg.PrepareStmt) Plan {
 	default:
 		x.fail(pgerror.New(pgerror.InvalidName, "utility statements cannot be prepared"))
 	}
+	// It is compiled now for its errors' sake: who executes it compiles it with the schema of the day.
+	c := newCompiler(x.env, x.src, p.Types)
+	c.statement(n.GetQuery())
 	p.Query = &Statement{Text: x.src, Tag: commandTag(n.GetQuery()), tree: &tree{node: n.GetQuery(), src: x.src}}
 	return p
 }
