@@ -31,6 +31,10 @@ func sample() crdt.Entry {
 	b.Group(crdt.Insert, crdt.ID{HLC: 8}, crdt.ID{}, nil, nil) // without rows: left out
 	e := crdt.Entry{Origin: origin(1), Seq: 5, HLC: 99, Schema: 3, Deps: crdt.Vector{origin(2): 7, origin(3): 1 << 39}, Prev: [32]byte{1, 2}}
 	crdt.EncodeEntry(&e, b.Encode())
+	same := e
+	if crdt.EncodeEntryOf(&same, &b); same.Hash != e.Hash {
+		panic("EncodeEntryOf and EncodeEntry differ")
+	}
 	return e
 }
 

@@ -37,18 +37,28 @@ const MaxEntrySize = 1 << 30
 // with the body as Body writes it. A node that meets a form that it does not know must not guess.
 const entryForm = 1
 
-// EncodeEntry fills in e's Bytes and Hash from its other fields and the body of its mutations.
+// EncodeEntry fills in e's Bytes and Hash from its other fields and the encoded body of its mutations.
 func EncodeEntry(e *Entry, body []byte) {
-	b := make([]byte, 0, 128+len(e.Deps)*(OriginSize+4)+len(body))
+	e.Bytes = append(appendHead(make([]byte, 0, headSize(e)+len(body)), e), body...)
+	e.Hash = sha256.Sum256(e.Bytes)
+}
+
+// EncodeEntryOf is EncodeEntry of a body that is not encoded yet: a large one is copied once less.
+func EncodeEntryOf(e *Entry, body *Body) {
+	e.Bytes = body.append(appendHead(make([]byte, 0, headSize(e)+body.Size()), e))
+	e.Hash = sha256.Sum256(e.Bytes)
+}
+
+func headSize(e *Entry) int { return 128 + len(e.Deps)*(OriginSize+10) }
+
+func appendHead(b []byte, e *Entry) []byte {
 	b = append(b, entryForm)
 	b = AppendOrigin(b, e.Origin)
 	b = binary.AppendUvarint(b, e.Seq)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.HLC))
 	b = binary.AppendUvarint(b, e.Schema)
 	b = AppendVector(b, e.Deps)
-	b = append(b, e.Prev[:]...)
-	e.Bytes = append(b, body...)
-	e.Hash = sha256.Sum256(e.Bytes)
+	return append(b, e.Prev[:]...)
 }
 
 // DecodeHead reads the head of an encoded entry and works out its hash. The entry keeps b. The mutations are read by

@@ -182,13 +182,20 @@ func (b *Body) origin(o Origin) uint64 {
 	return n
 }
 
-// Encode returns the body's bytes.
-func (b *Body) Encode() []byte {
+// Size is an upper bound of the length of the encoded body, close to it.
+func (b *Body) Size() int {
 	size := 10 + len(b.origins)*OriginSize
 	for _, g := range b.groups {
 		size += len(g.head) + 20 + len(g.data)
 	}
-	out := binary.AppendUvarint(make([]byte, 0, size), uint64(len(b.origins)))
+	return size
+}
+
+// Encode returns the body's bytes.
+func (b *Body) Encode() []byte { return b.append(make([]byte, 0, b.Size())) }
+
+func (b *Body) append(out []byte) []byte {
+	out = binary.AppendUvarint(out, uint64(len(b.origins)))
 	for _, o := range b.origins {
 		out = AppendOrigin(out, o)
 	}

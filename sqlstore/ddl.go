@@ -75,12 +75,17 @@ func (tx *Tx) reconcile(local bool) error {
 	if err := tx.allot(l, objs); err != nil {
 		return err
 	}
-	schema, conflicts, err := w.s.buildSchema(objs, l)
-	if err != nil {
-		if local {
+	schema, conflicts, failed := w.s.buildSchema(objs, l)
+	for id, err := range failed {
+		_, known := w.layout.objects[id]
+		_, worked := w.layout.compiled[id]
+		switch {
+		case known && !worked: // it did not work before either
+		case local:
 			return err
+		default:
+			w.s.config.Logger.Warn("an index cannot be used", "err", err)
 		}
-		w.s.config.Logger.Warn("an index cannot be used", "err", err)
 	}
 	l.schema, l.conflicts = schema, conflicts
 	tx.ddl, tx.dirty = true, true

@@ -109,8 +109,9 @@ func saveObject(c *sqlite.Conn, id crdt.ID, o object) error {
 		parent, catalog.Int(o.num), catalog.Bool(o.gone), catalog.TextBytes(info))
 }
 
-// buildSchema makes the Schema of the object rows and gives its indexes their SQLite form.
-func (s *Store) buildSchema(objs []catalog.Object, l *layout) (*catalog.Schema, []catalog.Conflict, error) {
+// buildSchema makes the Schema of the object rows and gives its indexes their SQLite form. It returns the indexes that
+// cannot have one.
+func (s *Store) buildSchema(objs []catalog.Object, l *layout) (*catalog.Schema, []catalog.Conflict, map[crdt.ID]error) {
 	schema, conflicts := catalog.BuildSchema(s.schemaVersion.Add(1), objs, catalog.BuildOptions{
 		Phys: func(kind catalog.ObjectKind, id catalog.ID) string {
 			o, ok := l.objects[crdt.ID(id)]
@@ -126,7 +127,7 @@ func (s *Store) buildSchema(objs []catalog.Object, l *layout) (*catalog.Schema, 
 		},
 	})
 	compiled := make(map[crdt.ID]compiledIndex)
-	var failed error
+	failed := make(map[crdt.ID]error)
 	for _, t := range schema.Relations {
 		if t.System || t.Kind != catalog.KindTable {
 			continue
@@ -134,9 +135,7 @@ func (s *Store) buildSchema(objs []catalog.Object, l *layout) (*catalog.Schema, 
 		for _, ix := range t.Indexes {
 			c, err := s.compileIndex(schema, t, ix, l.compiled[crdt.ID(ix.ID)])
 			if err != nil {
-				if failed == nil {
-					failed = fmt.Errorf("index %q: %w", ix.Name, err)
-				}
+				failed[crdt.ID(ix.ID)] = fmt.Errorf("index %q: %w", ix.Name, err)
 				continue
 			}
 			compiled[crdt.ID(ix.ID)] = c
@@ -269,8 +268,8 @@ func (s *Store) loadLayout(c *sqlite.Conn) (*layout, error) {
 	if l.objects, err = loadObjects(c); err != nil {
 		return nil, err
 	}
-	schema, conflicts, err := s.buildSchema(objs, l)
-	if err != nil {
+	schema, conflicts, failed := s.buildSchema(objs, l)
+	for _, err := range failed {
 		s.config.Logger.Warn("an index cannot be used", "err", err)
 	}
 	l.schema, l.conflicts = schema, conflicts

@@ -259,3 +259,29 @@ func TestLosers(t *testing.T) {
 	a.Want(p)
 	storetest.Same(t, a, x)
 }
+
+// TestUnusableIndex: an index that this node cannot make refuses the statement that wants it, not the entry that brings
+// it, and no later DDL.
+func TestUnusableIndex(t *testing.T) {
+	compile := func(_ *catalog.Schema, _ *catalog.Table, ix *catalog.Index) ([]string, string, error) {
+		return []string{"c2"}, "", nil
+	}
+	a := storetest.OpenNode(t, sqlstore.Config{CompileIndex: compile})
+	defer a.Close()
+	b := open(t)
+	p := a.MustCreate(people)
+	b.Pull(a)
+	expr := func(n *storetest.Node) catalog.Change {
+		def := catalog.IndexDef{Keys: []catalog.IndexKeyDef{{Expr: "lower(name)"}}}
+		return storetest.Object(catalog.ObjectIndex, n.NewID(), p, "people_lower", map[catalog.Attr]catalog.Value{catalog.AttrDef: catalog.EncodeDef(def)})
+	}
+	if _, err := b.Write(context.Background(), func(tx *sqlstore.Tx) error { return tx.Alter([]catalog.Change{expr(b)}) }); err == nil {
+		t.Error("an index that cannot be made was made")
+	}
+	a.MustAlter(expr(a))
+	b.Pull(a)
+	b.Insert(p, integer(1), text("x"), null)
+	b.MustCreate(loose)
+	a.Pull(b)
+	storetest.Same(t, a, b)
+}

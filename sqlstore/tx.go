@@ -495,8 +495,11 @@ func (tx *Tx) finish() (Commit, error) {
 }
 
 // append writes the entry.
-func (tx *Tx) append(body []byte) (Commit, error) {
+func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 	w := tx.w
+	if size, limit := body.Size(), w.s.config.MaxEntry; size > limit {
+		return Commit{}, tooBig(size, limit)
+	}
 	last := w.heads[tx.stamp.Origin]
 	e := crdt.Entry{Origin: tx.stamp.Origin, Seq: last.seq + 1, HLC: tx.stamp.HLC, Prev: last.hash}
 	if w.depsNew {
@@ -507,10 +510,7 @@ func (tx *Tx) append(body []byte) (Commit, error) {
 			}
 		}
 	}
-	crdt.EncodeEntry(&e, body)
-	if limit := w.s.config.MaxEntry; len(e.Bytes) > limit {
-		return Commit{}, tooBig(len(e.Bytes), limit)
-	}
+	crdt.EncodeEntryOf(&e, body)
 	if err := tx.logEntry(&e, tx.num); err != nil {
 		return Commit{}, err
 	}

@@ -169,9 +169,9 @@ func (l *txLog) changed() {
 	}
 }
 
-// body encodes the transaction's mutations: nil if there are none.
-func (tx *Tx) body() ([]byte, error) {
-	var b crdt.Body
+// body gathers the transaction's mutations: nil if there are none.
+func (tx *Tx) body() (*crdt.Body, error) {
+	b := new(crdt.Body)
 	some := false
 	// The schema comes first: the rows that follow may be of tables that it makes.
 	slices.SortStableFunc(tx.order, func(x, y *txSpace) int {
@@ -187,7 +187,7 @@ func (tx *Tx) body() ([]byte, error) {
 				return nil, err
 			}
 		}
-		any, err := ts.log.encode(&b, sp)
+		any, err := ts.log.encode(b, sp)
 		if err != nil {
 			return nil, err
 		}
@@ -196,7 +196,7 @@ func (tx *Tx) body() ([]byte, error) {
 	if !some {
 		return nil, nil
 	}
-	return b.Encode(), nil
+	return b, nil
 }
 
 func boolCompare(a, b bool) int {
