@@ -215,3 +215,23 @@ func TestUniqueLookups(t *testing.T) {
 		}
 	}
 }
+
+// TestOnceOnly checks that a value which is new each time is worked out once for a row, however often it is used.
+func TestOnceOnly(t *testing.T) {
+	x := prepared(t, `CREATE SEQUENCE s; CREATE TABLE t (id int, a bigint DEFAULT nextval('s') CHECK (a > 0), g bigint GENERATED ALWAYS AS (a * 10) STORED)`)
+	for _, c := range []struct{ sql, want string }{
+		{"INSERT INTO t (id) VALUES (1), (2) RETURNING a, g", "a|g\n1|10\n2|20\nINSERT 0 2\n"},
+		{"INSERT INTO t (id) SELECT 3 RETURNING a, g", "a|g\n3|30\nINSERT 0 1\n"},
+		{"UPDATE t SET a = nextval('s') WHERE id = 1 RETURNING a, g, a + 1 AS more", "a|g|more\n4|40|5\nUPDATE 1\n"},
+		{"UPDATE t SET a = nextval('s') FROM (VALUES (2), (2)) v(k) WHERE id = k RETURNING a, g, k", "a|g|k\n5|50|2\nUPDATE 1\n"},
+		{"SELECT * FROM t", "id|a|g\n1|4|40\n2|5|50\n3|3|30\n"},
+	} {
+		list, err := pgsql.Parse(c.sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := x.statement(list[0]); got != c.want {
+			t.Errorf("%s\ngot  %s\nwant %s", c.sql, got, c.want)
+		}
+	}
+}
