@@ -68,7 +68,7 @@ func (x *command) createExtension(n *pg.CreateExtensionStmt) Plan {
 	if n.GetExtname() != "plpgsql" || !n.GetIfNotExists() {
 		x.unsupported(-1, "CREATE EXTENSION %s", n.GetExtname())
 	}
-	notice := pgerror.Notice("extension %q already exists, skipping", n.GetExtname())
+	notice := pgerror.Notice("extension \"%s\" already exists, skipping", n.GetExtname())
 	notice.Code = pgerror.DuplicateObject
 	x.notice(notice)
 	return x.ddlPlan("CREATE EXTENSION")

@@ -66,13 +66,13 @@ func alterPass(c *pg.AlterTableCmd) int {
 func (x *command) checkAlterKind(t *catalog.Table, o pg.ObjectType) {
 	switch {
 	case o == pg.ObjectType_OBJECT_VIEW && t.Kind != catalog.KindView:
-		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a view", t.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a view", t.Name))
 	case o == pg.ObjectType_OBJECT_SEQUENCE && t.Kind != catalog.KindSequence:
-		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a sequence", t.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a sequence", t.Name))
 	case o == pg.ObjectType_OBJECT_MATVIEW:
-		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a materialized view", t.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a materialized view", t.Name))
 	case o == pg.ObjectType_OBJECT_FOREIGN_TABLE:
-		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a foreign table", t.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a foreign table", t.Name))
 	}
 }
 
@@ -91,7 +91,7 @@ func (x *command) alterCommand(cr *creation, n *pg.AlterTableCmd) {
 		return
 	}
 	if t.Kind != catalog.KindTable {
-		x.fail(pgerror.New(pgerror.WrongObjectType, "ALTER action %s cannot be performed on relation %q", alterWords(n), t.Name).
+		x.fail(pgerror.New(pgerror.WrongObjectType, "ALTER action %s cannot be performed on relation \"%s\"", alterWords(n), t.Name).
 			WithDetail("This operation is not supported for %ss.", kindNoun(t.Kind)))
 	}
 	switch n.GetSubtype() {
@@ -168,11 +168,11 @@ func alterWords(n *pg.AlterTableCmd) string {
 // alteredColumn finds a column that ALTER COLUMN names.
 func (x *command) alteredColumn(t *catalog.Table, name string) *catalog.Column {
 	if systemColumns[name] {
-		x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot alter system column %q", name))
+		x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot alter system column \"%s\"", name))
 	}
 	col := findColumn(t, name)
 	if col == nil {
-		x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q of relation %q does not exist", name, t.Name))
+		x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", name, t.Name))
 	}
 	return col
 }
@@ -181,7 +181,7 @@ func (x *command) alterAddColumn(cr *creation, n *pg.AlterTableCmd) {
 	t, def := cr.t, n.GetDef().GetColumnDef()
 	name := truncateName(def.GetColname())
 	if findColumn(t, name) != nil {
-		e := pgerror.New(pgerror.DuplicateColumn, "column %q of relation %q already exists", name, t.Name)
+		e := pgerror.New(pgerror.DuplicateColumn, "column \"%s\" of relation \"%s\" already exists", name, t.Name)
 		if !n.GetMissingOk() {
 			x.fail(e)
 		}
@@ -233,12 +233,12 @@ func (x *command) alterDropColumn(t *catalog.Table, n *pg.AlterTableCmd) {
 	col := findColumn(t, n.GetName())
 	if col == nil {
 		if systemColumns[n.GetName()] {
-			x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot drop system column %q", n.GetName()))
+			x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot drop system column \"%s\"", n.GetName()))
 		}
 		if !n.GetMissingOk() {
-			x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q of relation %q does not exist", n.GetName(), t.Name))
+			x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", n.GetName(), t.Name))
 		}
-		x.notice(pgerror.Notice("column %q of relation %q does not exist, skipping", n.GetName(), t.Name))
+		x.notice(pgerror.Notice("column \"%s\" of relation \"%s\" does not exist, skipping", n.GetName(), t.Name))
 		return
 	}
 	x.dropAll([]object{{table: t, column: col}}, n.GetBehavior() == pg.DropBehavior_DROP_CASCADE)
@@ -248,9 +248,9 @@ func (x *command) alterDropConstraint(t *catalog.Table, n *pg.AlterTableCmd) {
 	c := findConstraint(t, n.GetName())
 	if c == nil {
 		if !n.GetMissingOk() {
-			x.fail(pgerror.New(pgerror.UndefinedObject, "constraint %q of relation %q does not exist", n.GetName(), t.Name))
+			x.fail(pgerror.New(pgerror.UndefinedObject, "constraint \"%s\" of relation \"%s\" does not exist", n.GetName(), t.Name))
 		}
-		x.notice(pgerror.Notice("constraint %q of relation %q does not exist, skipping", n.GetName(), t.Name))
+		x.notice(pgerror.Notice("constraint \"%s\" of relation \"%s\" does not exist, skipping", n.GetName(), t.Name))
 		return
 	}
 	x.dropAll([]object{{table: t, con: c}}, n.GetBehavior() == pg.DropBehavior_DROP_CASCADE)
@@ -259,7 +259,7 @@ func (x *command) alterDropConstraint(t *catalog.Table, n *pg.AlterTableCmd) {
 func (x *command) alterValidate(t *catalog.Table, name string) {
 	c := findConstraint(t, name)
 	if c == nil {
-		x.fail(pgerror.New(pgerror.UndefinedObject, "constraint %q of relation %q does not exist", name, t.Name))
+		x.fail(pgerror.New(pgerror.UndefinedObject, "constraint \"%s\" of relation \"%s\" does not exist", name, t.Name))
 	}
 	switch c.Kind {
 	case catalog.Check:
@@ -267,7 +267,7 @@ func (x *command) alterValidate(t *catalog.Table, name string) {
 	case catalog.ForeignKey:
 		x.validateForeignKey(t, c)
 	default:
-		x.fail(pgerror.New(pgerror.WrongObjectType, "constraint %q of relation %q is not a foreign key or check constraint", name, t.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "constraint \"%s\" of relation \"%s\" is not a foreign key or check constraint", name, t.Name))
 	}
 	if c.NotValid {
 		c.NotValid = false
@@ -279,10 +279,10 @@ func (x *command) alterValidate(t *catalog.Table, name string) {
 func (x *command) alterConstraint(t *catalog.Table, n *pg.Constraint) {
 	c := findConstraint(t, n.GetConname())
 	if c == nil {
-		x.fail(pgerror.New(pgerror.UndefinedObject, "constraint %q of relation %q does not exist", n.GetConname(), t.Name))
+		x.fail(pgerror.New(pgerror.UndefinedObject, "constraint \"%s\" of relation \"%s\" does not exist", n.GetConname(), t.Name))
 	}
 	if c.Kind != catalog.ForeignKey {
-		x.fail(pgerror.New(pgerror.WrongObjectType, "constraint %q of relation %q is not a foreign key constraint", c.Name, t.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "constraint \"%s\" of relation \"%s\" is not a foreign key constraint", c.Name, t.Name))
 	}
 	c.Deferrable, c.InitiallyDeferred = n.GetDeferrable() || n.GetInitdeferred(), n.GetInitdeferred()
 	x.setConstraintDef(c)
@@ -291,10 +291,10 @@ func (x *command) alterConstraint(t *catalog.Table, n *pg.Constraint) {
 func (x *command) alterDropNotNull(t *catalog.Table, name string) {
 	col := x.alteredColumn(t, name)
 	if col.Identity != 0 {
-		x.fail(pgerror.New(pgerror.SyntaxError, "column %q of relation %q is an identity column", name, t.Name))
+		x.fail(pgerror.New(pgerror.SyntaxError, "column \"%s\" of relation \"%s\" is an identity column", name, t.Name))
 	}
 	if pk := primaryKey(t); pk != nil && slices.Contains(pk.Columns, col.ID) {
-		x.fail(pgerror.New(pgerror.InvalidTableDefinition, "column %q is in a primary key", name))
+		x.fail(pgerror.New(pgerror.InvalidTableDefinition, "column \"%s\" is in a primary key", name))
 	}
 	if col.NotNull {
 		x.setNotNull(col, false)
@@ -307,14 +307,14 @@ func (x *command) alterDefault(t *catalog.Table, n *pg.AlterTableCmd) {
 		x.unsupported(-1, "a default for a view's column")
 	}
 	if col.Identity != 0 {
-		e := pgerror.New(pgerror.SyntaxError, "column %q of relation %q is an identity column", col.Name, t.Name)
+		e := pgerror.New(pgerror.SyntaxError, "column \"%s\" of relation \"%s\" is an identity column", col.Name, t.Name)
 		if n.GetDef() == nil {
 			e.Hint = "Use ALTER TABLE ... ALTER COLUMN ... DROP IDENTITY instead."
 		}
 		x.fail(e)
 	}
 	if col.Generated {
-		e := pgerror.New(pgerror.SyntaxError, "column %q of relation %q is a generated column", col.Name, t.Name)
+		e := pgerror.New(pgerror.SyntaxError, "column \"%s\" of relation \"%s\" is a generated column", col.Name, t.Name)
 		if n.GetDef() == nil {
 			e.Hint = "Use ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION instead."
 		}

@@ -70,10 +70,10 @@ func nextNum(t *catalog.Table) int16 {
 
 func (x *command) checkNewColumn(t *catalog.Table, name string) {
 	if systemColumns[name] {
-		x.fail(pgerror.New(pgerror.DuplicateColumn, "column name %q conflicts with a system column name", name))
+		x.fail(pgerror.New(pgerror.DuplicateColumn, "column name \"%s\" conflicts with a system column name", name))
 	}
 	if findColumn(t, name) != nil {
-		x.fail(pgerror.New(pgerror.DuplicateColumn, "column %q specified more than once", name))
+		x.fail(pgerror.New(pgerror.DuplicateColumn, "column \"%s\" specified more than once", name))
 	}
 	if len(t.Columns) >= maxColumns {
 		x.fail(pgerror.New(pgerror.TooManyColumns, "tables can have at most %d columns", maxColumns))
@@ -92,7 +92,7 @@ func (x *command) columnType(col string, tn *pg.TypeName) (typ uint32, typmod in
 		}
 	}
 	if tn.GetSetof() {
-		x.failAt(tn.GetLocation(), pgerror.InvalidTableDefinition, "column %q cannot be declared SETOF", col)
+		x.failAt(tn.GetLocation(), pgerror.InvalidTableDefinition, "column \"%s\" cannot be declared SETOF", col)
 	}
 	if tn.GetPctType() {
 		typ, typmod = x.typeOfColumn(names, tn.GetLocation())
@@ -100,7 +100,7 @@ func (x *command) columnType(col string, tn *pg.TypeName) (typ uint32, typmod in
 	}
 	typ, typmod = x.typeName(tn)
 	if t := catalog.TypeByOID(typ); t == nil || t.Kind == 'p' {
-		x.fail(pgerror.New(pgerror.InvalidTableDefinition, "column %q has pseudo-type %s", col, catalog.FormatTypeName(typ)))
+		x.fail(pgerror.New(pgerror.InvalidTableDefinition, "column \"%s\" has pseudo-type %s", col, catalog.FormatTypeName(typ)))
 	}
 	x.check(catalog.CheckSupported(typ), tn.GetLocation())
 	return typ, typmod, 0
@@ -116,7 +116,7 @@ func (x *command) typeOfColumn(names []string, loc int32) (uint32, int32) {
 	t := x.relation(rv)
 	c := findColumn(t, names[len(names)-1])
 	if c == nil {
-		x.failAt(loc, pgerror.UndefinedColumn, "column %q of relation %q does not exist", names[len(names)-1], t.Name)
+		x.failAt(loc, pgerror.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", names[len(names)-1], t.Name)
 	}
 	return c.Type, c.Typmod
 }
@@ -141,7 +141,7 @@ func (x *command) collationName(names []string, loc int32) string {
 	case "C", "POSIX", "default", "ucs_basic", "C.UTF-8", "C.utf8":
 		return name
 	default:
-		x.unsupported(loc, "collation %q", name)
+		x.unsupported(loc, "collation \"%s\"", name)
 		return ""
 	}
 }
@@ -152,12 +152,12 @@ func (x *command) columnConstraint(cr *creation, d *columnDraft, n *pg.Constrain
 	switch n.GetContype() {
 	case pg.ConstrType_CONSTR_NULL:
 		if d.notNull {
-			x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column %q of table %q", col, cr.t.Name)
+			x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", col, cr.t.Name)
 		}
 		d.null = true
 	case pg.ConstrType_CONSTR_NOTNULL:
 		if d.null {
-			x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column %q of table %q", col, cr.t.Name)
+			x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", col, cr.t.Name)
 		}
 		d.notNull = true
 	case pg.ConstrType_CONSTR_DEFAULT:
@@ -165,27 +165,27 @@ func (x *command) columnConstraint(cr *creation, d *columnDraft, n *pg.Constrain
 			loc = -1
 		}
 		if d.defNode != nil || d.serial != 0 {
-			x.failAt(loc, pgerror.SyntaxError, "multiple default values specified for column %q of table %q", col, cr.t.Name)
+			x.failAt(loc, pgerror.SyntaxError, "multiple default values specified for column \"%s\" of table \"%s\"", col, cr.t.Name)
 		}
 		d.defNode = n.GetRawExpr()
 	case pg.ConstrType_CONSTR_IDENTITY:
 		if d.identity != nil {
-			x.failAt(loc, pgerror.SyntaxError, "multiple identity specifications for column %q of table %q", col, cr.t.Name)
+			x.failAt(loc, pgerror.SyntaxError, "multiple identity specifications for column \"%s\" of table \"%s\"", col, cr.t.Name)
 		}
 		if d.null {
-			x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column %q of table %q", col, cr.t.Name)
+			x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", col, cr.t.Name)
 		}
 		d.identity = n
 	case pg.ConstrType_CONSTR_GENERATED:
 		if d.genNode != nil {
-			x.failAt(loc, pgerror.SyntaxError, "multiple generation clauses specified for column %q of table %q", col, cr.t.Name)
+			x.failAt(loc, pgerror.SyntaxError, "multiple generation clauses specified for column \"%s\" of table \"%s\"", col, cr.t.Name)
 		}
 		d.genNode = n.GetRawExpr()
 	case pg.ConstrType_CONSTR_CHECK:
 		cr.checks = append(cr.checks, n)
 	case pg.ConstrType_CONSTR_PRIMARY:
 		if d.null {
-			x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column %q of table %q", col, cr.t.Name)
+			x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", col, cr.t.Name)
 		}
 		x.addTableConstraint(cr, n, col)
 	case pg.ConstrType_CONSTR_UNIQUE, pg.ConstrType_CONSTR_FOREIGN:
@@ -234,7 +234,7 @@ func (x *command) constraintAttribute(n *pg.Constraint, before []*pg.Node) {
 // checkColumnDraft refuses what contradicts itself.
 func (x *command) checkColumnDraft(t *catalog.Table, d *columnDraft, loc int32) {
 	both := func(a, b string) {
-		x.failAt(loc, pgerror.SyntaxError, "both %s and %s specified for column %q of table %q", a, b, d.col.Name, t.Name)
+		x.failAt(loc, pgerror.SyntaxError, "both %s and %s specified for column \"%s\" of table \"%s\"", a, b, d.col.Name, t.Name)
 	}
 	hasDefault := d.defNode != nil || d.serial != 0
 	switch {
@@ -246,7 +246,7 @@ func (x *command) checkColumnDraft(t *catalog.Table, d *columnDraft, loc int32) 
 		both("identity", "generation expression")
 	}
 	if d.serial != 0 && d.null {
-		x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column %q of table %q", d.col.Name, t.Name)
+		x.failAt(loc, pgerror.SyntaxError, "conflicting NULL/NOT NULL declarations for column \"%s\" of table \"%s\"", d.col.Name, t.Name)
 	}
 	if d.identity != nil && !isIntegerType(d.col.Type) {
 		x.fail(pgerror.New(pgerror.InvalidParameterValue, "identity column type must be smallint, integer, or bigint"))

@@ -16,7 +16,7 @@ func (x *command) addTableConstraint(cr *creation, n *pg.Constraint, column stri
 		if n.GetContype() == pg.ConstrType_CONSTR_PRIMARY {
 			for _, k := range cr.keys {
 				if k.con.GetContype() == pg.ConstrType_CONSTR_PRIMARY {
-					x.failAt(n.GetLocation(), pgerror.InvalidTableDefinition, "multiple primary keys for table %q are not allowed", cr.t.Name)
+					x.failAt(n.GetLocation(), pgerror.InvalidTableDefinition, "multiple primary keys for table \"%s\" are not allowed", cr.t.Name)
 				}
 			}
 		}
@@ -114,9 +114,9 @@ func (x *command) makeCheck(t *catalog.Table, n *pg.Constraint, isNew bool) *cat
 		c.Name = x.chooseConstraintName(t.Schema, t.Name, middle, "check", nil)
 	} else if findConstraint(t, c.Name) != nil {
 		if isNew {
-			x.fail(pgerror.New(pgerror.DuplicateObject, "check constraint %q already exists", c.Name))
+			x.fail(pgerror.New(pgerror.DuplicateObject, "check constraint \"%s\" already exists", c.Name))
 		}
-		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint %q for relation %q already exists", c.Name, t.Name))
+		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", c.Name, t.Name))
 	}
 	x.createConstraint(t, c)
 	return c
@@ -135,7 +135,7 @@ func (x *command) makeKey(t *catalog.Table, k keyConstraint, isNew bool) *catalo
 		return x.keyFromIndex(t, n)
 	}
 	if primary && primaryKey(t) != nil {
-		x.failAt(n.GetLocation(), pgerror.InvalidTableDefinition, "multiple primary keys for table %q are not allowed", t.Name)
+		x.failAt(n.GetLocation(), pgerror.InvalidTableDefinition, "multiple primary keys for table \"%s\" are not allowed", t.Name)
 	}
 	what := "unique"
 	if primary {
@@ -154,10 +154,10 @@ func (x *command) makeKey(t *catalog.Table, k keyConstraint, isNew bool) *catalo
 	for _, name := range names {
 		col := findColumn(t, name)
 		if col == nil {
-			x.failAt(n.GetLocation(), pgerror.UndefinedColumn, "column %q named in key does not exist", name)
+			x.failAt(n.GetLocation(), pgerror.UndefinedColumn, "column \"%s\" named in key does not exist", name)
 		}
 		if seen[name] {
-			x.failAt(n.GetLocation(), pgerror.DuplicateColumn, "column %q appears twice in %s constraint", name, what)
+			x.failAt(n.GetLocation(), pgerror.DuplicateColumn, "column \"%s\" appears twice in %s constraint", name, what)
 		}
 		seen[name] = true
 		x.checkIndexable(col.Type)
@@ -174,7 +174,7 @@ func (x *command) makeKey(t *catalog.Table, k keyConstraint, isNew bool) *catalo
 	for _, name := range stringList(n.GetIncluding()) {
 		col := findColumn(t, name)
 		if col == nil {
-			x.failAt(n.GetLocation(), pgerror.UndefinedColumn, "column %q named in key does not exist", name)
+			x.failAt(n.GetLocation(), pgerror.UndefinedColumn, "column \"%s\" named in key does not exist", name)
 		}
 		idx.Include = append(idx.Include, col.ID)
 		shown = append(shown[:len(shown):len(shown)], name)
@@ -185,9 +185,9 @@ func (x *command) makeKey(t *catalog.Table, k keyConstraint, isNew bool) *catalo
 	case con.Name == "":
 		con.Name = x.chooseRelationName(t.Schema, t.Name, joinedColumns(shown), "key", true)
 	case findConstraint(t, con.Name) != nil:
-		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint %q for relation %q already exists", con.Name, t.Name))
+		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", con.Name, t.Name))
 	case x.nameTaken(t.Schema, con.Name):
-		x.fail(pgerror.New(pgerror.DuplicateTable, "relation %q already exists", con.Name))
+		x.fail(pgerror.New(pgerror.DuplicateTable, "relation \"%s\" already exists", con.Name))
 	}
 	idx.Name = con.Name
 	x.storageOptions(n.GetOptions())
@@ -204,22 +204,22 @@ func (x *command) makeKey(t *catalog.Table, k keyConstraint, isNew bool) *catalo
 func (x *command) keyFromIndex(t *catalog.Table, n *pg.Constraint) *catalog.Constraint {
 	primary := n.GetContype() == pg.ConstrType_CONSTR_PRIMARY
 	if primary && primaryKey(t) != nil {
-		x.failAt(n.GetLocation(), pgerror.InvalidTableDefinition, "multiple primary keys for table %q are not allowed", t.Name)
+		x.failAt(n.GetLocation(), pgerror.InvalidTableDefinition, "multiple primary keys for table \"%s\" are not allowed", t.Name)
 	}
 	idx := findIndex(t, n.GetIndexname())
 	if idx == nil {
-		x.failAt(n.GetLocation(), pgerror.UndefinedObject, "index %q does not exist", n.GetIndexname())
+		x.failAt(n.GetLocation(), pgerror.UndefinedObject, "index \"%s\" does not exist", n.GetIndexname())
 	}
 	for _, c := range t.Constraints {
 		if c.Index != nil && c.Index.ID == idx.ID {
-			x.failAt(n.GetLocation(), pgerror.ObjectNotInPrerequisiteState, "index %q is already associated with a constraint", idx.Name)
+			x.failAt(n.GetLocation(), pgerror.ObjectNotInPrerequisiteState, "index \"%s\" is already associated with a constraint", idx.Name)
 		}
 	}
 	if !idx.Unique {
-		x.failAt(n.GetLocation(), pgerror.WrongObjectType, "%q is not a unique index", idx.Name)
+		x.failAt(n.GetLocation(), pgerror.WrongObjectType, "\"%s\" is not a unique index", idx.Name)
 	}
 	if idx.Where != "" {
-		x.failAt(n.GetLocation(), pgerror.WrongObjectType, "%q is a partial index", idx.Name)
+		x.failAt(n.GetLocation(), pgerror.WrongObjectType, "\"%s\" is a partial index", idx.Name)
 	}
 	con := &catalog.Constraint{ID: x.env.NewID(), Kind: catalog.Unique, Name: truncateName(n.GetConname()), Index: idx}
 	if primary {
@@ -227,7 +227,7 @@ func (x *command) keyFromIndex(t *catalog.Table, n *pg.Constraint) *catalog.Cons
 	}
 	for _, k := range idx.Keys {
 		if k.Column.IsZero() {
-			x.failAt(n.GetLocation(), pgerror.WrongObjectType, "index %q contains expressions", idx.Name)
+			x.failAt(n.GetLocation(), pgerror.WrongObjectType, "index \"%s\" contains expressions", idx.Name)
 		}
 		con.Columns = append(con.Columns, k.Column)
 		if col := columnByID(t, k.Column); primary && col != nil && !col.NotNull {
@@ -239,7 +239,7 @@ func (x *command) keyFromIndex(t *catalog.Table, n *pg.Constraint) *catalog.Cons
 		con.Name = idx.Name
 	}
 	if con.Name != idx.Name {
-		x.notice(pgerror.Notice("ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index %q to %q", idx.Name, con.Name))
+		x.notice(pgerror.Notice("ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index \"%s\" to \"%s\"", idx.Name, con.Name))
 		x.renameIndex(t, idx, con.Name)
 	}
 	if primary {

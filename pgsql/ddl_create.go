@@ -46,13 +46,13 @@ func (x *command) createTable(n *pg.CreateStmt) Plan {
 	case n.GetTablespacename() != "" && n.GetTablespacename() != "pg_default":
 		x.unsupported(loc, "TABLESPACE")
 	case n.GetAccessMethod() != "" && n.GetAccessMethod() != "heap":
-		x.unsupported(loc, "table access method %q", n.GetAccessMethod())
+		x.unsupported(loc, "table access method \"%s\"", n.GetAccessMethod())
 	case n.GetOncommit() > pg.OnCommitAction_ONCOMMIT_NOOP:
 		x.fail(pgerror.New(pgerror.InvalidTableDefinition, "ON COMMIT can only be used on temporary tables"))
 	}
 	name := truncateName(rv.GetRelname())
 	if x.nameTaken(ns.Name, name) {
-		x.existing(n.GetIfNotExists(), "relation %q already exists", name, pgerror.DuplicateTable)
+		x.existing(n.GetIfNotExists(), "relation \"%s\" already exists", name, pgerror.DuplicateTable)
 		return x.ddlPlan("CREATE TABLE")
 	}
 	t := x.newTable(ns, name)
@@ -142,7 +142,7 @@ func (x *command) storageOptions(list []*pg.Node) []string {
 		}
 		name := d.GetDefname()
 		if d.GetDefnamespace() != "" && d.GetDefnamespace() != "toast" {
-			x.failAt(d.GetLocation(), pgerror.InvalidParameterValue, "unrecognized parameter namespace %q", d.GetDefnamespace())
+			x.failAt(d.GetLocation(), pgerror.InvalidParameterValue, "unrecognized parameter namespace \"%s\"", d.GetDefnamespace())
 		}
 		value, has := optionText(d.GetArg())
 		if !has {
@@ -155,7 +155,7 @@ func (x *command) storageOptions(list []*pg.Node) []string {
 			continue
 		}
 		if !knownOptions[name] && !strings.HasPrefix(name, "autovacuum_") {
-			x.failAt(-1, pgerror.InvalidParameterValue, "unrecognized parameter %q", name)
+			x.failAt(-1, pgerror.InvalidParameterValue, "unrecognized parameter \"%s\"", name)
 		}
 		if d.GetDefnamespace() != "" {
 			name = d.GetDefnamespace() + "." + name

@@ -296,7 +296,7 @@ func isSystemSchema(name string) bool {
 // checkCatalogName refuses names of other databases.
 func (x *command) checkCatalogName(rv *pg.RangeVar) {
 	if rv.GetCatalogname() != "" && rv.GetCatalogname() != x.env.Database {
-		x.failAt(rv.GetLocation(), pgerror.FeatureNotSupported, "cross-database references are not implemented: %q", relationName(rv))
+		x.failAt(rv.GetLocation(), pgerror.FeatureNotSupported, "cross-database references are not implemented: \"%s\"", relationName(rv))
 	}
 }
 
@@ -334,9 +334,9 @@ func (x *command) relation(rv *pg.RangeVar) *catalog.Table {
 		return t
 	}
 	if i, _ := x.findIndexVar(rv); i != nil {
-		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a table", rv.GetRelname()))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a table", rv.GetRelname()))
 	}
-	x.fail(pgerror.New(pgerror.UndefinedTable, "relation %q does not exist", relationName(rv)))
+	x.fail(pgerror.New(pgerror.UndefinedTable, "relation \"%s\" does not exist", relationName(rv)))
 	return nil
 }
 
@@ -345,7 +345,7 @@ func (x *command) table(rv *pg.RangeVar) *catalog.Table {
 	t := x.relation(rv)
 	x.modifiable(t)
 	if t.Kind != catalog.KindTable {
-		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a table", t.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a table", t.Name))
 	}
 	return t
 }
@@ -353,7 +353,7 @@ func (x *command) table(rv *pg.RangeVar) *catalog.Table {
 // modifiable refuses system relations.
 func (x *command) modifiable(t *catalog.Table) {
 	if t.System {
-		x.fail(pgerror.New(pgerror.InsufficientPrivilege, "permission denied: %q is a system catalog", t.Name))
+		x.fail(pgerror.New(pgerror.InsufficientPrivilege, "permission denied: \"%s\" is a system catalog", t.Name))
 	}
 }
 
@@ -362,9 +362,9 @@ func (x *command) index(rv *pg.RangeVar) (*catalog.Index, *catalog.Table) {
 	i, t := x.findIndexVar(rv)
 	if i == nil {
 		if x.find(rv) != nil {
-			x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not an index", rv.GetRelname()))
+			x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not an index", rv.GetRelname()))
 		}
-		x.fail(pgerror.New(pgerror.UndefinedTable, "relation %q does not exist", relationName(rv)))
+		x.fail(pgerror.New(pgerror.UndefinedTable, "relation \"%s\" does not exist", relationName(rv)))
 	}
 	return i, t
 }
@@ -385,7 +385,7 @@ func (x *command) constraintNamed(rv *pg.RangeVar) *catalog.Constraint {
 			}
 		}
 	}
-	x.fail(pgerror.New(pgerror.UndefinedObject, "constraint %q does not exist", rv.GetRelname()))
+	x.fail(pgerror.New(pgerror.UndefinedObject, "constraint \"%s\" does not exist", rv.GetRelname()))
 	return nil
 }
 
@@ -400,7 +400,7 @@ func (x *command) creationSchema(rv *pg.RangeVar) *catalog.Namespace {
 	}
 	if s := rv.GetSchemaname(); s != "" {
 		if isSystemSchema(s) {
-			x.fail(pgerror.New(pgerror.InsufficientPrivilege, "permission denied to create %q", relationName(rv)).
+			x.fail(pgerror.New(pgerror.InsufficientPrivilege, "permission denied to create \"%s\"", relationName(rv)).
 				WithDetail("System catalog modifications are currently disallowed."))
 		}
 		if s == "pg_temp" {
@@ -408,7 +408,7 @@ func (x *command) creationSchema(rv *pg.RangeVar) *catalog.Namespace {
 		}
 		ns := x.namespace(s)
 		if ns == nil {
-			x.failAt(rv.GetLocation(), pgerror.InvalidSchemaName, "schema %q does not exist", s)
+			x.failAt(rv.GetLocation(), pgerror.InvalidSchemaName, "schema \"%s\" does not exist", s)
 		}
 		return ns
 	}

@@ -73,24 +73,24 @@ func (x *command) droppedRelation(objs []object, o *pg.Node, kind catalog.RelKin
 	if t == nil {
 		if s := rv.GetSchemaname(); s != "" && !x.namespaceExists(s) {
 			if !missingOK {
-				x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema %q does not exist", s))
+				x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema \"%s\" does not exist", s))
 			}
 			x.skipMissing("schema", s)
 			return objs
 		}
 		if i, _ := x.findIndexVar(rv); i != nil {
-			x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a %s", rv.GetRelname(), word).
+			x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a %s", rv.GetRelname(), word).
 				WithHint("Use DROP INDEX to remove an index."))
 		}
 		if !missingOK {
-			x.fail(pgerror.New(pgerror.UndefinedTable, "%s %q does not exist", word, rv.GetRelname()))
+			x.fail(pgerror.New(pgerror.UndefinedTable, "%s \"%s\" does not exist", word, rv.GetRelname()))
 		}
 		x.skipMissing(word, rv.GetRelname())
 		return objs
 	}
 	x.modifiable(t)
 	if t.Kind != kind {
-		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a %s", t.Name, word).
+		x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a %s", t.Name, word).
 			WithHint("Use DROP %s to remove a %s.", dropWords[t.Kind][1], dropWords[t.Kind][0]))
 	}
 	if kind == catalog.KindSequence {
@@ -117,11 +117,11 @@ func (x *command) droppedIndex(objs []object, o *pg.Node, missingOK bool) []obje
 	i, t := x.findIndexVar(rv)
 	if i == nil {
 		if other := x.find(rv); other != nil {
-			x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not an index", rv.GetRelname()).
+			x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not an index", rv.GetRelname()).
 				WithHint("Use DROP %s to remove a %s.", dropWords[other.Kind][1], dropWords[other.Kind][0]))
 		}
 		if !missingOK {
-			x.fail(pgerror.New(pgerror.UndefinedObject, "index %q does not exist", rv.GetRelname()))
+			x.fail(pgerror.New(pgerror.UndefinedObject, "index \"%s\" does not exist", rv.GetRelname()))
 		}
 		x.skipMissing("index", rv.GetRelname())
 		return objs
@@ -143,7 +143,7 @@ func (x *command) droppedSchema(objs []object, o *pg.Node, missingOK bool) []obj
 	ns := x.namespace(name)
 	if ns == nil {
 		if !missingOK {
-			x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema %q does not exist", name))
+			x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema \"%s\" does not exist", name))
 		}
 		x.skipMissing("schema", name)
 		return objs
@@ -159,7 +159,7 @@ func (x *command) truncate(n *pg.TruncateStmt) Plan {
 		t := x.relation(r.GetRangeVar())
 		x.modifiable(t)
 		if t.Kind != catalog.KindTable {
-			x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a table", t.Name))
+			x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a table", t.Name))
 		}
 		if !seen[t.ID] {
 			seen[t.ID] = true
@@ -177,10 +177,10 @@ func (x *command) truncate(n *pg.TruncateStmt) Plan {
 				}
 				if n.GetBehavior() != pg.DropBehavior_DROP_CASCADE {
 					x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot truncate a table referenced in a foreign key constraint").
-						WithDetail("Table %q references %q.", o.Name, list[i].Name).
-						WithHint("Truncate table %q at the same time, or use TRUNCATE ... CASCADE.", o.Name))
+						WithDetail("Table \"%s\" references \"%s\".", o.Name, list[i].Name).
+						WithHint("Truncate table \"%s\" at the same time, or use TRUNCATE ... CASCADE.", o.Name))
 				}
-				x.notice(pgerror.Notice("truncate cascades to table %q", o.Name))
+				x.notice(pgerror.Notice("truncate cascades to table \"%s\"", o.Name))
 				seen[o.ID] = true
 				list = append(list, o)
 				break

@@ -57,7 +57,7 @@ func (x *command) defaultExpr(col *catalog.Column, n *pg.Node) (text string, mis
 	from := e.typ
 	to := c.coerceDefault(e, col)
 	if to == nil {
-		x.fail(pgerror.New(pgerror.DatatypeMismatch, "column %q is of type %s but default expression is of type %s", col.Name,
+		x.fail(pgerror.New(pgerror.DatatypeMismatch, "column \"%s\" is of type %s but default expression is of type %s", col.Name,
 			catalog.FormatTypeName(col.Type), catalog.FormatTypeName(from)).
 			WithHint("You will need to rewrite or cast the expression."))
 	}

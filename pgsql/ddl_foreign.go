@@ -29,14 +29,14 @@ func (x *command) makeForeignKey(t *catalog.Table, n *pg.Constraint) *catalog.Co
 	}
 	ref := x.relation(n.GetPktable())
 	if ref.Kind != catalog.KindTable || ref.System {
-		x.fail(pgerror.New(pgerror.WrongObjectType, "referenced relation %q is not a table", ref.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "referenced relation \"%s\" is not a table", ref.Name))
 	}
 	c.RefTable = ref.ID
 	names := stringList(n.GetFkAttrs())
 	for _, name := range names {
 		col := findColumn(t, name)
 		if col == nil {
-			x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q referenced in foreign key constraint does not exist", name))
+			x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" referenced in foreign key constraint does not exist", name))
 		}
 		if col.Generated && (c.OnUpdate != 'a' && c.OnUpdate != 'r' || c.OnDelete == 'n' || c.OnDelete == 'd') {
 			x.failAt(loc, pgerror.SyntaxError, "invalid referential action for foreign key constraint containing generated column")
@@ -50,7 +50,7 @@ func (x *command) makeForeignKey(t *catalog.Table, n *pg.Constraint) *catalog.Co
 	if c.Name == "" {
 		c.Name = x.chooseConstraintName(t.Schema, t.Name, joinedColumns(names), "fkey", nil)
 	} else if findConstraint(t, c.Name) != nil {
-		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint %q for relation %q already exists", c.Name, t.Name))
+		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", c.Name, t.Name))
 	}
 	for i := range c.Columns {
 		x.checkKeyTypes(c, columnByID(t, c.Columns[i]), columnByID(ref, c.RefColumns[i]))
@@ -71,7 +71,7 @@ func (x *command) referencedColumns(c *catalog.Constraint, ref *catalog.Table, n
 	if len(names) == 0 {
 		pk := primaryKey(ref)
 		if pk == nil {
-			x.fail(pgerror.New(pgerror.UndefinedObject, "there is no primary key for referenced table %q", ref.Name))
+			x.fail(pgerror.New(pgerror.UndefinedObject, "there is no primary key for referenced table \"%s\"", ref.Name))
 		}
 		c.RefColumns = slices.Clone(pk.Columns)
 		return
@@ -79,7 +79,7 @@ func (x *command) referencedColumns(c *catalog.Constraint, ref *catalog.Table, n
 	for _, name := range names {
 		col := findColumn(ref, name)
 		if col == nil {
-			x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q referenced in foreign key constraint does not exist", name))
+			x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" referenced in foreign key constraint does not exist", name))
 		}
 		if slices.Contains(c.RefColumns, col.ID) {
 			x.fail(pgerror.New(pgerror.InvalidForeignKey, "foreign key referenced-columns list must not contain duplicates"))
@@ -87,7 +87,7 @@ func (x *command) referencedColumns(c *catalog.Constraint, ref *catalog.Table, n
 		c.RefColumns = append(c.RefColumns, col.ID)
 	}
 	if referencedIndex(ref, c.RefColumns) == nil {
-		x.fail(pgerror.New(pgerror.InvalidForeignKey, "there is no unique constraint matching given keys for referenced table %q", ref.Name))
+		x.fail(pgerror.New(pgerror.InvalidForeignKey, "there is no unique constraint matching given keys for referenced table \"%s\"", ref.Name))
 	}
 }
 
@@ -109,8 +109,8 @@ func (x *command) checkKeyTypes(c *catalog.Constraint, a, b *catalog.Column) {
 	if x.comparable(a.Type, b.Type) {
 		return
 	}
-	x.fail(pgerror.New(pgerror.DatatypeMismatch, "foreign key constraint %q cannot be implemented", c.Name).
-		WithDetail("Key columns %q and %q are of incompatible types: %s and %s.", a.Name, b.Name,
+	x.fail(pgerror.New(pgerror.DatatypeMismatch, "foreign key constraint \"%s\" cannot be implemented", c.Name).
+		WithDetail("Key columns \"%s\" and \"%s\" are of incompatible types: %s and %s.", a.Name, b.Name,
 			catalog.FormatType(a.Type, a.Typmod), catalog.FormatType(b.Type, b.Typmod)))
 }
 

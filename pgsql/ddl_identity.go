@@ -13,7 +13,7 @@ func (x *command) makeGenerated(t *catalog.Table, d *columnDraft) {
 	x.noSubquery(d.genNode, "column generation expression")
 	for _, other := range columnsOf(t, d.genNode) {
 		if other.ID == d.col.ID || other.Generated {
-			e := pgerror.New(pgerror.InvalidObjectDefinition, "cannot use generated column %q in column generation expression", other.Name)
+			e := pgerror.New(pgerror.InvalidObjectDefinition, "cannot use generated column \"%s\" in column generation expression", other.Name)
 			x.fail(e.WithDetail("A generated column cannot reference another generated column.").At(x.position(refLocation(d.genNode, other.Name))))
 		}
 	}
@@ -21,7 +21,7 @@ func (x *command) makeGenerated(t *catalog.Table, d *columnDraft) {
 	c := x.sub()
 	e := c.exprIn(ctxGenerated, d.genNode, x.tableScope(t))
 	if c.coerceDefault(e, d.col) == nil {
-		x.fail(pgerror.New(pgerror.DatatypeMismatch, "column %q is of type %s but default expression is of type %s", d.col.Name,
+		x.fail(pgerror.New(pgerror.DatatypeMismatch, "column \"%s\" is of type %s but default expression is of type %s", d.col.Name,
 			catalog.FormatTypeName(d.col.Type), catalog.FormatTypeName(e.typ)).
 			WithHint("You will need to rewrite or cast the expression."))
 	}
@@ -52,11 +52,11 @@ func (x *command) alterAddIdentity(t *catalog.Table, n *pg.AlterTableCmd) {
 	case !isIntegerType(col.Type):
 		x.fail(pgerror.New(pgerror.InvalidParameterValue, "identity column type must be smallint, integer, or bigint"))
 	case !col.NotNull:
-		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q must be declared NOT NULL before identity can be added", col.Name, t.Name))
+		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column \"%s\" of relation \"%s\" must be declared NOT NULL before identity can be added", col.Name, t.Name))
 	case col.Identity != 0:
-		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q is already an identity column", col.Name, t.Name))
+		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column \"%s\" of relation \"%s\" is already an identity column", col.Name, t.Name))
 	case col.Default != "":
-		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q already has a default value", col.Name, t.Name))
+		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column \"%s\" of relation \"%s\" already has a default value", col.Name, t.Name))
 	}
 	seq := x.ownedSequence(t, col, con.GetOptions())
 	col.Sequence, col.Identity = seq.ID, 'd'
@@ -69,7 +69,7 @@ func (x *command) alterAddIdentity(t *catalog.Table, n *pg.AlterTableCmd) {
 func (x *command) alterSetIdentity(t *catalog.Table, n *pg.AlterTableCmd) {
 	col := x.alteredColumn(t, n.GetName())
 	if col.Identity == 0 {
-		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q is not an identity column", col.Name, t.Name))
+		x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column \"%s\" of relation \"%s\" is not an identity column", col.Name, t.Name))
 	}
 	var rest []*pg.Node
 	for _, o := range n.GetDef().GetList().GetItems() {
@@ -94,9 +94,9 @@ func (x *command) alterDropIdentity(t *catalog.Table, n *pg.AlterTableCmd) {
 	col := x.alteredColumn(t, n.GetName())
 	if col.Identity == 0 {
 		if !n.GetMissingOk() {
-			x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q is not an identity column", col.Name, t.Name))
+			x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column \"%s\" of relation \"%s\" is not an identity column", col.Name, t.Name))
 		}
-		x.notice(pgerror.Notice("column %q of relation %q is not an identity column, skipping", col.Name, t.Name))
+		x.notice(pgerror.Notice("column \"%s\" of relation \"%s\" is not an identity column, skipping", col.Name, t.Name))
 		return
 	}
 	if seq := x.relationWithID(col.Sequence); seq != nil {
@@ -110,9 +110,9 @@ func (x *command) alterDropExpression(t *catalog.Table, n *pg.AlterTableCmd) {
 	col := x.alteredColumn(t, n.GetName())
 	if !col.Generated {
 		if !n.GetMissingOk() {
-			x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column %q of relation %q is not a stored generated column", col.Name, t.Name))
+			x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "column \"%s\" of relation \"%s\" is not a stored generated column", col.Name, t.Name))
 		}
-		x.notice(pgerror.Notice("column %q of relation %q is not a stored generated column, skipping", col.Name, t.Name))
+		x.notice(pgerror.Notice("column \"%s\" of relation \"%s\" is not a stored generated column, skipping", col.Name, t.Name))
 		return
 	}
 	col.Generated = false
@@ -163,7 +163,7 @@ func (x *command) alterType(t *catalog.Table, n *pg.AlterTableCmd) {
 	def := n.GetDef().GetColumnDef()
 	typ, typmod, serial := x.columnType(col.Name, def.GetTypeName())
 	if serial != 0 {
-		x.failAt(def.GetTypeName().GetLocation(), pgerror.UndefinedObject, "type %q does not exist", stringList(def.GetTypeName().GetNames())[0])
+		x.failAt(def.GetTypeName().GetLocation(), pgerror.UndefinedObject, "type \"%s\" does not exist", stringList(def.GetTypeName().GetNames())[0])
 	}
 	x.checkCollation(def.GetCollClause(), typ)
 	x.checkTypeUses(t, col)
@@ -212,13 +212,13 @@ func (x *command) checkTypeUses(t *catalog.Table, col *catalog.Column) {
 	for _, other := range t.Columns {
 		if other.Generated && namesColumn(other.Default, col.Name) {
 			x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot alter type of a column used by a generated column").
-				WithDetail("Column %q is used by generated column %q.", col.Name, other.Name))
+				WithDetail("Column \"%s\" is used by generated column \"%s\".", col.Name, other.Name))
 		}
 	}
 	for _, v := range x.all() {
 		if v.Kind == catalog.KindView && !v.System && viewNames(v, t, col.Name) {
 			x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot alter type of a column used by a view or rule").
-				WithDetail("rule _RETURN on view %s depends on column %q", x.visibleName(v), col.Name))
+				WithDetail("rule _RETURN on view %s depends on column \"%s\"", x.visibleName(v), col.Name))
 		}
 	}
 }
@@ -231,6 +231,6 @@ func (x *command) checkDefaultType(col *catalog.Column, typ uint32, typmod int32
 	c := x.sub()
 	e := c.storedExpr(col.Default, ctxDefault, newScope(nil))
 	if c.coerce(e, typ, typmod, 'a') == nil {
-		x.fail(pgerror.New(pgerror.DatatypeMismatch, "default for column %q cannot be cast automatically to type %s", col.Name, catalog.FormatTypeName(typ)))
+		x.fail(pgerror.New(pgerror.DatatypeMismatch, "default for column \"%s\" cannot be cast automatically to type %s", col.Name, catalog.FormatTypeName(typ)))
 	}
 }

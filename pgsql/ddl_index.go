@@ -15,7 +15,7 @@ var indexMethods = map[string]bool{"btree": true, "hash": true, "gist": true, "g
 func (x *command) createIndex(n *pg.IndexStmt) Plan {
 	t := x.relation(n.GetRelation())
 	if t.Kind != catalog.KindTable {
-		x.fail(pgerror.New(pgerror.WrongObjectType, "cannot create index on relation %q", t.Name).
+		x.fail(pgerror.New(pgerror.WrongObjectType, "cannot create index on relation \"%s\"", t.Name).
 			WithDetail("This operation is not supported for %ss.", kindNoun(t.Kind)))
 	}
 	x.modifiable(t)
@@ -29,9 +29,9 @@ func (x *command) createIndex(n *pg.IndexStmt) Plan {
 	case n.GetNullsNotDistinct():
 		x.unsupported(loc, "NULLS NOT DISTINCT")
 	case !indexMethods[method]:
-		x.fail(pgerror.New(pgerror.UndefinedObject, "access method %q does not exist", method))
+		x.fail(pgerror.New(pgerror.UndefinedObject, "access method \"%s\" does not exist", method))
 	case n.GetUnique() && method != "btree":
-		x.fail(pgerror.New(pgerror.FeatureNotSupported, "access method %q does not support unique indexes", method))
+		x.fail(pgerror.New(pgerror.FeatureNotSupported, "access method \"%s\" does not support unique indexes", method))
 	case len(n.GetExcludeOpNames()) > 0:
 		x.unsupported(loc, "EXCLUDE")
 	case n.GetTableSpace() != "" && n.GetTableSpace() != "pg_default":
@@ -54,7 +54,7 @@ func (x *command) createIndex(n *pg.IndexStmt) Plan {
 		}
 		col := findColumn(t, e.GetName())
 		if col == nil {
-			x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q does not exist", e.GetName()))
+			x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" does not exist", e.GetName()))
 		}
 		idx.Include = append(idx.Include, col.ID)
 		include = append(include, col.Name)
@@ -69,7 +69,7 @@ func (x *command) createIndex(n *pg.IndexStmt) Plan {
 		names := append(indexColumnNames(t, idx.Keys, exprNames), include...)
 		idx.Name = x.chooseRelationName(t.Schema, t.Name, joinedColumns(names), "idx", false)
 	} else if x.nameTaken(t.Schema, idx.Name) {
-		x.existing(n.GetIfNotExists(), "relation %q already exists", idx.Name, pgerror.DuplicateTable)
+		x.existing(n.GetIfNotExists(), "relation \"%s\" already exists", idx.Name, pgerror.DuplicateTable)
 		return x.ddlPlan("CREATE INDEX")
 	}
 	x.createIndexRow(t, idx)
@@ -89,7 +89,7 @@ func (x *command) indexKey(t *catalog.Table, e *pg.IndexElem, method string) (ke
 			if systemColumns[e.GetName()] {
 				x.fail(pgerror.New(pgerror.FeatureNotSupported, "index creation on system columns is not supported"))
 			}
-			x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q does not exist", e.GetName()))
+			x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" does not exist", e.GetName()))
 		}
 		key.Column, typ = col.ID, col.Type
 	default:
@@ -111,7 +111,7 @@ func (x *command) indexKey(t *catalog.Table, e *pg.IndexElem, method string) (ke
 		key.NullsFirst = false
 	}
 	if (e.GetOrdering() > pg.SortByDir_SORTBY_DEFAULT || e.GetNullsOrdering() > pg.SortByNulls_SORTBY_NULLS_DEFAULT) && method != "btree" {
-		x.fail(pgerror.New(pgerror.FeatureNotSupported, "access method %q does not support ASC/DESC options", method))
+		x.fail(pgerror.New(pgerror.FeatureNotSupported, "access method \"%s\" does not support ASC/DESC options", method))
 	}
 	if oc := stringList(e.GetOpclass()); len(oc) > 0 {
 		key.OpClass = oc[len(oc)-1]
@@ -187,7 +187,7 @@ func CompileIndex(s *catalog.Schema, t *catalog.Table, idx *catalog.Index) (keys
 				term += " COLLATE " + coll
 			}
 		} else if k.Expr == "" {
-			c.fail(pgerror.New(pgerror.UndefinedColumn, "a column of index %q does not exist", idx.Name))
+			c.fail(pgerror.New(pgerror.UndefinedColumn, "a column of index \"%s\" does not exist", idx.Name))
 		} else {
 			e := c.storedExpr(k.Expr, ctxIndexExpr, sc)
 			term = c.collated(e)
@@ -222,7 +222,7 @@ func (c *compiler) bareItem(t *catalog.Table) *rangeItem {
 func (c *compiler) storedExpr(text string, ctx exprContext, s *scope) *expr {
 	n, err := parseExpr(text)
 	if err != nil {
-		c.fail(pgerror.New(pgerror.InternalError, "stored expression %q: %s", text, pgerror.From(err).Message))
+		c.fail(pgerror.New(pgerror.InternalError, "stored expression \"%s\": %s", text, pgerror.From(err).Message))
 	}
 	return c.inStored(func() *expr { return c.resolveUnknown(c.exprIn(ctx, n, s)) })
 }

@@ -23,10 +23,10 @@ const (
 func (x *command) addLike(cr *creation, n *pg.TableLikeClause) {
 	src := x.find(n.GetRelation())
 	if src == nil {
-		x.failAt(n.GetRelation().GetLocation(), pgerror.UndefinedTable, "relation %q does not exist", relationName(n.GetRelation()))
+		x.failAt(n.GetRelation().GetLocation(), pgerror.UndefinedTable, "relation \"%s\" does not exist", relationName(n.GetRelation()))
 	}
 	if src.Kind != catalog.KindTable && src.Kind != catalog.KindView {
-		x.failAt(n.GetRelation().GetLocation(), pgerror.WrongObjectType, "relation %q is invalid in LIKE clause", src.Name)
+		x.failAt(n.GetRelation().GetLocation(), pgerror.WrongObjectType, "relation \"%s\" is invalid in LIKE clause", src.Name)
 	}
 	o := n.GetOptions()
 	for _, c := range src.Columns {
@@ -103,7 +103,7 @@ func (x *command) finishLike(cr *creation, l likeClause) {
 			idx.Name = x.chooseRelationName(t.Schema, t.Name, joinedColumns(names), "idx", false)
 		case con.Kind == catalog.PrimaryKey:
 			if primaryKey(t) != nil {
-				x.fail(pgerror.New(pgerror.InvalidTableDefinition, "multiple primary keys for table %q are not allowed", t.Name))
+				x.fail(pgerror.New(pgerror.InvalidTableDefinition, "multiple primary keys for table \"%s\" are not allowed", t.Name))
 			}
 			idx.Name = x.chooseRelationName(t.Schema, t.Name, "", "pkey", true)
 		default:

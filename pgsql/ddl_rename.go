@@ -55,7 +55,7 @@ func (x *command) renameRelation(n *pg.RenameStmt, to string) {
 		x.checkAlterKind(t, o)
 	}
 	if x.nameTaken(t.Schema, to) {
-		x.fail(pgerror.New(pgerror.DuplicateTable, "relation %q already exists", to))
+		x.fail(pgerror.New(pgerror.DuplicateTable, "relation \"%s\" already exists", to))
 	}
 	t = x.edit(t)
 	from := *t
@@ -133,7 +133,7 @@ func (x *command) renameIndexStatement(n *pg.RenameStmt, to string) {
 	i, t := x.index(n.GetRelation())
 	x.modifiable(t)
 	if x.nameTaken(t.Schema, to) {
-		x.fail(pgerror.New(pgerror.DuplicateTable, "relation %q already exists", to))
+		x.fail(pgerror.New(pgerror.DuplicateTable, "relation \"%s\" already exists", to))
 	}
 	t = x.edit(t)
 	i = findIndex(t, i.Name)
@@ -157,14 +157,14 @@ func (x *command) renameConstraint(n *pg.RenameStmt, to string) {
 	t := x.edit(x.table(n.GetRelation()))
 	c := findConstraint(t, n.GetSubname())
 	if c == nil {
-		x.fail(pgerror.New(pgerror.UndefinedObject, "constraint %q for table %q does not exist", n.GetSubname(), t.Name))
+		x.fail(pgerror.New(pgerror.UndefinedObject, "constraint \"%s\" for table \"%s\" does not exist", n.GetSubname(), t.Name))
 	}
 	if findConstraint(t, to) != nil {
-		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint %q for relation %q already exists", to, t.Name))
+		x.fail(pgerror.New(pgerror.DuplicateObject, "constraint \"%s\" for relation \"%s\" already exists", to, t.Name))
 	}
 	if c.Index != nil {
 		if x.nameTaken(t.Schema, to) {
-			x.fail(pgerror.New(pgerror.DuplicateTable, "relation %q already exists", to))
+			x.fail(pgerror.New(pgerror.DuplicateTable, "relation \"%s\" already exists", to))
 		}
 		x.renameIndex(t, c.Index, to)
 	}
@@ -181,17 +181,17 @@ func (x *command) renameColumn(n *pg.RenameStmt, to string) {
 	x.modifiable(t)
 	t = x.edit(t)
 	if systemColumns[n.GetSubname()] {
-		x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot rename system column %q", n.GetSubname()))
+		x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot rename system column \"%s\"", n.GetSubname()))
 	}
 	col := findColumn(t, n.GetSubname())
 	if col == nil {
-		x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q does not exist", n.GetSubname()))
+		x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" does not exist", n.GetSubname()))
 	}
 	if systemColumns[to] {
-		x.fail(pgerror.New(pgerror.DuplicateColumn, "column name %q conflicts with a system column name", to))
+		x.fail(pgerror.New(pgerror.DuplicateColumn, "column name \"%s\" conflicts with a system column name", to))
 	}
 	if findColumn(t, to) != nil {
-		x.fail(pgerror.New(pgerror.DuplicateColumn, "column %q of relation %q already exists", to, t.Name))
+		x.fail(pgerror.New(pgerror.DuplicateColumn, "column \"%s\" of relation \"%s\" already exists", to, t.Name))
 	}
 	from := col.Name
 	x.renameInViews(t, from, to)
@@ -272,7 +272,7 @@ func (x *command) renameInViews(t *catalog.Table, from, to string) {
 			}
 		})
 		if bare {
-			x.unsupported(-1, "renaming column %q while view %q names it without its table", from, v.Name)
+			x.unsupported(-1, "renaming column \"%s\" while view \"%s\" names it without its table", from, v.Name)
 		}
 		x.rewriteView(v, nil, func(ref *pg.ColumnRef) {
 			f := ref.GetFields()
@@ -313,11 +313,11 @@ func (x *command) setSchema(n *pg.AlterObjectSchemaStmt) Plan {
 		if isSystemSchema(n.GetNewschema()) {
 			x.fail(pgerror.New(pgerror.InsufficientPrivilege, "permission denied for schema %s", n.GetNewschema()))
 		}
-		x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema %q does not exist", n.GetNewschema()))
+		x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema \"%s\" does not exist", n.GetNewschema()))
 	}
 	if t.Kind == catalog.KindSequence && !t.Sequence.OwnerTable.IsZero() {
 		x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot move an owned sequence into another schema").
-			WithDetail("Sequence %q is linked to table %q.", t.Name, x.relationWithID(t.Sequence.OwnerTable).Name))
+			WithDetail("Sequence \"%s\" is linked to table \"%s\".", t.Name, x.relationWithID(t.Sequence.OwnerTable).Name))
 	}
 	x.move(t, ns)
 	return x.ddlPlan(tag)
@@ -330,11 +330,11 @@ func (x *command) move(t *catalog.Table, ns *catalog.Namespace) {
 	}
 	t = x.edit(t)
 	if x.nameTaken(ns.Name, t.Name) {
-		x.fail(pgerror.New(pgerror.DuplicateTable, "relation %q already exists in schema %q", t.Name, ns.Name))
+		x.fail(pgerror.New(pgerror.DuplicateTable, "relation \"%s\" already exists in schema \"%s\"", t.Name, ns.Name))
 	}
 	for _, i := range t.Indexes {
 		if x.nameTaken(ns.Name, i.Name) {
-			x.fail(pgerror.New(pgerror.DuplicateTable, "relation %q already exists in schema %q", i.Name, ns.Name))
+			x.fail(pgerror.New(pgerror.DuplicateTable, "relation \"%s\" already exists in schema \"%s\"", i.Name, ns.Name))
 		}
 	}
 	from := *t
@@ -356,7 +356,7 @@ func (x *command) alterOwner(n *pg.AlterOwnerStmt) Plan {
 		name := n.GetObject().GetString_().GetSval()
 		ns := x.namespace(name)
 		if ns == nil {
-			x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema %q does not exist", name))
+			x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema \"%s\" does not exist", name))
 		}
 		x.set(ns.ID, map[catalog.Attr]catalog.Value{catalog.AttrOwner: catalog.Str(x.roleName(n.GetNewowner()))})
 	default:

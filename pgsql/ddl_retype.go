@@ -22,11 +22,11 @@ func (x *command) rewriteType(t *catalog.Table, col *catalog.Column, typ uint32,
 		value = using
 		e := c.exprIn(ctxUpdate, value, x.tableScope(t))
 		if c.coerce(e, typ, typmod, 'a') == nil {
-			x.fail(pgerror.New(pgerror.DatatypeMismatch, "result of USING clause for column %q cannot be cast automatically to type %s", col.Name, catalog.FormatTypeName(typ)).
+			x.fail(pgerror.New(pgerror.DatatypeMismatch, "result of USING clause for column \"%s\" cannot be cast automatically to type %s", col.Name, catalog.FormatTypeName(typ)).
 				WithHint("You might need to add an explicit cast."))
 		}
 	} else if c.coerce(c.expr(value, x.tableScope(t)), typ, typmod, 'a') == nil {
-		x.fail(pgerror.New(pgerror.DatatypeMismatch, "column %q cannot be cast automatically to type %s", col.Name, catalog.FormatTypeName(typ)).
+		x.fail(pgerror.New(pgerror.DatatypeMismatch, "column \"%s\" cannot be cast automatically to type %s", col.Name, catalog.FormatTypeName(typ)).
 			WithHint("You might need to specify \"USING %s::%s\".", catalog.QuoteIdent(col.Name), catalog.FormatType(typ, typmod)))
 	}
 	x.checkDefaultType(col, typ, typmod)
@@ -62,7 +62,7 @@ func (x *command) refuseForeignKeys(t *catalog.Table, col *catalog.Column) {
 	for _, o := range x.all() {
 		for _, c := range o.Constraints {
 			if c.Kind == catalog.ForeignKey && (o.ID == t.ID && slices.Contains(c.Columns, col.ID) || c.RefTable == t.ID && slices.Contains(c.RefColumns, col.ID)) {
-				x.unsupported(-1, "ALTER COLUMN TYPE of a column of foreign key %q", c.Name)
+				x.unsupported(-1, "ALTER COLUMN TYPE of a column of foreign key \"%s\"", c.Name)
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func (x *command) role(name string) *catalog.Role {
 			return r
 		}
 	}
-	x.fail(pgerror.New(pgerror.UndefinedObject, "role %q does not exist", name))
+	x.fail(pgerror.New(pgerror.UndefinedObject, "role \"%s\" does not exist", name))
 	return nil
 }
 
@@ -43,7 +43,7 @@ func (x *command) roleName(r *pg.RoleSpec) string {
 		x.failAt(r.GetLocation(), pgerror.UndefinedObject, "role \"public\" does not exist")
 	}
 	if r.GetRolename() != x.env.User && !x.roleExists(r.GetRolename()) {
-		x.fail(pgerror.New(pgerror.UndefinedObject, "role %q does not exist", r.GetRolename()))
+		x.fail(pgerror.New(pgerror.UndefinedObject, "role \"%s\" does not exist", r.GetRolename()))
 	}
 	return r.GetRolename()
 }
@@ -52,12 +52,12 @@ func (x *command) createRole(n *pg.CreateRoleStmt) Plan {
 	name := truncateName(n.GetRole())
 	switch {
 	case strings.HasPrefix(name, "pg_"):
-		x.fail(pgerror.New(pgerror.ReservedName, "role name %q is reserved", name).
+		x.fail(pgerror.New(pgerror.ReservedName, "role name \"%s\" is reserved", name).
 			WithDetail("Role names starting with \"pg_\" are reserved."))
 	case name == "public" || name == "none":
-		x.fail(pgerror.New(pgerror.ReservedName, "role name %q is reserved", name))
+		x.fail(pgerror.New(pgerror.ReservedName, "role name \"%s\" is reserved", name))
 	case x.roleExists(name):
-		x.fail(pgerror.New(pgerror.DuplicateObject, "role %q already exists", name))
+		x.fail(pgerror.New(pgerror.DuplicateObject, "role \"%s\" already exists", name))
 	}
 	def := catalog.RoleDef{Login: n.GetStmtType() == pg.RoleStmtType_ROLESTMT_USER}
 	id := x.env.NewID()
@@ -148,7 +148,7 @@ func (x *command) roleOptions(id catalog.ID, name string, def *catalog.RoleDef, 
 				x.set(member.ID, map[catalog.Attr]catalog.Value{catalog.AttrDef: catalog.EncodeDef(md)})
 			}
 		default:
-			x.unsupported(d.GetLocation(), "role option %q", d.GetDefname())
+			x.unsupported(d.GetLocation(), "role option \"%s\"", d.GetDefname())
 		}
 	}
 }
@@ -226,7 +226,7 @@ func (x *command) dropRole(n *pg.DropRoleStmt) Plan {
 			}
 		}
 		if len(lines) > 0 {
-			e := pgerror.New(pgerror.DependentObjectsStillExist, "role %q cannot be dropped because some objects depend on it", name)
+			e := pgerror.New(pgerror.DependentObjectsStillExist, "role \"%s\" cannot be dropped because some objects depend on it", name)
 			e.Detail = strings.Join(lines, "\n")
 			x.fail(e)
 		}
@@ -249,10 +249,10 @@ func (x *command) dropRole(n *pg.DropRoleStmt) Plan {
 func (x *command) renameRole(from, to string) {
 	r := x.role(from)
 	if strings.HasPrefix(to, "pg_") || to == "public" || to == "none" {
-		x.fail(pgerror.New(pgerror.ReservedName, "role name %q is reserved", to))
+		x.fail(pgerror.New(pgerror.ReservedName, "role name \"%s\" is reserved", to))
 	}
 	if x.roleExists(to) {
-		x.fail(pgerror.New(pgerror.DuplicateObject, "role %q already exists", to))
+		x.fail(pgerror.New(pgerror.DuplicateObject, "role \"%s\" already exists", to))
 	}
 	if from == x.env.User {
 		x.fail(pgerror.New(pgerror.FeatureNotSupported, "session user cannot be renamed"))
@@ -294,14 +294,14 @@ func (x *command) grantRole(n *pg.GrantRoleStmt) Plan {
 			member := x.role(x.roleName(m.GetRoleSpec()))
 			if n.GetIsGrant() {
 				if member.ID == of.ID || x.isMember(of, member, 0) {
-					x.fail(pgerror.New("0LP01", "role %q is a member of role %q", of.Name, member.Name))
+					x.fail(pgerror.New("0LP01", "role \"%s\" is a member of role \"%s\"", of.Name, member.Name))
 				}
 				if slices.Contains(member.MemberOf, of.ID) {
-					x.notice(pgerror.Notice("role %q is already a member of role %q", member.Name, of.Name))
+					x.notice(pgerror.Notice("role \"%s\" is already a member of role \"%s\"", member.Name, of.Name))
 					continue
 				}
 			} else if !slices.Contains(member.MemberOf, of.ID) {
-				x.notice(pgerror.Warning("01000", "role %q is not a member of role %q", member.Name, of.Name))
+				x.notice(pgerror.Warning("01000", "role \"%s\" is not a member of role \"%s\"", member.Name, of.Name))
 				continue
 			}
 			x.membership(member, of, n.GetIsGrant())
@@ -359,7 +359,7 @@ func (x *command) alterDatabaseSet(n *pg.AlterDatabaseSetStmt) Plan {
 
 func (x *command) checkDatabase(name string) {
 	if name != "" && x.env.Database != "" && name != x.env.Database {
-		x.fail(pgerror.New(pgerror.InvalidCatalogName, "database %q does not exist", name))
+		x.fail(pgerror.New(pgerror.InvalidCatalogName, "database \"%s\" does not exist", name))
 	}
 }
 

@@ -20,11 +20,11 @@ func (x *command) createSchema(n *pg.CreateSchemaStmt) Plan {
 		}
 	}
 	if strings.HasPrefix(name, "pg_") {
-		x.fail(pgerror.New(pgerror.ReservedName, "unacceptable schema name %q", name).
+		x.fail(pgerror.New(pgerror.ReservedName, "unacceptable schema name \"%s\"", name).
 			WithDetail("The prefix \"pg_\" is reserved for system schemas."))
 	}
 	if x.namespaceExists(name) {
-		x.existing(n.GetIfNotExists(), "schema %q already exists", name, pgerror.DuplicateSchema)
+		x.existing(n.GetIfNotExists(), "schema \"%s\" already exists", name, pgerror.DuplicateSchema)
 		return x.ddlPlan("CREATE SCHEMA")
 	}
 	attrs := map[catalog.Attr]catalog.Value{catalog.AttrName: catalog.Str(name), catalog.AttrOwner: catalog.Str(owner)}
@@ -75,14 +75,14 @@ func inSchema(n *pg.Node, schema string, made map[string]bool) *pg.Node {
 func (x *command) renameSchema(from, to string) {
 	ns := x.namespace(from)
 	if ns == nil {
-		x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema %q does not exist", from))
+		x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema \"%s\" does not exist", from))
 	}
 	if strings.HasPrefix(to, "pg_") {
-		x.fail(pgerror.New(pgerror.ReservedName, "unacceptable schema name %q", to).
+		x.fail(pgerror.New(pgerror.ReservedName, "unacceptable schema name \"%s\"", to).
 			WithDetail("The prefix \"pg_\" is reserved for system schemas."))
 	}
 	if x.namespaceExists(to) {
-		x.fail(pgerror.New(pgerror.DuplicateSchema, "schema %q already exists", to))
+		x.fail(pgerror.New(pgerror.DuplicateSchema, "schema \"%s\" already exists", to))
 	}
 	x.set(ns.ID, nameAttr(to))
 	var moved []*catalog.Table
@@ -108,7 +108,7 @@ func (x *command) comment(n *pg.CommentStmt) Plan {
 		t := x.relation(rangeVar(names))
 		x.modifiable(t)
 		if o == pg.ObjectType_OBJECT_TABLE && t.Kind != catalog.KindTable {
-			x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a table", t.Name))
+			x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a table", t.Name))
 		}
 		x.checkAlterKind(t, o)
 		id = t.ID
@@ -120,7 +120,7 @@ func (x *command) comment(n *pg.CommentStmt) Plan {
 		x.modifiable(t)
 		col := findColumn(t, names[len(names)-1])
 		if col == nil {
-			x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q of relation %q does not exist", names[len(names)-1], t.Name))
+			x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", names[len(names)-1], t.Name))
 		}
 		id = col.ID
 	case pg.ObjectType_OBJECT_INDEX:
@@ -135,14 +135,14 @@ func (x *command) comment(n *pg.CommentStmt) Plan {
 		x.modifiable(t)
 		c := findConstraint(t, names[len(names)-1])
 		if c == nil {
-			x.fail(pgerror.New(pgerror.UndefinedObject, "constraint %q for table %q does not exist", names[len(names)-1], t.Name))
+			x.fail(pgerror.New(pgerror.UndefinedObject, "constraint \"%s\" for table \"%s\" does not exist", names[len(names)-1], t.Name))
 		}
 		id = c.ID
 	case pg.ObjectType_OBJECT_SCHEMA:
 		name := n.GetObject().GetString_().GetSval()
 		ns := x.namespace(name)
 		if ns == nil {
-			x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema %q does not exist", name))
+			x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema \"%s\" does not exist", name))
 		}
 		id = ns.ID
 	case pg.ObjectType_OBJECT_ROLE:

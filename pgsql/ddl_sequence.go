@@ -15,7 +15,7 @@ func (x *command) createSequence(n *pg.CreateSeqStmt) Plan {
 	ns := x.creationSchema(rv)
 	name := truncateName(rv.GetRelname())
 	if x.nameTaken(ns.Name, name) {
-		x.existing(n.GetIfNotExists(), "relation %q already exists", name, pgerror.DuplicateTable)
+		x.existing(n.GetIfNotExists(), "relation \"%s\" already exists", name, pgerror.DuplicateTable)
 		return x.ddlPlan("CREATE SEQUENCE")
 	}
 	seq := x.makeSequence(ns.Name, name, catalog.SeqDef{}, n.GetOptions(), false)
@@ -35,7 +35,7 @@ func (x *command) ownedSequence(t *catalog.Table, col *catalog.Column, options [
 		}
 		name = names[len(names)-1]
 		if x.nameTaken(schema, name) {
-			x.fail(pgerror.New(pgerror.DuplicateTable, "relation %q already exists", name))
+			x.fail(pgerror.New(pgerror.DuplicateTable, "relation \"%s\" already exists", name))
 		}
 	} else {
 		name = x.chooseRelationName(schema, t.Name, col.Name, "seq", false)
@@ -105,7 +105,7 @@ func (x *command) sequenceOptions(def *catalog.SeqDef, options []*pg.Node, fresh
 		s, _ := nodeText(d.GetArg())
 		v, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			x.failAt(d.GetLocation(), pgerror.NumericValueOutOfRange, "value %q is out of range for type bigint", s)
+			x.failAt(d.GetLocation(), pgerror.NumericValueOutOfRange, "value \"%s\" is out of range for type bigint", s)
 		}
 		return v, true
 	}
@@ -202,7 +202,7 @@ func (x *command) sequenceOptions(def *catalog.SeqDef, options []*pg.Node, fresh
 		switch name {
 		case "as", "increment", "maxvalue", "minvalue", "start", "cache", "cycle", "restart", "owned_by", "sequence_name":
 		default:
-			x.unsupported(d.GetLocation(), "sequence option %q", name)
+			x.unsupported(d.GetLocation(), "sequence option \"%s\"", name)
 		}
 	}
 	return restart
@@ -212,7 +212,7 @@ func (x *command) sequenceOptions(def *catalog.SeqDef, options []*pg.Node, fresh
 func (x *command) sequence(rv *pg.RangeVar) *catalog.Table {
 	t := x.relation(rv)
 	if t.Kind != catalog.KindSequence {
-		x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a sequence", t.Name))
+		x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a sequence", t.Name))
 	}
 	return x.edit(t)
 }
@@ -256,14 +256,14 @@ func (x *command) setSequenceOwner(seq *catalog.Table, d *pg.DefElem) {
 	} else {
 		t := x.relation(rangeVar(names[:len(names)-1]))
 		if t.Kind != catalog.KindTable {
-			x.fail(pgerror.New(pgerror.WrongObjectType, "sequence cannot be owned by relation %q", t.Name))
+			x.fail(pgerror.New(pgerror.WrongObjectType, "sequence cannot be owned by relation \"%s\"", t.Name))
 		}
 		if t.Schema != seq.Schema {
 			x.fail(pgerror.New(pgerror.ObjectNotInPrerequisiteState, "sequence must be in same schema as table it is linked to"))
 		}
 		col := findColumn(t, names[len(names)-1])
 		if col == nil {
-			x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q of relation %q does not exist", names[len(names)-1], t.Name))
+			x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", names[len(names)-1], t.Name))
 		}
 		seq.Sequence.OwnerTable, seq.Sequence.OwnerColumn = t.ID, col.ID
 	}
@@ -272,5 +272,5 @@ func (x *command) setSequenceOwner(seq *catalog.Table, d *pg.DefElem) {
 
 // skipMissing is IF EXISTS's notice.
 func (x *command) skipMissing(kind, name string) {
-	x.notice(pgerror.Notice("%s %q does not exist, skipping", kind, name))
+	x.notice(pgerror.Notice("%s \"%s\" does not exist, skipping", kind, name))
 }

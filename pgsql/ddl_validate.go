@@ -58,7 +58,7 @@ func (x *command) validateNotNull(t *catalog.Table, col *catalog.Column) {
 		}
 		return fmt.Sprintf("SELECT 1 FROM %s WHERE %s IS NULL LIMIT 1", qualified(t), catalog.QuoteIdent(columnByID(t, cid).Name))
 	}, func([]catalog.Value) *pgerror.Error {
-		return pgerror.New(pgerror.NotNullViolation, "column %q of relation %q contains null values", name, table).
+		return pgerror.New(pgerror.NotNullViolation, "column \"%s\" of relation \"%s\" contains null values", name, table).
 			WithTable(schema, table).WithColumn(name)
 	})
 }
@@ -73,7 +73,7 @@ func (x *command) validateCheck(t *catalog.Table, c *catalog.Constraint) {
 		}
 		return fmt.Sprintf("SELECT 1 FROM %s WHERE NOT (%s) LIMIT 1", qualified(t), expr)
 	}, func([]catalog.Value) *pgerror.Error {
-		return pgerror.New(pgerror.CheckViolation, "check constraint %q of relation %q is violated by some row", name, table).
+		return pgerror.New(pgerror.CheckViolation, "check constraint \"%s\" of relation \"%s\" is violated by some row", name, table).
 			WithTable(schema, table).WithConstraint(name)
 	})
 }
@@ -126,7 +126,7 @@ func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 				vals[i] = string(v.Bytes)
 			}
 		}
-		return pgerror.New(pgerror.UniqueViolation, "could not create unique index %q", name).
+		return pgerror.New(pgerror.UniqueViolation, "could not create unique index \"%s\"", name).
 			WithDetail("Key (%s)=(%s) is duplicated.", shown, strings.Join(vals, ", ")).
 			WithTable(schema, table).WithConstraint(name)
 	})
@@ -180,8 +180,8 @@ func (x *command) validateForeignKey(t *catalog.Table, c *catalog.Constraint) {
 		for i, v := range row {
 			vals[i] = string(v.Bytes)
 		}
-		return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table %q violates foreign key constraint %q", table, name).
-			WithDetail("Key (%s)=(%s) is not present in table %q.", shown, strings.Join(vals, ", "), parent).
+		return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table \"%s\" violates foreign key constraint \"%s\"", table, name).
+			WithDetail("Key (%s)=(%s) is not present in table \"%s\".", shown, strings.Join(vals, ", "), parent).
 			WithTable(schema, table).WithConstraint(name)
 	})
 }

@@ -37,10 +37,10 @@ func (x *command) createView(n *pg.ViewStmt) Plan {
 	if x.nameTaken(ns.Name, name) {
 		v := x.relationNamed(ns.Name, name)
 		if !n.GetReplace() {
-			x.fail(pgerror.New(pgerror.DuplicateTable, "relation %q already exists", name))
+			x.fail(pgerror.New(pgerror.DuplicateTable, "relation \"%s\" already exists", name))
 		}
 		if v == nil || v.Kind != catalog.KindView {
-			x.fail(pgerror.New(pgerror.WrongObjectType, "%q is not a view", name))
+			x.fail(pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a view", name))
 		}
 		x.replaceView(v, cols)
 		x.set(v.ID, map[catalog.Attr]catalog.Value{catalog.AttrDef: def})
@@ -71,7 +71,7 @@ func (x *command) viewOptions(list []*pg.Node) []string {
 		case "check_option":
 			x.unsupported(d.GetLocation(), "WITH CHECK OPTION")
 		default:
-			x.fail(pgerror.New(pgerror.InvalidParameterValue, "unrecognized parameter %q", d.GetDefname()))
+			x.fail(pgerror.New(pgerror.InvalidParameterValue, "unrecognized parameter \"%s\"", d.GetDefname()))
 		}
 	}
 	return out
@@ -96,10 +96,10 @@ func (x *command) viewColumns(sel *pg.SelectStmt, aliases []string) []*catalog.C
 			col.Type = catalog.TextOID
 		}
 		if catalog.IsPseudo(col.Type) {
-			x.fail(pgerror.New(pgerror.InvalidTableDefinition, "column %q has pseudo-type %s", col.Name, catalog.FormatTypeName(col.Type)))
+			x.fail(pgerror.New(pgerror.InvalidTableDefinition, "column \"%s\" has pseudo-type %s", col.Name, catalog.FormatTypeName(col.Type)))
 		}
 		if seen[col.Name] {
-			x.fail(pgerror.New(pgerror.DuplicateColumn, "column %q specified more than once", col.Name))
+			x.fail(pgerror.New(pgerror.DuplicateColumn, "column \"%s\" specified more than once", col.Name))
 		}
 		seen[col.Name] = true
 		cols = append(cols, col)
@@ -122,11 +122,11 @@ func (x *command) replaceView(v *catalog.Table, cols []*catalog.Column) {
 		}
 		old := v.Columns[i]
 		if old.Name != c.Name {
-			x.fail(pgerror.New(pgerror.InvalidTableDefinition, "cannot change name of view column %q to %q", old.Name, c.Name).
+			x.fail(pgerror.New(pgerror.InvalidTableDefinition, "cannot change name of view column \"%s\" to \"%s\"", old.Name, c.Name).
 				WithHint("Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead."))
 		}
 		if old.Type != c.Type || old.Typmod != c.Typmod {
-			x.fail(pgerror.New(pgerror.InvalidTableDefinition, "cannot change data type of view column %q from %s to %s", old.Name,
+			x.fail(pgerror.New(pgerror.InvalidTableDefinition, "cannot change data type of view column \"%s\" from %s to %s", old.Name,
 				catalog.FormatType(old.Type, old.Typmod), catalog.FormatType(c.Type, c.Typmod)))
 		}
 	}
@@ -297,7 +297,7 @@ func (x *command) tableFrom(sel *pg.SelectStmt, into *pg.IntoClause, ifNotExists
 	ns := x.creationSchema(rv)
 	name := truncateName(rv.GetRelname())
 	if x.nameTaken(ns.Name, name) {
-		x.existing(ifNotExists, "relation %q already exists", name, pgerror.DuplicateTable)
+		x.existing(ifNotExists, "relation \"%s\" already exists", name, pgerror.DuplicateTable)
 		return x.ddlPlan("CREATE TABLE AS")
 	}
 	if len(x.params) > 0 || hasParams(sel) {

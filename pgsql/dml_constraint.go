@@ -208,7 +208,7 @@ func (c *compiler) action(t, child *catalog.Table, con *catalog.Constraint, acti
 	for k := range con.Columns {
 		i, j := columnIndexByID(child, con.Columns[k]), columnIndexByID(t, con.RefColumns[k])
 		if i < 0 || j < 0 {
-			c.fail(pgerror.New(pgerror.UndefinedColumn, "a column of constraint %q does not exist", con.Name))
+			c.fail(pgerror.New(pgerror.UndefinedColumn, "a column of constraint \"%s\" does not exist", con.Name))
 		}
 		conds = append(conds, c.text(c.binary("=", left[i], old[j], -1)))
 		col := child.Columns[i]

@@ -105,7 +105,7 @@ func (x *command) vacuum(n *pg.VacuumStmt) Plan {
 	}
 	for _, o := range n.GetOptions() {
 		if d := o.GetDefElem(); d != nil && !known[d.GetDefname()] {
-			x.failAt(d.GetLocation(), pgerror.SyntaxError, "unrecognized %s option %q", tag, d.GetDefname())
+			x.failAt(d.GetLocation(), pgerror.SyntaxError, "unrecognized %s option \"%s\"", tag, d.GetDefname())
 		}
 	}
 	for _, r := range n.GetRels() {
@@ -113,7 +113,7 @@ func (x *command) vacuum(n *pg.VacuumStmt) Plan {
 		t := x.relation(v.GetRelation())
 		for _, name := range stringList(v.GetVaCols()) {
 			if columnIndex(t, name) < 0 {
-				x.fail(pgerror.New(pgerror.UndefinedColumn, "column %q of relation %q does not exist", name, t.Name))
+				x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", name, t.Name))
 			}
 		}
 	}
@@ -134,7 +134,7 @@ func (x *command) reindex(n *pg.ReindexStmt) Plan {
 		x.relation(n.GetRelation())
 	case pg.ReindexObjectType_REINDEX_OBJECT_SCHEMA:
 		if !x.namespaceExists(n.GetName()) {
-			x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema %q does not exist", n.GetName()))
+			x.fail(pgerror.New(pgerror.InvalidSchemaName, "schema \"%s\" does not exist", n.GetName()))
 		}
 	default:
 		if n.GetName() != "" && n.GetName() != x.env.Database {
@@ -148,7 +148,7 @@ func (x *command) cluster(n *pg.ClusterStmt) Plan {
 	if n.GetRelation() != nil {
 		t := x.relation(n.GetRelation())
 		if name := n.GetIndexname(); name != "" && findIndex(t, name) == nil {
-			x.fail(pgerror.New(pgerror.UndefinedObject, "index %q for table %q does not exist", name, t.Name))
+			x.fail(pgerror.New(pgerror.UndefinedObject, "index \"%s\" for table \"%s\" does not exist", name, t.Name))
 		}
 	}
 	return &NoOp{Tag: "CLUSTER"}

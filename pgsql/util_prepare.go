@@ -44,7 +44,7 @@ func (x *command) execute(n *pg.ExecuteStmt) Plan {
 		c := newCompiler(x.env, x.src, nil)
 		defer c.rescue(&err)
 		if len(types) != len(params) {
-			c.fail(pgerror.New(pgerror.SyntaxError, "wrong number of parameters for prepared statement %q", p.Name).
+			c.fail(pgerror.New(pgerror.SyntaxError, "wrong number of parameters for prepared statement \"%s\"", p.Name).
 				WithDetail("Expected %d parameters but got %d.", len(types), len(params)))
 		}
 		return c.executeArgs(params, types), nil
@@ -110,12 +110,12 @@ func (x *command) explain(n *pg.ExplainStmt) Plan {
 			case "text", "json", "xml", "yaml":
 				p.Format = f
 			default:
-				x.failAt(d.GetLocation(), pgerror.InvalidParameterValue, "unrecognized value for EXPLAIN option %q: %q", name, value)
+				x.failAt(d.GetLocation(), pgerror.InvalidParameterValue, "unrecognized value for EXPLAIN option \"%s\": \"%s\"", name, value)
 			}
 		case name == "serialize":
 			x.unsupported(d.GetLocation(), "EXPLAIN (SERIALIZE)")
 		default:
-			x.failAt(d.GetLocation(), pgerror.SyntaxError, "unrecognized EXPLAIN option %q", name)
+			x.failAt(d.GetLocation(), pgerror.SyntaxError, "unrecognized EXPLAIN option \"%s\"", name)
 		}
 	}
 	p.Of = x.statement(n.GetQuery())

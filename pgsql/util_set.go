@@ -46,7 +46,7 @@ func (x *command) setValues(n *pg.VariableSetStmt) []string {
 			// SET TIME ZONE INTERVAL '-08:00' HOUR TO MINUTE: as hours, which is the other form of the same.
 			hours, err := intervalHours(v)
 			if err != nil {
-				x.failAt(tc.GetLocation(), pgerror.InvalidParameterValue, "invalid interval value for time zone: %q", v)
+				x.failAt(tc.GetLocation(), pgerror.InvalidParameterValue, "invalid interval value for time zone: \"%s\"", v)
 			}
 			values = append(values, hours)
 			continue
@@ -118,7 +118,7 @@ func (x *command) setConstraints(n *pg.ConstraintsSetStmt) Plan {
 		rv := c.GetRangeVar()
 		con := x.constraintNamed(rv)
 		if n.GetDeferred() && !con.Deferrable {
-			x.fail(pgerror.New(pgerror.WrongObjectType, "constraint %q is not deferrable", con.Name))
+			x.fail(pgerror.New(pgerror.WrongObjectType, "constraint \"%s\" is not deferrable", con.Name))
 		}
 		p.Constraints = append(p.Constraints, con.ID)
 	}

@@ -44,14 +44,14 @@ func (x *command) transactionModes(p *Transaction, options []*pg.Node) Plan {
 			case "read uncommitted", "read committed", "repeatable read", "serializable":
 				p.Isolation = text
 			default:
-				x.failAt(d.GetLocation(), pgerror.InvalidParameterValue, "invalid value for parameter %q: %q", d.GetDefname(), text)
+				x.failAt(d.GetLocation(), pgerror.InvalidParameterValue, "invalid value for parameter \"%s\": \"%s\"", d.GetDefname(), text)
 			}
 		case "transaction_read_only":
 			p.ReadOnly = &on
 		case "transaction_deferrable":
 			p.Deferrable = &on
 		default:
-			x.unsupported(d.GetLocation(), "transaction mode %q", d.GetDefname())
+			x.unsupported(d.GetLocation(), "transaction mode \"%s\"", d.GetDefname())
 		}
 	}
 	return p
