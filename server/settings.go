@@ -346,6 +346,7 @@ type settings struct {
 	timeout     time.Duration
 	searchPath  []string
 	env         string
+	durations   map[string]time.Duration // as asked for; dropped at each change
 }
 
 func newSettings() *settings {
@@ -455,6 +456,7 @@ func (s *settings) setDefault(name, value, source string) error {
 		}
 	}
 	s.defaults[k], s.sources[k] = value, source
+	s.durations = nil
 	if k == "consistency" && value != "" {
 		for _, w := range []string{"read_consistency", "write_consistency"} {
 			s.defaults[w], s.sources[w] = value, source
@@ -465,6 +467,7 @@ func (s *settings) setDefault(name, value, source string) error {
 
 // derive renews what the session reads at each statement.
 func (s *settings) derive() error {
+	s.durations = nil
 	var err error
 	o := &s.output
 	if o.TimeZoneName, o.TimeZone, err = loadZone(s.must("timezone")); err != nil {
@@ -492,8 +495,16 @@ func (s *settings) derive() error {
 	return nil
 }
 
+// duration is a setting's value as time. Every statement asks for some, so they are parsed once a change.
 func (s *settings) duration(name string) time.Duration {
-	d, _ := parseDuration(s.must(name))
+	d, ok := s.durations[name]
+	if !ok {
+		d, _ = parseDuration(s.must(name))
+		if s.durations == nil {
+			s.durations = map[string]time.Duration{}
+		}
+		s.durations[name] = d
+	}
 	return d
 }
 

@@ -38,6 +38,7 @@ func runDemo(ctx context.Context, args []string, getenv func(string) string, std
 	if err != nil {
 		return err
 	}
+	widen(getenv)
 	dir, err := os.MkdirTemp("", "layercake-demo-")
 	if err != nil {
 		return err

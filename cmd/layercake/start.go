@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -55,6 +56,14 @@ func newLogger(w io.Writer, level string) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(w, o)), nil
 }
 
+// widen lets more threads run Go code than there are processors, unless the environment says how many. A thread that is
+// in SQLite, or waits for its fsync, keeps its share of the processors until the runtime notices.
+func widen(getenv func(string) string) {
+	if getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0))
+	}
+}
+
 func runStart(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) error {
 	o, err := parseOptions("start", startOptions, args, getenv, stderr)
 	if err != nil {
@@ -71,6 +80,7 @@ func runStart(ctx context.Context, args []string, getenv func(string) string, st
 		cfg.Logger.Error("the disk failed: what is on it is unknown; stopping at once", "err", err)
 		os.Exit(3)
 	}
+	widen(getenv)
 	n, err := server.New(cfg)
 	if err != nil {
 		return err
