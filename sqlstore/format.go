@@ -55,7 +55,7 @@ func (s *Store) openConn(readOnly bool) (*sqlite.Conn, error) {
 	}
 	cache := -64 << 10 // KiB
 	if readOnly {
-		cache = -8 << 10
+		cache = -2 << 10 // emptied whenever another connection has committed: greater costs more than it saves
 	}
 	settings := []string{
 		"PRAGMA foreign_keys=OFF", "PRAGMA trusted_schema=OFF", "PRAGMA temp_store=MEMORY",
