@@ -99,6 +99,8 @@ type cluster struct {
 	net   *network
 	nodes []*server.Node // nil: stopped
 	cfgs  []server.Config
+
+	password string // of the superuser; "" for a cluster that lets everybody in
 }
 
 // dcs gives each node's data centre; its length is the number of nodes.
@@ -127,7 +129,7 @@ func (c *cluster) add(dc string) int {
 	c.t.Helper()
 	i := len(c.nodes)
 	cfg := server.Config{Name: fmt.Sprintf("n%d", i+1), DC: dc, Dir: filepath.Join(c.dir, fmt.Sprintf("n%d", i+1)),
-		PGAddr: "127.0.0.1:0", RPCAddr: "127.0.0.1:0", GossipAddr: "127.0.0.1:0", Insecure: true, FastGossip: true,
+		PGAddr: "127.0.0.1:0", RPCAddr: "127.0.0.1:0", GossipAddr: "127.0.0.1:0", Insecure: c.password == "", Password: c.password, FastGossip: true,
 		Logger: c.logger(), Dial: c.net.dial(i)}
 	for j := range c.nodes {
 		if c.nodes[j] != nil {
@@ -184,10 +186,17 @@ func (c *cluster) url(i int) string {
 // conn opens a session on a node, with settings such as "consistency=quorum".
 func (c *cluster) conn(i int, settings ...string) *pgx.Conn {
 	c.t.Helper()
+	return c.connAs(i, "postgres", settings...)
+}
+
+// connAs is conn for another user.
+func (c *cluster) connAs(i int, user string, settings ...string) *pgx.Conn {
+	c.t.Helper()
 	cfg, err := pgx.ParseConfig(c.url(i))
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	cfg.User = user
 	for _, s := range settings {
 		for j := range s {
 			if s[j] == '=' {

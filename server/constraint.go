@@ -109,7 +109,7 @@ func rowText(t *catalog.Table, row []catalog.Value) string {
 }
 
 func duplicateKey(constraint, columns string, t *catalog.Table, values string) error {
-	return pgerror.New(pgerror.UniqueViolation, "duplicate key value violates unique constraint %q", constraint).
+	return pgerror.New(pgerror.UniqueViolation, "duplicate key value violates unique constraint \"%s\"", constraint).
 		WithDetail("Key (%s)=(%s) already exists.", columns, values).
 		WithTable(t.Schema, t.Name).WithConstraint(constraint)
 }
@@ -134,7 +134,7 @@ func uniqueError(err error, m *pgsql.Modify, t *catalog.Table, row []catalog.Val
 			return duplicateKey(c.Constraint, c.Detail, t, columnsText(t, c.Columns, row))
 		}
 	}
-	return pgerror.New(pgerror.UniqueViolation, "duplicate key value violates unique constraint %q", u.Index.Name).
+	return pgerror.New(pgerror.UniqueViolation, "duplicate key value violates unique constraint \"%s\"", u.Index.Name).
 		WithTable(t.Schema, t.Name).WithConstraint(u.Index.Name)
 }
 
@@ -185,7 +185,7 @@ func (w *worker) checkParents(m *pgsql.Modify, row []catalog.Value, set []int) e
 		}
 		if nulls > 0 {
 			if r.Constraint.Match == 'f' && nulls < len(r.Columns) {
-				return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table %q violates foreign key constraint %q", m.Table.Name, r.Constraint.Name).
+				return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table \"%s\" violates foreign key constraint \"%s\"", m.Table.Name, r.Constraint.Name).
 					WithDetail("MATCH FULL does not allow mixing of null and nonnull key values.").
 					WithTable(m.Table.Schema, m.Table.Name).WithConstraint(r.Constraint.Name)
 			}
@@ -196,12 +196,12 @@ func (w *worker) checkParents(m *pgsql.Modify, row []catalog.Value, set []int) e
 			return err
 		}
 		if parent == nil {
-			return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table %q violates foreign key constraint %q", m.Table.Name, r.Constraint.Name).
-				WithDetail("Key (%s)=(%s) is not present in table %q.", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, row), r.Parent.Name).
+			return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table \"%s\" violates foreign key constraint \"%s\"", m.Table.Name, r.Constraint.Name).
+				WithDetail("Key (%s)=(%s) is not present in table \"%s\".", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, row), r.Parent.Name).
 				WithTable(m.Table.Schema, m.Table.Name).WithConstraint(r.Constraint.Name)
 		}
-		if w.tran != nil && len(w.share) < bulkRows {
-			w.share = append(w.share, rowKey(r.Parent.ID, parent[0].Int()))
+		if len(w.share) < bulkRows {
+			w.share = append(w.share, parentKey(r.Parent.ID, parent[0].Int()))
 		}
 	}
 	return nil
@@ -261,8 +261,8 @@ func (w *worker) checkChildren(o *op) error {
 			}
 		}
 		if found != nil {
-			return pgerror.New(pgerror.ForeignKeyViolation, "update or delete on table %q violates foreign key constraint %q on table %q", m.Table.Name, r.Constraint.Name, r.Child.Name).
-				WithDetail("Key (%s)=(%s) is still referenced from table %q.", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, o.old), r.Child.Name).
+			return pgerror.New(pgerror.ForeignKeyViolation, "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"", m.Table.Name, r.Constraint.Name, r.Child.Name).
+				WithDetail("Key (%s)=(%s) is still referenced from table \"%s\".", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, o.old), r.Child.Name).
 				WithTable(r.Child.Schema, r.Child.Name).WithConstraint(r.Constraint.Name)
 		}
 	}

@@ -16,7 +16,7 @@ func (s *session) declare(ctx context.Context, p *pgsql.DeclareCursor, st *pgsql
 		return pgerror.New(pgerror.NoActiveSQLTransaction, "DECLARE CURSOR can only be used in transaction blocks")
 	}
 	if s.portals[p.Name] != nil {
-		return pgerror.New(pgerror.DuplicateCursor, "cursor %q already exists", p.Name)
+		return pgerror.New(pgerror.DuplicateCursor, "cursor \"%s\" already exists", p.Name)
 	}
 	q, ok := p.Query.(*pgsql.Query)
 	if !ok {
@@ -39,7 +39,7 @@ func (s *session) declare(ctx context.Context, p *pgsql.DeclareCursor, st *pgsql
 func (s *session) cursor(name string) (*portal, error) {
 	p := s.portals[name]
 	if p == nil || p.result == nil {
-		return nil, pgerror.New(pgerror.InvalidCursorName, "cursor %q does not exist", name)
+		return nil, pgerror.New(pgerror.InvalidCursorName, "cursor \"%s\" does not exist", name)
 	}
 	return p, nil
 }

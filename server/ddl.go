@@ -18,8 +18,7 @@ type ddlRun struct {
 }
 
 func (r *ddlRun) tag() string {
-	switch r.plan.Tag {
-	case "CREATE TABLE AS", "SELECT INTO":
+	if len(r.plan.Then) > 0 && (r.plan.Tag == "CREATE TABLE AS" || r.plan.Tag == "SELECT INTO") {
 		return "SELECT " + strconv.FormatInt(r.count, 10)
 	}
 	return r.plan.Tag
@@ -52,7 +51,7 @@ func (s *session) runDDL(ctx context.Context, st *pgsql.Statement) (string, erro
 		if t.schema == nil {
 			t.base = base
 		}
-		t.add(w.ops, w.reserved)
+		t.add(nil, nil, w.ops, w.reserved)
 		if slices.ContainsFunc(w.ops, func(o op) bool { return o.kind == opDDL }) {
 			t.schema = schema
 		}
@@ -97,6 +96,9 @@ func (s *session) sendNotices(d *pgsql.DDL) {
 func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
 	env := w.s.env()
 	env.Schema = w.tx.Schema()
+	if st.Tag == "DROP ROLE" && !w.s.managesRoles() {
+		return nil, pgerror.New(pgerror.InsufficientPrivilege, "permission denied to drop role")
+	}
 	plan, err := pgsql.Compile(st, env, nil)
 	if err != nil {
 		return nil, err
@@ -104,6 +106,12 @@ func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
 	d, ok := plan.(*pgsql.DDL)
 	if !ok {
 		return nil, errStale
+	}
+	if err := w.s.mayRunDDL(d, env.Schema); err != nil {
+		return nil, err
+	}
+	if err := sameDirection(d, env.Schema); err != nil {
+		return nil, err
 	}
 	run := &ddlRun{plan: d}
 	if d.Setting != nil {
@@ -161,6 +169,26 @@ func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
 		}
 	}
 	return run, w.validate(d, false)
+}
+
+// sameDirection refuses to turn a sequence round: the register that grants its blocks counts one way.
+func sameDirection(d *pgsql.DDL, sch *catalog.Schema) error {
+	for i := range d.Changes {
+		c := &d.Changes[i]
+		t := sch.RelationByID(c.ID)
+		if c.Op != catalog.Alter || t == nil || t.Kind != catalog.KindSequence || c.Attrs[catalog.AttrDef].IsNull() {
+			continue
+		}
+		var def catalog.SequenceDef
+		if err := catalog.DecodeDef(c.Attrs[catalog.AttrDef], &def); err != nil {
+			return err
+		}
+		if def.Increment < 0 != (t.Sequence.Increment < 0) {
+			return pgerror.New(pgerror.FeatureNotSupported, "changing the direction of a sequence is not supported").
+				WithHint("Drop sequence \"%s\" and create it anew.", t.Name)
+		}
+	}
+	return nil
 }
 
 // validate runs the queries that must find nothing before, or after, a DDL statement (rows against a new constraint).

@@ -135,6 +135,9 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 		}, nil)
 	}
 	t := s.tran
+	if t != nil {
+		t.show(nil)
+	}
 	if t != nil && t.isolation == "serializable" {
 		if t.reads == nil {
 			t.reads = map[catalog.ID]bool{}
@@ -352,7 +355,8 @@ func (s *session) modifyInTransaction(ctx context.Context, c *compiled, params [
 				return nil, err
 			}
 			if !again {
-				t.add(w.ops, w.want)
+				t.add(rerunnable(m), params, w.ops, w.want)
+				t.show(o)
 				return o, nil
 			}
 		}
@@ -367,8 +371,24 @@ func (s *session) modifyInTransaction(ctx context.Context, c *compiled, params [
 	if err != nil {
 		return nil, err
 	}
-	t.add(w.ops, w.reserved)
+	t.add(rerunnable(m), params, w.ops, w.reserved)
+	t.show(o)
 	return o, nil
+}
+
+// rerunnable returns m if it can be worked out again: COPY's rows came from the client and are gone.
+func rerunnable(m *pgsql.Modify) *pgsql.Modify {
+	if m == nil || m.Source.SQL == "" && m.Values == nil {
+		return nil
+	}
+	return m
+}
+
+// show notes that the client has seen rows: what was done before must not come out otherwise.
+func (t *transaction) show(o *outcome) {
+	if o == nil || o.returned != nil {
+		t.shown = len(t.ops)
+	}
 }
 
 // workOnReader works something out on a reader and reserves what it touches. again says that the reservation took time,
@@ -387,7 +407,7 @@ func (s *session) workOnReader(ctx context.Context, c *compiled, t *transaction,
 	if again, err = s.waitAndRetry(ctx, err); err != nil || again {
 		return again, w, err
 	}
-	fresh, waited := false, false
+	fresh, waited := w.took, false
 	lock := func(keys []lockKey, exclusive bool) error {
 		for _, k := range keys {
 			if h := s.owner.held[k]; h == nil || exclusive && !h.exclusive {
@@ -413,17 +433,49 @@ func (s *session) workOnReader(ctx context.Context, c *compiled, t *transaction,
 	return waited || fresh && s.node.store.Index() != index, w, nil
 }
 
+// unchanged answers 40001 if one of the rows that a snapshot showed is no longer what it was.
+func (s *session) unchanged(ctx context.Context, rows []op) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	return s.storeError(s.node.store.Try(ctx, func(tx *sqlstore.Tx) error {
+		for i := range rows {
+			v, found, err := tx.Version(rows[i].table, rows[i].rowid)
+			if err != nil {
+				return err
+			}
+			if !found || !v.Equal(rows[i].seen) {
+				return errSerialization()
+			}
+		}
+		return nil
+	}))
+}
+
+func lockWord(locks []pgsql.RowLock) string {
+	for _, l := range locks {
+		if !l.Share {
+			return "UPDATE"
+		}
+	}
+	return "SHARE"
+}
+
 // runLocking runs SELECT … FOR UPDATE or SHARE.
 func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, params []catalog.Value, out sink) (int64, error) {
+	if s.readOnly() {
+		return 0, pgerror.New(pgerror.ReadOnlySQLTransaction, "cannot execute SELECT FOR %s in a read-only transaction", lockWord(q.Locks))
+	}
 	t := s.tran
 	if t == nil {
 		t = s.newTransaction(false) // its reservations end with the statement
 		defer s.node.locks.releaseFrom(s.owner, 0)
 	}
 	var buf *rowBuffer
+	var locked []op // rows as they were seen
 	var missed bool // a row was taken by somebody else after the query had found it free
 	find := func(w *worker) error {
-		missed = false
+		missed, locked = false, nil
 		all, err := w.collect(q, nil)
 		if err != nil {
 			return err
@@ -434,15 +486,20 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 				if v[l.Column].IsNull() {
 					continue // the row of an outer join that is not there
 				}
-				k := rowKey(l.Table.ID, v[l.Column].Int())
+				rowid, seen := version(v[l.Column:])
+				k := rowKey(l.Table.ID, rowid)
+				if t.snapshotIsolated() {
+					locked = append(locked, op{table: l.Table, rowid: rowid, seen: seen})
+				}
 				switch {
 				case l.NoWait || l.SkipLocked:
+					w.took = w.took || s.owner.held[k] == nil
 					if blocked := s.node.locks.try(s.owner, []lockKey{k}, !l.Share); blocked != nil {
 						if l.SkipLocked {
 							missed = true
 							return nil
 						}
-						return pgerror.New(pgerror.LockNotAvailable, "could not obtain lock on row in relation %q", l.Table.Name)
+						return pgerror.New(pgerror.LockNotAvailable, "could not obtain lock on row in relation \"%s\"", l.Table.Name)
 					}
 				case l.Share:
 					w.share = append(w.share, k)
@@ -476,6 +533,9 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 			if !again && (!missed || try > 10) {
 				break
 			}
+		}
+		if err := s.unchanged(ctx, locked); err != nil {
+			return 0, err
 		}
 	}
 	return int64(buf.n), s.emit(buf, q.Columns, out)

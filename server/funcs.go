@@ -18,6 +18,7 @@ import (
 type functions struct {
 	s       *session
 	ctx     context.Context
+	schema  func() *catalog.Schema // as the statement under way sees it; nil: as the session does
 	wait    func(context.Context) error
 	later   []func(context.Context) error
 	granted *lockKey         // an advisory lock that wait has taken for the call that asked
@@ -69,12 +70,16 @@ func (f *functions) finish(ctx context.Context) error {
 func (f *functions) forgetSequences() { f.seq, f.last = nil, nil }
 
 func (f *functions) sequence(oid uint32) (*catalog.Table, error) {
-	t := f.s.schema().RelationByOID(oid)
+	sch := f.schema
+	if sch == nil {
+		sch = f.s.schema
+	}
+	t := sch().RelationByOID(oid)
 	if t == nil {
 		return nil, pgerror.New(pgerror.UndefinedTable, "relation with OID %d does not exist", oid)
 	}
 	if t.Kind != catalog.KindSequence {
-		return nil, pgerror.New(pgerror.WrongObjectType, "%q is not a sequence", t.Name)
+		return nil, pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a sequence", t.Name)
 	}
 	return t, nil
 }
@@ -111,7 +116,7 @@ func (f *functions) CurrVal(oid uint32) (int64, error) {
 	}
 	v, ok := f.seq[oid]
 	if !ok {
-		return 0, pgerror.New(pgerror.ObjectNotInPrerequisiteState, "currval of sequence %q is not yet defined in this session", t.Name)
+		return 0, pgerror.New(pgerror.ObjectNotInPrerequisiteState, "currval of sequence \"%s\" is not yet defined in this session", t.Name)
 	}
 	return v, nil
 }
@@ -132,7 +137,7 @@ func (f *functions) SetVal(oid uint32, value int64, called bool) error {
 	}
 	d := &t.Sequence
 	if value < d.Min || value > d.Max {
-		return pgerror.New(pgerror.NumericValueOutOfRange, "setval: value %d is out of bounds for sequence %q (%d..%d)", value, t.Name, d.Min, d.Max)
+		return pgerror.New(pgerror.NumericValueOutOfRange, "setval: value %d is out of bounds for sequence \"%s\" (%d..%d)", value, t.Name, d.Min, d.Max)
 	}
 	next := value
 	if called {
@@ -267,7 +272,7 @@ func (f *functions) Sleep(d time.Duration) error {
 	case <-t.C:
 		return nil
 	case <-f.ctx.Done():
-		return pgerror.From(context.Cause(f.ctx))
+		return f.ctx.Err()
 	}
 }
 

@@ -17,9 +17,15 @@ type lockKey struct {
 	key    string
 }
 
-func rowKey(table catalog.ID, rowid int64) lockKey {
+func rowKey(table catalog.ID, rowid int64) lockKey { return rowidKey('r', table, rowid) }
+
+// parentKey names a row as what others refer to by FOREIGN KEY: rows that refer to it share it, a statement that deletes
+// the row or changes its key takes it alone. An UPDATE of other columns does not: it holds up no INSERT of a child.
+func parentKey(table catalog.ID, rowid int64) lockKey { return rowidKey('p', table, rowid) }
+
+func rowidKey(kind byte, table catalog.ID, rowid int64) lockKey {
 	var b [9]byte
-	b[0] = 'r'
+	b[0] = kind
 	binary.LittleEndian.PutUint64(b[1:], uint64(rowid))
 	return lockKey{table, string(b[:])}
 }
@@ -35,7 +41,9 @@ func uniqueKey(table catalog.ID, index uint32, encoded []byte) lockKey {
 func tableKey(table catalog.ID) lockKey { return lockKey{object: table} }
 
 // ofTable says whether k is a row or key of a table, which a lock on the whole table covers.
-func (k lockKey) ofTable() bool { return k.key != "" && (k.key[0] == 'r' || k.key[0] == 'k') }
+func (k lockKey) ofTable() bool {
+	return k.key != "" && (k.key[0] == 'r' || k.key[0] == 'p' || k.key[0] == 'k')
+}
 
 func advisoryKey(n int64) lockKey {
 	var b [9]byte

@@ -362,7 +362,7 @@ func (b *backend) Verifier(ctx context.Context, user string) (string, bool, erro
 		return "", false, e
 	}
 	r := n.store.Schema().Role(user)
-	if r == nil || !r.Login || r.Verifier == "" {
+	if r == nil || r.Verifier == "" { // NOLOGIN is told only to who knows the password
 		return "", false, nil
 	}
 	return r.Verifier, true, nil
@@ -385,9 +385,9 @@ func (b *backend) Open(ctx context.Context, info pgwire.ConnInfo, startup map[st
 	if !n.cfg.Insecure {
 		switch {
 		case role == nil:
-			return nil, pgerror.Fatal(pgerror.InvalidAuthorizationSpecification, "role %q does not exist", info.User)
+			return nil, pgerror.Fatal(pgerror.InvalidAuthorizationSpecification, "role \"%s\" does not exist", info.User)
 		case !role.Login:
-			return nil, pgerror.Fatal(pgerror.InvalidAuthorizationSpecification, "role %q is not permitted to log in", info.User)
+			return nil, pgerror.Fatal(pgerror.InvalidAuthorizationSpecification, "role \"%s\" is not permitted to log in", info.User)
 		}
 	}
 	if startup["replication"] != "" && startup["replication"] != "false" && startup["replication"] != "0" {

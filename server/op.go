@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+
 	"layercake/catalog"
 	"layercake/pgerror"
 	"layercake/pgsql"
@@ -80,6 +82,9 @@ func errSerialization() error {
 		WithHint("Nothing was written. Retry the transaction.")
 }
 
+// errChanged says that a row no longer has the version that a statement saw.
+var errChanged = errors.New("server: the row has changed")
+
 func errSchemaChanged() error {
 	return pgerror.New(pgerror.SerializationFailure, "the schema was changed while the transaction was open").
 		WithHint("Nothing was written. Retry the transaction.")
@@ -131,7 +136,8 @@ func (r *replayState) ownRowOf(ref rowRef) (ownRow, bool) {
 	return own, ok
 }
 
-// apply runs op number i on the writer. With check, a committed row must still have the version that was seen.
+// apply runs op number i on the writer. A committed row must still be there and, with check, have the version that was
+// seen: else errChanged.
 func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 	t := o.table
 	if t != nil {
@@ -162,19 +168,22 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 			id = r.inserted[o.own.op][o.own.row]
 		}
 		ref := rowRef{t.ID, id}
-		if check && o.own == nil && !r.touched[ref] {
+		if o.own == nil && !r.touched[ref] {
 			v, found, err := tx.Version(t, id)
 			if err != nil {
 				return err
 			}
-			if !found || !v.Equal(o.seen) {
-				return errSerialization()
+			if !found || check && !v.Equal(o.seen) {
+				return errChanged
 			}
 		}
 		r.touched[ref] = true
 		if o.kind == opDelete {
 			delete(r.own, ref)
 			return tx.Delete(t, id)
+		}
+		if len(o.cols) == 0 {
+			return nil // only key columns were set, to what they were
 		}
 		if err := tx.Update(t, id, o.cols, o.vals); err != nil {
 			return uniqueError(err, o.plan, t, o.new)

@@ -162,7 +162,7 @@ func (s *session) describe(c *compiled) error {
 		if d := settingByName[strings.ToLower(p.Name)]; d != nil {
 			name = d.name
 		} else if !isCustom(p.Name) {
-			return pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter %q", p.Name)
+			return pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter \"%s\"", p.Name)
 		}
 		c.cols = text(name)
 	case *pgsql.Explain:

@@ -200,7 +200,7 @@ func (lt *lockTable) rows() []providedRow {
 	for k, l := range lt.locks {
 		typ := "relation"
 		if k.key != "" {
-			typ = map[byte]string{'r': "tuple", 'k': "tuple", 'a': "advisory", 'A': "advisory"}[k.key[0]]
+			typ = map[byte]string{'r': "tuple", 'p': "tuple", 'k': "tuple", 'a': "advisory", 'A': "advisory"}[k.key[0]]
 		}
 		for i, owners := range []map[*lockOwner]bool{l.holders, l.waiters} {
 			for o, x := range owners {

@@ -54,14 +54,14 @@ func (q *sequences) nextVal(t *catalog.Table) (v int64, want bool, err error) {
 	if v > d.Max || v < d.Min {
 		if d.Cycle {
 			b.next = b.end
-			return 0, false, pgerror.New(pgerror.FeatureNotSupported, "sequence %q has reached its end: CYCLE is not supported across nodes", t.Name).
+			return 0, false, pgerror.New(pgerror.FeatureNotSupported, "sequence \"%s\" has reached its end: CYCLE is not supported across nodes", t.Name).
 				WithHint("Use ALTER SEQUENCE … RESTART.")
 		}
 		limit, name := d.Max, "maximum"
 		if step < 0 {
 			limit, name = d.Min, "minimum"
 		}
-		return 0, false, pgerror.New("2200H", "nextval: reached %s value of sequence %q (%d)", name, t.Name, limit)
+		return 0, false, pgerror.New("2200H", "nextval: reached %s value of sequence \"%s\" (%d)", name, t.Name, limit)
 	}
 	return v, false, nil
 }

@@ -112,8 +112,7 @@ func (s *session) showSetting(name string) (string, bool) {
 	case "session_authorization":
 		return s.info.User, true
 	case "is_superuser":
-		r := s.schema().Role(s.user)
-		if s.node.cfg.Insecure || r != nil && r.Superuser {
+		if s.isSuperuser(s.user) {
 			return "on", true
 		}
 		return "off", true
@@ -163,6 +162,9 @@ func (s *session) Close() {
 func (s *session) schema() *catalog.Schema {
 	if s.tran != nil && s.tran.schema != nil {
 		return s.tran.schema
+	}
+	if s.tran != nil && s.tran.snapshot != nil {
+		return s.tran.snapshot.Schema()
 	}
 	return s.node.store.Schema()
 }
@@ -235,11 +237,12 @@ func (s *session) fail(ctx context.Context, err error) error {
 	} else {
 		s.node.locks.releaseFrom(s.owner, 0)
 	}
-	if ctx.Err() != nil && pgerror.Code(err) == pgerror.QueryCanceled {
+	if ctx.Err() != nil && (pgerror.Code(err) == pgerror.QueryCanceled || errors.Is(err, context.Cause(ctx))) {
 		var cause *pgerror.Error
 		if errors.As(context.Cause(ctx), &cause) {
 			return cause
 		}
+		return pgerror.From(ctx.Err())
 	}
 	e := pgerror.From(err)
 	if e.Code == pgerror.InternalError {
@@ -350,7 +353,7 @@ func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, w pgwire.R
 // Parse implements pgwire.Session.
 func (s *session) Parse(ctx context.Context, name, query string, types []uint32) error {
 	if name != "" && s.statements[name] != nil {
-		return s.fail(ctx, pgerror.New(pgerror.DuplicatePreparedStatement, "prepared statement %q already exists", name))
+		return s.fail(ctx, pgerror.New(pgerror.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", name))
 	}
 	s.stmtStart = s.node.now()
 	batch, err := s.node.plans.parse(query)
@@ -383,7 +386,7 @@ func (s *session) statement(name string) (*prepared, error) {
 		if name == "" {
 			return nil, pgerror.New(pgerror.InvalidSQLStatementName, "unnamed prepared statement does not exist")
 		}
-		return nil, pgerror.New(pgerror.InvalidSQLStatementName, "prepared statement %q does not exist", name)
+		return nil, pgerror.New(pgerror.InvalidSQLStatementName, "prepared statement \"%s\" does not exist", name)
 	}
 	return p, nil
 }
@@ -395,7 +398,7 @@ func (s *session) Bind(ctx context.Context, name, statement string, formats []in
 		return s.fail(ctx, err)
 	}
 	if name != "" && s.portals[name] != nil {
-		return s.fail(ctx, pgerror.New(pgerror.DuplicateCursor, "portal %q already exists", name))
+		return s.fail(ctx, pgerror.New(pgerror.DuplicateCursor, "portal \"%s\" already exists", name))
 	}
 	po := &portal{name: name, stmt: p, formats: slices.Clone(resultFormats), created: s.node.now()}
 	if p.stmt != nil {
@@ -412,7 +415,7 @@ func (s *session) Bind(ctx context.Context, name, statement string, formats []in
 		types = po.plan.params
 	}
 	if len(params) != len(types) {
-		return s.fail(ctx, pgerror.New(pgerror.ProtocolViolation, "bind message supplies %d parameters, but prepared statement %q requires %d", len(params), statement, len(types)))
+		return s.fail(ctx, pgerror.New(pgerror.ProtocolViolation, "bind message supplies %d parameters, but prepared statement \"%s\" requires %d", len(params), statement, len(types)))
 	}
 	if len(formats) > 1 && len(formats) != len(params) {
 		return s.fail(ctx, pgerror.New(pgerror.ProtocolViolation, "bind message has %d parameter formats but %d parameters", len(formats), len(params)))
@@ -497,7 +500,7 @@ func (s *session) DescribeStatement(ctx context.Context, name string) ([]uint32,
 func (s *session) DescribePortal(ctx context.Context, name string) ([]pgwire.Column, error) {
 	p := s.portals[name]
 	if p == nil {
-		return nil, s.fail(ctx, pgerror.New(pgerror.InvalidCursorName, "portal %q does not exist", name))
+		return nil, s.fail(ctx, pgerror.New(pgerror.InvalidCursorName, "portal \"%s\" does not exist", name))
 	}
 	return wireColumns(p.columns(), p.formats), nil
 }
@@ -506,7 +509,7 @@ func (s *session) DescribePortal(ctx context.Context, name string) ([]pgwire.Col
 func (s *session) Execute(ctx context.Context, name string, maxRows int, w pgwire.ResultWriter) error {
 	p := s.portals[name]
 	if p == nil {
-		return s.fail(ctx, pgerror.New(pgerror.InvalidCursorName, "portal %q does not exist", name))
+		return s.fail(ctx, pgerror.New(pgerror.InvalidCursorName, "portal \"%s\" does not exist", name))
 	}
 	if p.stmt == nil || p.stmt.stmt == nil {
 		if p.stmt != nil {
@@ -532,7 +535,7 @@ func (s *session) executePortal(ctx context.Context, p *portal, maxRows int, w p
 		return p.resume(maxRows, w)
 	}
 	if p.done {
-		return pgerror.New(pgerror.ObjectNotInPrerequisiteState, "portal %q cannot be run", p.name)
+		return pgerror.New(pgerror.ObjectNotInPrerequisiteState, "portal \"%s\" cannot be run", p.name)
 	}
 	if s.tran != nil && s.tran.failed && !p.stmt.stmt.EndsTransaction() {
 		return s.checkActive(nil)

@@ -108,7 +108,7 @@ func lookupSetting(name string) (*setting, error) {
 	if s := settingByName[strings.ToLower(name)]; s != nil {
 		return s, nil
 	}
-	return nil, pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter %q", name)
+	return nil, pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter \"%s\"", name)
 }
 
 // isCustom says whether name is a placeholder of an application's own ("myapp.user").
@@ -122,7 +122,7 @@ func (s *setting) normalize(v string) (string, error) {
 			if _, ok := err.(*pgerror.Error); ok {
 				return "", err
 			}
-			return "", pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter %q: %q", s.name, v).WithHint("%s", err)
+			return "", pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter \"%s\": \"%s\"", s.name, v).WithHint("%s", err)
 		}
 		return w, nil
 	}
@@ -130,7 +130,7 @@ func (s *setting) normalize(v string) (string, error) {
 	case "bool":
 		b, ok := parseBool(v)
 		if !ok {
-			return "", pgerror.New(pgerror.InvalidParameterValue, "parameter %q requires a Boolean value", s.name)
+			return "", pgerror.New(pgerror.InvalidParameterValue, "parameter \"%s\" requires a Boolean value", s.name)
 		}
 		return b, nil
 	case "enum":
@@ -139,7 +139,7 @@ func (s *setting) normalize(v string) (string, error) {
 				return w, nil
 			}
 		}
-		return "", pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter %q: %q", s.name, v).
+		return "", pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter \"%s\": \"%s\"", s.name, v).
 			WithHint("Available values: %s.", strings.Join(s.values, ", "))
 	}
 	return v, nil
@@ -158,7 +158,7 @@ func checkSetting(p *pgsql.Set) error {
 		return err
 	}
 	if d.readOnly {
-		return pgerror.New("55P02", "parameter %q cannot be changed", d.name)
+		return pgerror.New("55P02", "parameter \"%s\" cannot be changed", d.name)
 	}
 	_, err = d.normalize(strings.Join(p.Values, ", "))
 	return err
@@ -192,7 +192,7 @@ func mustBe(want string) func(string) (string, error) {
 		if b, ok := parseBool(v); ok && b == want {
 			return b, nil
 		}
-		return "", pgerror.New(pgerror.FeatureNotSupported, "only the value %q is supported", want)
+		return "", pgerror.New(pgerror.FeatureNotSupported, "only the value \"%s\" is supported", want)
 	}
 }
 
@@ -223,7 +223,7 @@ func checkEncoding(v string) (string, error) {
 	case "SQLASCII":
 		return "SQL_ASCII", nil
 	}
-	return "", pgerror.New(pgerror.FeatureNotSupported, "client encoding %q is not supported: the server speaks UTF8", v)
+	return "", pgerror.New(pgerror.FeatureNotSupported, "client encoding \"%s\" is not supported: the server speaks UTF8", v)
 }
 
 // parseDuration reads a time setting: a number of milliseconds, or a number with a unit (us, ms, s, min, h, d).
@@ -292,7 +292,7 @@ func loadZone(v string) (string, *time.Location, error) {
 	}
 	loc, name := catalog.LookupZone(v)
 	if loc == nil {
-		return "", nil, pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter %q: %q", "TimeZone", v)
+		return "", nil, pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter \"%s\": \"%s\"", "TimeZone", v)
 	}
 	return name, loc, nil
 }
@@ -325,8 +325,8 @@ func parseDateStyle(v string) (style, order string, err error) {
 			order = "MDY"
 		case w == "default":
 		default:
-			return "", "", pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter %q: %q", "DateStyle", v).
-				WithDetail("Unrecognized key word: %q.", w)
+			return "", "", pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter \"%s\": \"%s\"", "DateStyle", v).
+				WithDetail("Unrecognized key word: \"%s\".", w)
 		}
 	}
 	return style, order, nil
@@ -373,10 +373,10 @@ func (s *settings) set(name string, value *string, local bool) error {
 	k := strings.ToLower(name)
 	d := settingByName[k]
 	if d == nil && !isCustom(name) {
-		return pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter %q", name)
+		return pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter \"%s\"", name)
 	}
 	if d != nil && d.readOnly {
-		return pgerror.New("55P02", "parameter %q cannot be changed", d.name)
+		return pgerror.New("55P02", "parameter \"%s\" cannot be changed", d.name)
 	}
 	var v string
 	switch {
@@ -444,11 +444,11 @@ func (s *settings) setDefault(name, value, source string) error {
 	k := strings.ToLower(name)
 	d := settingByName[k]
 	if d == nil && !isCustom(name) {
-		return pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter %q", name)
+		return pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter \"%s\"", name)
 	}
 	if d != nil {
 		if d.readOnly {
-			return pgerror.New("55P02", "parameter %q cannot be changed", d.name)
+			return pgerror.New("55P02", "parameter \"%s\" cannot be changed", d.name)
 		}
 		var err error
 		if value, err = d.normalize(value); err != nil {

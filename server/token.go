@@ -24,7 +24,7 @@ func encodeToken(v crdt.Vector) string {
 }
 
 func decodeToken(s string) (crdt.Vector, error) {
-	bad := pgerror.New(pgerror.InvalidTextRepresentation, "invalid session token: %q", s)
+	bad := pgerror.New(pgerror.InvalidTextRepresentation, "invalid session token: \"%s\"", s)
 	enc, ok := strings.CutPrefix(s, "lc1.")
 	if !ok {
 		return nil, bad

@@ -27,6 +27,9 @@ type transaction struct {
 	keys       map[lockKey]bool    // unique keys of rows it made
 	emptied    map[catalog.ID]bool // tables that it truncated: no committed row counts
 	savepoints []savepoint
+	statements []worked // in order; their ops follow one another
+	shown      int      // ops before this one had been made when the client was last shown rows
+	rerun      int      // at COMMIT, statements from this one on are worked out anew; len(statements): none
 
 	// After DDL: the schema as the transaction sees it, and the store's version that it stands on.
 	schema *catalog.Schema
@@ -39,6 +42,13 @@ type transaction struct {
 
 	deferAll *bool               // SET CONSTRAINTS ALL
 	deferOne map[catalog.ID]bool // SET CONSTRAINTS name
+}
+
+// worked is a statement that was worked out: what it takes to do it again.
+type worked struct {
+	plan   *pgsql.Modify // nil: it can't be, its ops are all there is (COPY, DDL)
+	params []catalog.Value
+	from   int // its first op
 }
 
 type savedSettings struct{ values, local map[string]string }
@@ -140,7 +150,7 @@ func (t *transaction) needsWriter(tables []catalog.ID) bool {
 // modifyNeedsWriter is needsWriter for a Modify. A plain INSERT and a look-up by primary key get along with a reader
 // even when their table was written: they notice themselves when they meet a row of their own transaction.
 func (t *transaction) modifyNeedsWriter(m *pgsql.Modify) bool {
-	if t.schema != nil || !plainReferences(m) || len(m.Source.With) > 0 {
+	if t.schema != nil || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange {
 		return true
 	}
 	var tables []catalog.ID
@@ -176,7 +186,8 @@ func (t *transaction) modifyNeedsWriter(m *pgsql.Modify) bool {
 }
 
 // add keeps what a statement has worked out.
-func (t *transaction) add(ops []op, keys []lockKey) {
+func (t *transaction) add(plan *pgsql.Modify, params []catalog.Value, ops []op, keys []lockKey) {
+	t.statements = append(t.statements, worked{plan: plan, params: params, from: len(t.ops)})
 	for i := range ops {
 		t.note(&ops[i])
 	}
@@ -198,48 +209,123 @@ func (t *transaction) only(tables map[catalog.ID]bool) map[catalog.ID]bool {
 
 // run applies the transaction's ops on the writer. With check, rows must still have the versions that were seen. Only
 // the ops on the given tables are run where only is not nil (enough for a statement that reads no other).
-func (t *transaction) run(tx *sqlstore.Tx, check bool, only map[catalog.ID]bool) (*replayState, error) {
+func (t *transaction) run(tx *sqlstore.Tx, check bool, only map[catalog.ID]bool, ops []op) (*replayState, error) {
 	if t.schema != nil && tx.Schema().Version != t.base {
 		return nil, errSchemaChanged()
 	}
 	r := newReplay()
-	for i := range t.ops {
-		o := &t.ops[i]
+	for i := range ops {
+		o := &ops[i]
 		if only != nil && o.table != nil && !only[o.table.ID] {
 			continue
 		}
-		if err := r.apply(tx, i, o, check); err != nil {
+		err := r.apply(tx, i, o, check)
+		switch {
+		case errors.Is(err, errChanged) && check:
+			return nil, t.mayRerun(i)
+		case errors.Is(err, errChanged):
+			return nil, errSerialization()
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
 	return r, nil
 }
 
-// commitOps runs the transaction on the writer and makes it durable here.
-func (s *session) commitOps(ctx context.Context, t *transaction) (sqlstore.Commit, error) {
-	return s.node.store.Write(ctx, func(tx *sqlstore.Tx) error {
-		if t.isolation == "serializable" {
-			for id := range t.reads {
-				if tx.ChangedSince(id, t.snapIndex) {
-					return pgerror.New(pgerror.SerializationFailure, "could not serialize access due to read/write dependencies among transactions").
-						WithHint("The transaction might succeed if retried.")
-				}
+// errRerun says that a row is not what a statement saw, and that the statement may be worked out again.
+var errRerun = errors.New("server: statements must be worked out anew")
+
+// mayRerun decides what to do about op i, whose row somebody else (another node) has changed: under READ COMMITTED,
+// statements since the client was last shown rows are run again on the newest rows; else it is 40001.
+func (t *transaction) mayRerun(i int) error {
+	if t.snapshotIsolated() || t.schema != nil || i < t.shown {
+		return errSerialization()
+	}
+	k := len(t.statements) - 1
+	for k > 0 && t.statements[k].from > i {
+		k--
+	}
+	if t.statements[k].plan == nil {
+		return errSerialization()
+	}
+	for _, st := range t.statements[k:] {
+		if st.plan == nil {
+			continue
+		}
+		for i := range st.plan.References {
+			if t.defers(st.plan.References[i].Constraint) {
+				return errSerialization() // its parents may come later: it can't be checked statement by statement
 			}
 		}
-		r, err := t.run(tx, true, nil)
-		if err != nil {
+	}
+	t.rerun = k
+	return errRerun
+}
+
+// commitOps runs the transaction on the writer and makes it durable here.
+func (s *session) commitOps(ctx context.Context, t *transaction) (sqlstore.Commit, error) {
+	t.rerun = len(t.statements)
+	for {
+		c, err := s.node.store.Write(ctx, func(tx *sqlstore.Tx) error {
+			if t.isolation == "serializable" {
+				for id := range t.reads {
+					if tx.ChangedSince(id, t.snapIndex) {
+						return pgerror.New(pgerror.SerializationFailure, "could not serialize access due to read/write dependencies among transactions").
+							WithHint("The transaction might succeed if retried.")
+					}
+				}
+			}
+			return s.commitOn(ctx, tx, t)
+		})
+		if errors.Is(err, errRerun) {
+			continue
+		}
+		if again, err := s.waitAndRetry(ctx, err); err != nil || !again {
+			return c, err
+		}
+	}
+}
+
+// commitOn applies the transaction's ops, works out anew what has to be, and looks at all references once more.
+func (s *session) commitOn(ctx context.Context, tx *sqlstore.Tx, t *transaction) error {
+	keep := len(t.ops)
+	if t.rerun < len(t.statements) {
+		keep = t.statements[t.rerun].from
+	}
+	r, err := t.run(tx, true, nil, t.ops[:keep])
+	if err != nil {
+		return err
+	}
+	w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: r, base: keep}
+	defer s.attach(tx.Conn(), w)()
+	for k := t.rerun; k < len(t.statements); k++ {
+		st := &t.statements[k]
+		if st.plan != nil {
+			w.params = st.params
+			if _, err := w.modify(st.plan, nil); err != nil {
+				return err
+			}
+			continue
+		}
+		end := len(t.ops)
+		if k+1 < len(t.statements) {
+			end = t.statements[k+1].from
+		}
+		// The rows of a COPY: they refer to no op before them.
+		ops := append([]op(nil), t.ops[st.from:end]...)
+		if err := w.effect(ops); err != nil {
 			return err
 		}
-		return s.recheck(ctx, tx, t, r)
-	})
+	}
+	w.atCommit = true
+	return s.recheck(w, t.ops[:keep], r)
 }
 
 // recheck looks at the FOREIGN KEYs of everything the transaction did once more, on the state that it commits to.
-func (s *session) recheck(ctx context.Context, tx *sqlstore.Tx, t *transaction, r *replayState) error {
-	w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: r, atCommit: true}
-	defer s.attach(tx.Conn(), w)()
-	for i := range t.ops {
-		o := &t.ops[i]
+func (s *session) recheck(w *worker, ops []op, r *replayState) error {
+	for i := range ops {
+		o := &ops[i]
 		if o.plan == nil {
 			continue
 		}
@@ -426,7 +512,7 @@ func (t *transaction) find(name string) (int, error) {
 			return i, nil
 		}
 	}
-	return 0, pgerror.New(pgerror.InvalidSavepointSpecification, "savepoint %q does not exist", name)
+	return 0, pgerror.New(pgerror.InvalidSavepointSpecification, "savepoint \"%s\" does not exist", name)
 }
 
 func (s *session) rollbackTo(name string) error {
@@ -437,6 +523,10 @@ func (s *session) rollbackTo(name string) error {
 	}
 	sp := t.savepoints[i]
 	t.ops = t.ops[:sp.ops]
+	for len(t.statements) > 0 && t.statements[len(t.statements)-1].from >= sp.ops {
+		t.statements = t.statements[:len(t.statements)-1]
+	}
+	t.shown = min(t.shown, sp.ops)
 	keys := t.keys
 	t.index()
 	s.node.locks.releaseFrom(s.owner, sp.locks)
@@ -486,11 +576,11 @@ func (s *session) try(ctx context.Context, t *transaction, params []catalog.Valu
 					}
 				}
 			}
-			r, err := t.run(tx, true, only)
+			r, err := t.run(tx, false, only, t.ops)
 			if err != nil {
 				return err
 			}
-			w = &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: r, params: params, tran: t}
+			w = &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: r, params: params, tran: t, base: len(t.ops)}
 			defer s.attach(tx.Conn(), w)()
 			return fn(w)
 		})

@@ -236,16 +236,16 @@ func (s *session) maySetRole(role string) error {
 		if role == s.info.User {
 			return nil // --insecure lets in users that have no role
 		}
-		return pgerror.New(pgerror.InvalidParameterValue, "role %q does not exist", role)
+		return pgerror.New(pgerror.InvalidParameterValue, "role \"%s\" does not exist", role)
 	}
 	me := sch.Role(s.info.User)
-	if role == s.info.User || s.node.cfg.Insecure || me != nil && me.Superuser {
+	if role == s.info.User || s.isSuperuser(s.info.User) {
 		return nil
 	}
 	if me != nil && memberOf(sch, me, want.ID, map[catalog.ID]bool{}) {
 		return nil
 	}
-	return pgerror.New(pgerror.InsufficientPrivilege, "permission denied to set role %q", role)
+	return pgerror.New(pgerror.InsufficientPrivilege, "permission denied to set role \"%s\"", role)
 }
 
 func memberOf(sch *catalog.Schema, r *catalog.Role, id catalog.ID, seen map[catalog.ID]bool) bool {
@@ -281,7 +281,7 @@ func (s *session) runShow(p *pgsql.Show, c *compiled, out sink) error {
 	}
 	v, ok := s.showSetting(p.Name)
 	if !ok {
-		return pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter %q", p.Name)
+		return pgerror.New(pgerror.UndefinedObject, "unrecognized configuration parameter \"%s\"", p.Name)
 	}
 	return out.row([]catalog.Value{catalog.Str(v)})
 }
@@ -289,7 +289,7 @@ func (s *session) runShow(p *pgsql.Show, c *compiled, out sink) error {
 // prepare keeps a statement under a name.
 func (s *session) prepare(p *pgsql.Prepare) error {
 	if s.statements[p.Name] != nil {
-		return pgerror.New(pgerror.DuplicatePreparedStatement, "prepared statement %q already exists", p.Name)
+		return pgerror.New(pgerror.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", p.Name)
 	}
 	c, err := s.compile(p.Query, p.Types)
 	if err != nil {
@@ -311,7 +311,7 @@ func (s *session) runExecute(ctx context.Context, p *pgsql.Execute, out sink) (s
 		return "", err
 	}
 	if len(ps.plan.params) != p.NArgs {
-		return "", pgerror.New(pgerror.SyntaxError, "wrong number of parameters for prepared statement %q", p.Name).
+		return "", pgerror.New(pgerror.SyntaxError, "wrong number of parameters for prepared statement \"%s\"", p.Name).
 			WithDetail("Expected %d parameters but got %d.", len(ps.plan.params), p.NArgs)
 	}
 	var params []catalog.Value
@@ -383,7 +383,7 @@ func (s *session) lockTables(ctx context.Context, p *pgsql.LockTable) error {
 		k := tableKey(t.ID)
 		if p.NoWait {
 			if s.node.locks.try(s.owner, []lockKey{k}, true) != nil {
-				return pgerror.New(pgerror.LockNotAvailable, "could not obtain lock on relation %q", t.Name)
+				return pgerror.New(pgerror.LockNotAvailable, "could not obtain lock on relation \"%s\"", t.Name)
 			}
 			continue
 		}

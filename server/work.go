@@ -1,9 +1,9 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -31,12 +31,14 @@ type worker struct {
 
 	tran *transaction // the open transaction; nil when the statement is a transaction of its own
 	ops  []op         // collected, for tran
+	base int          // number of ops before them
 
 	want  []lockKey // rows and keys to reserve before the effects count
 	share []lockKey // parents that must not go
 	bulk  map[catalog.ID]int
 
 	reserved []lockKey // what reserve has taken
+	took     bool      // a row was reserved while the rows were looked for: it may have changed before that
 	atCommit bool      // looks at a whole transaction's references once more
 }
 
@@ -213,10 +215,7 @@ func (w *worker) effect(ops []op) error {
 	if err := w.reserve(); err != nil {
 		return err
 	}
-	base := len(w.ops)
-	if w.tran != nil {
-		base += len(w.tran.ops)
-	}
+	base := w.base + len(w.ops)
 	for i := range ops {
 		o := &ops[i]
 		if o.kind == opUpdate || o.kind == opDelete {
@@ -229,7 +228,10 @@ func (w *worker) effect(ops []op) error {
 		}
 	}
 	w.ops = append(w.ops, ops...)
-	return w.checkReferences(ops)
+	if err := w.checkReferences(ops); err != nil {
+		return err
+	}
+	return w.reserve() // the parents
 }
 
 // reserve takes the wanted locks without waiting.
@@ -279,14 +281,14 @@ func (s *statement) check(row, checks []catalog.Value) error {
 	for _, i := range s.m.NotNull {
 		if row[i].IsNull() {
 			c := s.m.Table.Columns[i]
-			return pgerror.New(pgerror.NotNullViolation, "null value in column %q of relation %q violates not-null constraint", c.Name, s.m.Table.Name).
+			return pgerror.New(pgerror.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint", c.Name, s.m.Table.Name).
 				WithDetail("Failing row contains (%s).", rowText(s.m.Table, row)).
 				WithTable(s.m.Table.Schema, s.m.Table.Name).WithColumn(c.Name)
 		}
 	}
 	for i, c := range s.m.Checks {
 		if v := checks[i]; !v.IsNull() && v.Int() == 0 {
-			return pgerror.New(pgerror.CheckViolation, "new row for relation %q violates check constraint %q", s.m.Table.Name, c.Name).
+			return pgerror.New(pgerror.CheckViolation, "new row for relation \"%s\" violates check constraint \"%s\"", s.m.Table.Name, c.Name).
 				WithDetail("Failing row contains (%s).", rowText(s.m.Table, row)).
 				WithTable(s.m.Table.Schema, s.m.Table.Name).WithConstraint(c.Name)
 		}
@@ -476,6 +478,9 @@ func errTwice() error {
 func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Version, row, old []catalog.Value, set []int, keyChange bool) error {
 	t := s.m.Table
 	s.wantRow(t.ID, rowKey(t.ID, rowid))
+	if len(plan.Referenced) > 0 {
+		s.wantRow(t.ID, parentKey(t.ID, rowid))
+	}
 	if s.tx == nil && s.tran.touched[rowRef{t.ID, rowid}] {
 		return errNeedsWriter
 	}
@@ -495,12 +500,30 @@ func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Versio
 		s.ops = append(s.ops, ins)
 		return nil
 	}
+	if keyChange {
+		set = s.withoutKey(set)
+	}
 	o.kind, o.cols, o.vals = opUpdate, set, make([]catalog.Value, len(set))
 	for i, c := range set {
 		o.vals[i] = row[c]
 	}
 	s.ops = append(s.ops, o)
 	return nil
+}
+
+// withoutKey leaves the primary key's columns out of a list of cells: their values stay.
+func (s *statement) withoutKey(set []int) []int {
+	pk := s.m.Table.PrimaryKey()
+	if pk == nil {
+		return set
+	}
+	var out []int
+	for _, c := range set {
+		if !slices.Contains(pk.Columns, s.m.Table.Columns[c].ID) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // keyDiffers says whether the primary key's values differ between two states of a row.
@@ -511,8 +534,7 @@ func (s *statement) keyDiffers(row, old []catalog.Value) bool {
 			continue
 		}
 		for _, c := range u.Columns {
-			t := s.m.Table.Columns[c].Type
-			if !bytes.Equal(comparable(t, row[c]), comparable(t, old[c])) {
+			if !row[c].Equal(old[c]) {
 				return true
 			}
 		}
@@ -575,6 +597,7 @@ func (s *statement) delete(source *rowBuffer) error {
 		s.wantRow(t.ID, rowKey(t.ID, rowid))
 		o := op{kind: opDelete, plan: s.m, table: t, rowid: rowid, seen: seen}
 		if len(s.m.Referenced) > 0 {
+			s.wantRow(t.ID, parentKey(t.ID, rowid))
 			o.old = cloneRow(v[versionColumns : versionColumns+n])
 		}
 		s.ops = append(s.ops, o)
