@@ -46,6 +46,7 @@ typedef void (*sqlite3_destructor_type)(void *);
 #define SQLITE_OPEN_CREATE 0x00000004
 #define SQLITE_OPEN_URI 0x00000040
 #define SQLITE_OPEN_NOMUTEX 0x00008000
+#define SQLITE_CONFIG_MEMSTATUS 9
 #define SQLITE_OPEN_EXRESCODE 0x02000000
 
 #define SQLITE_PREPARE_PERSISTENT 0x01
@@ -90,6 +91,7 @@ typedef void (*sqlite3_destructor_type)(void *);
 #define SQLITE_RECURSIVE 33
 
 // Connections.
+int sqlite3_config(int, ...);
 int sqlite3_open_v2(const char *, sqlite3 **, int, const char *);
 int sqlite3_close_v2(sqlite3 *);
 int sqlite3_db_config(sqlite3 *, int, ...);
