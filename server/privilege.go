@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"layercake/catalog"
 	"layercake/pgerror"
 	"layercake/pgsql"
@@ -127,6 +129,11 @@ func (s *session) mayChangeRole(c *catalog.Change, sch *catalog.Schema) error {
 	case def.Superuser || old != nil && old.Superuser:
 		return pgerror.New(pgerror.InsufficientPrivilege, "must be superuser to create or alter superuser roles")
 	case manages:
+		for _, id := range def.MemberOf {
+			if of := sch.RoleByID(id); of != nil && of.Superuser && (old == nil || !slices.Contains(old.MemberOf, id)) {
+				return pgerror.New(pgerror.InsufficientPrivilege, "must be superuser to grant membership in superuser role \"%s\"", of.Name)
+			}
+		}
 		return nil
 	case c.Op == catalog.Alter && old.Name == s.user && onlyPassword(c, old, &def):
 		return nil
