@@ -149,6 +149,9 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 	}
 	switch o.kind {
 	case opInsert:
+		if o.rows.n >= manyRows {
+			return r.insertMany(tx, i, o, t)
+		}
 		ids := make([]int64, 0, o.rows.n)
 		err := o.rows.each(func(_ int, row []catalog.Value) error {
 			id, err := tx.Insert(t, row)
@@ -193,6 +196,25 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 		return tx.Truncate(t)
 	case opDDL:
 		return tx.Alter(o.ddl.Changes)
+	}
+	return nil
+}
+
+// manyRows is how many rows of one op are worth the store's bulk load.
+const manyRows = 1000
+
+// insertMany inserts the many rows of op number i.
+func (r *replayState) insertMany(tx *sqlstore.Tx, i int, o *op, t *catalog.Table) error {
+	c := o.rows.cursor()
+	var row []catalog.Value
+	ids, err := tx.InsertMany(t, func() (_ []catalog.Value, ok bool, err error) {
+		row, ok, err = c.next()
+		return row, ok, err
+	})
+	r.inserted[i] = ids
+	r.unindexed = append(r.unindexed, insertedRows{i, t.ID, ids})
+	if err != nil {
+		return uniqueError(err, o.plan, t, row)
 	}
 	return nil
 }

@@ -136,30 +136,11 @@ func (tx *Tx) Insert(t *catalog.Table, vals []catalog.Value) (int64, error) {
 		return 0, err
 	}
 	sp := ts.sp
-	if len(vals) != sp.live {
-		return 0, fmt.Errorf("sqlstore: %d values for the %d columns of %s", len(vals), sp.live, t.Name)
-	}
-	args := append(tx.args[:0], catalog.Int(int64(tx.stamp.HLC)), catalog.Int(tx.num))
-	var hidden []byte
-	if sp.hidden {
-		k := catalog.Value{}
-		if sp.key == nil {
-			hidden = newHiddenKey(make([]byte, 0, hiddenKeySize), tx.stamp, tx.hidden)
-			tx.hidden++
-			k = catalog.BlobBytes(hidden)
-		}
-		args = append(args, k)
-	}
-	args = append(args, vals...)
-	tx.args = args
-	rowid, err := tx.insert(sp, sp.insertSQL, args)
+	r, err := tx.insertRow(sp, t, vals)
 	if err != nil {
-		if e, ok := isUnique(err); ok {
-			return 0, tx.uniqueError(sp, e, vals)
-		}
 		return 0, err
 	}
-	r := row{rowid: rowid, h: int64(tx.stamp.HLC), o: tx.num, hidden: hidden, vals: sp.withDropped(vals)}
+	r.vals = sp.withDropped(vals)
 	h, err := sp.hash(&tx.hasher, &tx.w.origins, &r)
 	if err != nil {
 		return 0, err
@@ -167,14 +148,14 @@ func (tx *Tx) Insert(t *catalog.Table, vals []catalog.Value) (int64, error) {
 	ts.st.digest.Add(h)
 	ts.st.rows++
 	if sp.key != nil && (ts.st.tombs > 0 || len(ts.log.del) > 0) {
-		tx.key = sp.rowKey(tx.key[:0], r.vals, hidden)
+		tx.key = sp.rowKey(tx.key[:0], r.vals, r.hidden)
 		if err := tx.dropTombstone(ts, tx.key); err != nil {
 			return 0, err
 		}
 		delete(ts.log.del, string(tx.key))
 	}
 	ts.log.inserted(sp, &r)
-	return rowid, nil
+	return r.rowid, nil
 }
 
 // withDropped appends what a new row holds in the columns that were dropped.

@@ -85,6 +85,9 @@ func (sp *space) appendInsert(dst []byte, r *row) []byte {
 
 // inserted notes a row that the transaction inserted.
 func (l *txLog) inserted(sp *space, r *row) {
+	if n := len(l.buf); n > 64<<10 && cap(l.buf)-n < 4<<10 {
+		l.buf = slices.Grow(l.buf, n) // append would copy a bulk load ten times over
+	}
 	l.buf = sp.appendInsert(l.buf, r)
 	if l.at != nil {
 		l.at[r.rowid] = len(l.ins)
