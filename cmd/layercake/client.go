@@ -38,6 +38,15 @@ func runClient(ctx context.Context, cmd string, args []string, getenv func(strin
 		return err
 	}
 	defer conn.Close(context.Background())
+	if cmd == "status" {
+		if err := levels(ctx, conn, stdout); err != nil {
+			return err
+		}
+	}
+	// What is asked is how this node sees the cluster, all the more when a default level can't be met.
+	if _, err := conn.Exec(ctx, "SET read_consistency = 'none'"); err != nil {
+		return err
+	}
 	switch cmd {
 	case "status":
 		return status(ctx, conn, stdout)
@@ -134,12 +143,17 @@ func nodeList(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 	return nil
 }
 
-func status(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
+// levels prints the levels that sessions start with.
+func levels(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 	var v, read, write string
 	if err := conn.QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('read_consistency'), current_setting('write_consistency')`).Scan(&v, &read, &write); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "speaks PostgreSQL %s; default levels here: read %s, write %s\n\n", v, read, write)
+	_, err := fmt.Fprintf(stdout, "speaks PostgreSQL %s; default levels here: read %s, write %s\n\n", v, read, write)
+	return err
+}
+
+func status(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 	members := nodeList(ctx, conn, stdout)
 	rows, err := conn.Query(ctx, `SELECT peer, origin, sent, acked, lag_entries, lag_ms, state FROM layercake.replication ORDER BY peer, origin`)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -102,7 +103,8 @@ func serverConfig(o *options, getenv func(string) string) (server.Config, error)
 	if cfg.HTTPAddr == "none" {
 		cfg.HTTPAddr = ""
 	}
-	if _, err := fmt.Sscanf(o.get("max-connections"), "%d", &cfg.MaxConnections); err != nil || cfg.MaxConnections < 1 {
+	var err error
+	if cfg.MaxConnections, err = strconv.Atoi(o.get("max-connections")); err != nil || cfg.MaxConnections < 1 {
 		return cfg, usageError(fmt.Sprintf("--max-connections: %q is not a number above 0", o.get("max-connections")))
 	}
 	d, err := time.ParseDuration(o.get("max-clock-offset"))
