@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"layercake/pgerror"
 )
 
 // Defaults of Config.
@@ -121,6 +123,9 @@ func (c *Config) validate() error {
 	st := newSettings()
 	for k, v := range c.Settings {
 		if err := st.setDefault(k, v, "configuration file"); err != nil {
+			if e := pgerror.From(err); e.Hint != "" {
+				return fmt.Errorf("setting %s: %w: %s", k, err, e.Hint)
+			}
 			return fmt.Errorf("setting %s: %w", k, err)
 		}
 	}
