@@ -343,3 +343,30 @@ func TestIdleTimeouts(t *testing.T) {
 		}
 	}
 }
+
+// TestSetLocalLevel: the level of SET LOCAL counts for the transaction's own COMMIT, wait included.
+func TestSetLocalLevel(t *testing.T) {
+	c := three(t)
+	exec(t, c.conn(0, "consistency=all"), "CREATE TABLE kv (k int PRIMARY KEY)")
+	conn := c.conn(0, "write_consistency=none", "consistency_timeout=300ms")
+	other := c.conn(0, "write_consistency=quorum", "consistency_timeout=20s")
+	// The links are cut, and not yet noticed: the check passes, the wait does not.
+	c.net.split([]int{0}, []int{1}, []int{2})
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "SET LOCAL write_consistency = 'quorum'")
+	exec(t, conn, "INSERT INTO kv VALUES (1)")
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "COMMIT"); err == nil {
+		t.Error("COMMIT at SET LOCAL quorum succeeded without the other nodes")
+	}
+	exec(t, other, "BEGIN")
+	exec(t, other, "SET LOCAL write_consistency = 'none'")
+	exec(t, other, "INSERT INTO kv VALUES (2)")
+	exec(t, other, "COMMIT")
+	if got := one(t, other, "SHOW write_consistency"); got != "quorum" {
+		t.Errorf("after the transaction the level is %s", got)
+	}
+	c.net.heal()
+	c.verify()
+}

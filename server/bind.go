@@ -126,7 +126,7 @@ func (s *session) searchPathArray(implicit bool) catalog.Value {
 // attach makes the worker's session known to the SQL functions that run on its connection; the result undoes it.
 func (s *session) attach(c *sqlite.Conn, w *worker) func() {
 	before, schema := c.Session, s.funcs.schema
-	s.funcs.ctx, s.funcs.schema = w.ctx, w.q.Schema
+	s.funcs.ctx, s.funcs.schema, s.funcs.taken = w.ctx, w.q.Schema, nil
 	c.Session = &s.funcs
 	return func() { c.Session, s.funcs.schema = before, schema }
 }

@@ -34,12 +34,13 @@ func (s *session) runDDL(ctx context.Context, st *pgsql.Statement) (string, erro
 		return "", err
 	}
 	var run *ddlRun
+	ids := &idList{next: s.node.store.NewID}
 	if t := s.tran; t != nil {
 		var schema *catalog.Schema
 		var base uint64
 		w, err := s.try(ctx, t, nil, nil, func(w *worker) (err error) {
 			base = s.node.store.Schema().Version
-			if run, err = w.ddl(st); err != nil {
+			if run, err = w.ddl(st, ids); err != nil {
 				return err
 			}
 			schema = w.tx.Schema()
@@ -65,7 +66,7 @@ func (s *session) runDDL(ctx context.Context, st *pgsql.Statement) (string, erro
 		commit, err := s.node.store.Write(ctx, func(tx *sqlstore.Tx) (err error) {
 			w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: newReplay()}
 			defer s.attach(tx.Conn(), w)()
-			run, err = w.ddl(st)
+			run, err = w.ddl(st, ids)
 			return err
 		})
 		again, err := s.waitAndRetry(ctx, err)
@@ -92,10 +93,27 @@ func (s *session) sendNotices(d *pgsql.DDL) {
 	}
 }
 
+// idList gives a statement that is run again the IDs that it had before: a sequence that it made, and has to wait for,
+// must be the same one then.
+type idList struct {
+	next func() catalog.ID
+	ids  []catalog.ID
+	at   int
+}
+
+func (l *idList) take() catalog.ID {
+	if l.at == len(l.ids) {
+		l.ids = append(l.ids, l.next())
+	}
+	l.at++
+	return l.ids[l.at-1]
+}
+
 // ddl compiles and runs one DDL statement on the writer.
-func (w *worker) ddl(st *pgsql.Statement) (*ddlRun, error) {
+func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
+	ids.at = 0
 	env := w.s.env()
-	env.Schema = w.tx.Schema()
+	env.Schema, env.NewID = w.tx.Schema(), ids.take
 	if st.Tag == "DROP ROLE" && !w.s.managesRoles() {
 		return nil, pgerror.New(pgerror.InsufficientPrivilege, "permission denied to drop role")
 	}

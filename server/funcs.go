@@ -95,8 +95,10 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 		return 0, err
 	}
 	if want {
+		// The statement starts over with the new block: it must hold at least what was taken this time, and more.
+		need := 2 * f.taken[oid]
 		f.wait = func(ctx context.Context) error {
-			return f.s.node.sequences.refill(ctx, t, f.s.settings.timeout)
+			return f.s.node.sequences.refill(ctx, t, need, f.s.settings.timeout)
 		}
 		return 0, errAgain
 	}
@@ -105,6 +107,10 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	}
 	f.seq[oid] = v
 	f.last = &v
+	if f.taken == nil {
+		f.taken = map[uint32]int64{}
+	}
+	f.taken[oid]++
 	return v, nil
 }
 

@@ -90,6 +90,9 @@ func (n *Node) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := n.keepName(); err != nil {
+		return err
+	}
 	if n.pg, err = net.Listen("tcp", n.cfg.PGAddr); err != nil {
 		return fmt.Errorf("listen for clients: %w", err)
 	}
@@ -113,6 +116,21 @@ func (n *Node) open() (err error) {
 		Digests: n.localDigests, Seeds: n.cfg.Join,
 	})
 	return err
+}
+
+// keepName makes sure that a data folder keeps the name of its node: a slip of --name must not rename a member.
+func (n *Node) keepName() error {
+	const key = "node-name"
+	name, err := n.store.GetLocal(key)
+	switch {
+	case err != nil:
+		return err
+	case name == nil:
+		return n.store.PutLocal(key, []byte(n.cfg.Name))
+	case string(name) != n.cfg.Name:
+		return fmt.Errorf("the data folder %s belongs to node %q, not %q", n.cfg.Dir, name, n.cfg.Name)
+	}
+	return nil
 }
 
 // advertised is the address of l that other hosts use.

@@ -66,8 +66,8 @@ func (q *sequences) nextVal(t *catalog.Table) (v int64, want bool, err error) {
 	return v, false, nil
 }
 
-// refill asks a majority for a new block. A sequence in steady use gets greater blocks.
-func (q *sequences) refill(ctx context.Context, t *catalog.Table, timeout time.Duration) error {
+// refill asks a majority for a new block of at least need values. A sequence in steady use gets greater blocks.
+func (q *sequences) refill(ctx context.Context, t *catalog.Table, need int64, timeout time.Duration) error {
 	id, d := t.ID, &t.Sequence
 	q.mu.Lock()
 	size := int64(firstBlock)
@@ -79,6 +79,7 @@ func (q *sequences) refill(ctx context.Context, t *catalog.Table, timeout time.D
 		}
 	}
 	q.mu.Unlock()
+	size = max(size, need)
 	step, first := d.Increment, d.Start
 	if step < 0 {
 		step, first = -step, -first
@@ -101,7 +102,7 @@ func (q *sequences) refill(ctx context.Context, t *catalog.Table, timeout time.D
 	if b := q.blocks[id]; b != nil && b.next < b.end {
 		return nil // somebody else was quicker; this block becomes a gap
 	}
-	q.blocks[id] = &block{next: start, end: start + size*step, size: size, asked: now}
+	q.blocks[id] = &block{next: start, end: start + size*step, size: min(size, lastBlock), asked: now}
 	return nil
 }
 

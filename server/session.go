@@ -355,6 +355,11 @@ func (s *session) Parse(ctx context.Context, name, query string, types []uint32)
 	if name != "" && s.statements[name] != nil {
 		return s.fail(ctx, pgerror.New(pgerror.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", name))
 	}
+	for _, oid := range types {
+		if oid != 0 && catalog.TypeByOID(oid) == nil {
+			return s.fail(ctx, pgerror.New(pgerror.UndefinedObject, "type with OID %d does not exist", oid))
+		}
+	}
 	s.stmtStart = s.node.now()
 	batch, err := s.node.plans.parse(query)
 	if err != nil {
@@ -649,10 +654,15 @@ func (s *session) checkWrite() error {
 
 // confirm waits until a commit is durable on as many members as the write level asks.
 func (s *session) confirm(ctx context.Context, c sqlstore.Commit) error {
-	if c.Empty || s.settings.write == replication.None {
+	return s.confirmAt(ctx, c, s.settings.write, s.settings.timeout)
+}
+
+// confirmAt is confirm at the level and with the time-out of a transaction whose own settings are gone by now.
+func (s *session) confirmAt(ctx context.Context, c sqlstore.Commit, level replication.Level, timeout time.Duration) error {
+	if c.Empty || level == replication.None {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return s.node.repl.Confirm(ctx, s.settings.write, c.Origin, c.Seq)
+	return s.node.repl.Confirm(ctx, level, c.Origin, c.Seq)
 }

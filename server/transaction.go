@@ -449,7 +449,9 @@ func (s *session) commit(ctx context.Context) (err error) {
 		s.settings.restore(t.settings.values, t.settings.local)
 		return s.storeError(err)
 	}
-	s.endTransaction(t) // others may have the rows; only this client still waits for other nodes
+	// Others may have the rows; only this client still waits for other nodes, as the transaction's own settings say.
+	level, timeout := s.settings.write, s.settings.timeout
+	s.endTransaction(t)
 	for i := range t.ops {
 		if t.ops[i].kind == opDDL {
 			if err := s.restartSequences(ctx, t.ops[i].ddl.Restart); err != nil {
@@ -458,7 +460,7 @@ func (s *session) commit(ctx context.Context) (err error) {
 		}
 	}
 	s.flushNotifications()
-	return s.confirm(ctx, c)
+	return s.confirmAt(ctx, c, level, timeout)
 }
 
 // rollback ends the transaction without effect.
