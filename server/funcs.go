@@ -24,6 +24,7 @@ type functions struct {
 	granted *lockKey         // an advisory lock that wait has taken for the call that asked
 	fetched map[string]any   // what fetch has got for the statement
 	seq     map[uint32]int64 // currval
+	taken   map[uint32]int64 // values taken since the statement was last begun
 	last    *int64
 }
 
