@@ -86,6 +86,8 @@ type writer struct {
 	depsNew  bool        // something has been applied since
 
 	group   []*request
+	writes  []*request // memory for runGroup
+	held    []*request // to be tried at the start of the next group
 	touched map[crdt.ID]bool
 	grown   map[crdt.Origin]bool
 	ddl     bool
@@ -96,6 +98,10 @@ type writer struct {
 // serves many.
 func (w *writer) loop() {
 	for {
+		if len(w.held) > 0 {
+			w.runGroup(nil)
+			continue
+		}
 		var r *request
 		select {
 		case r = <-w.s.requests:
@@ -127,17 +133,66 @@ func (w *writer) runGroup(r *request) {
 	}
 	w.restartWAL()
 	w.group = w.group[:0]
-	for r != nil {
-		w.runRequest(r)
-		r = nil
-		if len(w.group) < w.s.config.GroupLimit {
-			select {
-			case r = <-w.s.requests:
-			default:
-			}
+	// What is only tried goes first: as long as nothing has been written it sees committed state alone, and can be
+	// answered without waiting for the group's fsync. What comes later begins the next group.
+	held := w.held
+	w.held = nil
+	if r == nil {
+		r = w.next(len(held))
+	}
+	for _, h := range held {
+		w.tryAlone(h)
+	}
+	writes := w.writes[:0]
+	for n := len(held) + 1; r != nil; n++ {
+		if r.try {
+			w.tryAlone(r)
+		} else {
+			writes = append(writes, r)
 		}
+		r = w.next(n)
+	}
+	for _, r := range writes {
+		w.runRequest(r)
+	}
+	n := len(writes)
+	clear(writes)
+	w.writes = writes
+	for n > 0 {
+		if r = w.next(n); r == nil {
+			break
+		}
+		if r.try {
+			w.held = append(w.held, r)
+		} else {
+			w.runRequest(r)
+		}
+		n++
 	}
 	w.commit()
+}
+
+// next is the next request if one waits and a group of n may grow.
+func (w *writer) next(n int) *request {
+	if n >= w.s.config.GroupLimit {
+		return nil
+	}
+	select {
+	case r := <-w.s.requests:
+		return r
+	default:
+		return nil
+	}
+}
+
+// tryAlone runs a request that is to be rolled back, before the group has written anything, and answers it.
+func (w *writer) tryAlone(r *request) {
+	w.runRequest(r)
+	w.group = w.group[:len(w.group)-1]
+	if r.err == nil {
+		r.commit.Index = w.s.index
+	}
+	close(r.done)
 }
 
 // runRequest runs one request inside the group. The first needs no savepoint: if it fails, so does the group that it
