@@ -408,6 +408,10 @@ func (b *backend) Open(ctx context.Context, info pgwire.ConnInfo, startup map[st
 			return nil, pgerror.Fatal(pgerror.InvalidAuthorizationSpecification, "role \"%s\" is not permitted to log in", info.User)
 		}
 	}
+	if database != DefaultDatabase {
+		return nil, pgerror.Fatal(pgerror.InvalidCatalogName, "database \"%s\" does not exist", database).
+			WithHint("A cluster has one database, %s.", DefaultDatabase)
+	}
 	if startup["replication"] != "" && startup["replication"] != "false" && startup["replication"] != "0" {
 		return nil, pgerror.Fatal(pgerror.FeatureNotSupported, "replication connections are not supported")
 	}
