@@ -76,6 +76,9 @@ func runDemo(ctx context.Context, args []string, getenv func(string) string, std
 		}
 		nodes = append(nodes, n)
 		if err := n.Start(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil // Ctrl-C while starting
+			}
 			return err
 		}
 		port++
