@@ -224,14 +224,14 @@ func TestJobQueue(t *testing.T) {
 	c := start(t, "dc1")
 	conn := c.conn(0)
 	exec(t, conn, "CREATE TABLE job (id int PRIMARY KEY, state text NOT NULL DEFAULT 'new', runs int NOT NULL DEFAULT 0)")
-	exec(t, conn, "INSERT INTO job SELECT i FROM generate_series(1, 60) i")
+	exec(t, conn, "INSERT INTO job SELECT i FROM generate_series(1, 400) i")
 	first := c.conn(0)
 	exec(t, first, "BEGIN")
 	wantOne(t, first, "1", "SELECT id FROM job WHERE state = 'new' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED")
 	wantOne(t, conn, "2", "SELECT id FROM job WHERE state = 'new' ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED")
 	exec(t, first, "ROLLBACK")
 	var wg sync.WaitGroup
-	for range 4 {
+	for range 8 {
 		conn := c.conn(0)
 		wg.Add(1)
 		go func() {
@@ -258,7 +258,7 @@ func TestJobQueue(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-	wantOne(t, conn, "60 60 1", "SELECT count(*) || ' ' || sum(runs) || ' ' || max(runs) FROM job WHERE state = 'done'")
+	wantOne(t, conn, "400 400 1", "SELECT count(*) || ' ' || sum(runs) || ' ' || max(runs) FROM job WHERE state = 'done'")
 }
 
 func TestRepeatableRead(t *testing.T) {
