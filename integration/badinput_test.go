@@ -228,8 +228,8 @@ func TestGarbageBeforeLogin(t *testing.T) {
 		{"two encryption requests", append(startup(8, 80877103, ""), startup(8, 80877103, "")...), "", true},
 		{"cancel of nobody", startup(16, 80877102, "\x00\x00\x00\x63\x00\x00\x00\x00"), "", false},
 		{"short cancel", startup(9, 80877102, "\x00"), "", false},
-		{"bad option", startup(8+len("user\x00a\x00consistency\x00most\x00\x00"), protocol30, "user\x00a\x00consistency\x00most\x00\x00"), "22023", false},
-		{"unknown option", startup(8+len("user\x00a\x00nonsense\x00most\x00\x00"), protocol30, "user\x00a\x00nonsense\x00most\x00\x00"), "42704", false},
+		{"bad option", startup(8+len("user\x00postgres\x00consistency\x00most\x00\x00"), protocol30, "user\x00postgres\x00consistency\x00most\x00\x00"), "22023", false},
+		{"unknown option", startup(8+len("user\x00postgres\x00nonsense\x00most\x00\x00"), protocol30, "user\x00postgres\x00nonsense\x00most\x00\x00"), "42704", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := *v

@@ -270,6 +270,7 @@ func TestUniqueCollisionIsKept(t *testing.T) {
 			t.Errorf("node %d lists the conflict as %v, want %s", n+1, got, want)
 		}
 	}
+	eventually(t, c.conn(1), "3", "SELECT count(*) FROM layercake.nodes WHERE state = 'alive'") // its links are healed too
 	fails(t, c.conn(1), "23505", "INSERT INTO u VALUES (3, 'x@example.org')")
 	exec(t, c.conn(1, "consistency=all"), "UPDATE u SET email = 'y@example.org' WHERE id = 2")
 	for n := range c.nodes {
