@@ -15,6 +15,7 @@ var dynamicRows = map[string]func(*Schema, *rowsOf){
 	"pg_constraint":      constraintRows,
 	"pg_description":     descriptionRows,
 	"pg_depend":          dependRows,
+	"pg_extension":       extensionRows,
 	"pg_sequence":        sequenceRows,
 	"pg_rewrite":         rewriteRows,
 	"pg_authid":          authidRows,
@@ -273,6 +274,7 @@ func dependRows(s *Schema, b *rowsOf) {
 	add := func(class, obj, refClass, ref uint32, sub int16, kind string) {
 		b.add("classid", class, "objid", obj, "refclassid", refClass, "refobjid", ref, "refobjsubid", sub, "deptype", kind)
 	}
+	extensionMembers(s, func(class, oid uint32) { add(class, oid, pgExtensionRelOID, extensionOID, 0, "e") })
 	for _, t := range s.Relations {
 		if t.System {
 			continue
@@ -324,7 +326,9 @@ func dependRows(s *Schema, b *rowsOf) {
 			}
 		}
 		if t.Kind == KindView {
-			add(pgRewriteRelOID, derivedOID(t.ID, "rule"), PgClassRelOID, t.OID, 0, "i")
+			rule := derivedOID(t.ID, "rule")
+			add(pgRewriteRelOID, rule, PgClassRelOID, t.OID, 0, "i")
+			viewSources(s, t, func(read *Table) { add(pgRewriteRelOID, rule, PgClassRelOID, read.OID, 0, "n") })
 		}
 	}
 }

@@ -65,12 +65,20 @@ func (c *compiler) findColumn(s *scope, name string, loc int32) *expr {
 			c.checkLateral(item, level, name, loc)
 			return c.useColumn(s, item, col, level, name, loc)
 		}
+		var e *expr
 		for _, it := range level.items {
-			if !it.colsHidden && it.table != nil && !it.table.System {
-				if e := c.systemColumn(it, name, loc); e != nil {
-					return e
-				}
+			if it.colsHidden || it.table == nil {
+				continue
 			}
+			if f := c.systemColumn(it, name, loc); f != nil {
+				if e != nil {
+					c.failAt(loc, pgerror.AmbiguousColumn, "column reference \"%s\" is ambiguous", name)
+				}
+				e = f
+			}
+		}
+		if e != nil {
+			return e
 		}
 	}
 	return nil

@@ -306,6 +306,16 @@ func (c *compiler) field(e *expr, name string) *expr {
 	return nil
 }
 
+// nameByte is a character of a name, counted from 0, as pg_dump asks for the first of a type's.
+func (c *compiler) nameByte(e, at *expr) *expr {
+	i := c.coerceType(at, catalog.Int4OID, assignmentCast)
+	if i == nil {
+		c.failAt(at.loc, pgerror.DatatypeMismatch, "array subscript must have type integer")
+	}
+	n := c.operand(i)
+	return plain("CASE WHEN "+n+" BETWEEN 0 AND 63 THEN substr("+c.text(e)+", "+n+" + 1, 1) END", catalog.CharOID, false, e.loc, e, i)
+}
+
 // subscript compiles a[i], a[i][j], a[i:j] and jsonb['key'].
 func (c *compiler) subscript(e *expr, list []*pg.Node, s *scope) *expr {
 	if e.typ == catalog.JSONBOID {
@@ -321,6 +331,9 @@ func (c *compiler) subscript(e *expr, list []*pg.Node, s *scope) *expr {
 			e = c.binary("->", e, k, e.loc)
 		}
 		return e
+	}
+	if ix := list[0].GetAIndices(); e.typ == catalog.NameOID && len(list) == 1 && !ix.IsSlice {
+		return c.nameByte(e, c.expr(ix.Uidx, s))
 	}
 	elem := catalog.ElemOf(e.typ)
 	if elem == 0 {

@@ -160,6 +160,7 @@ func (c *compiler) aExpr(n *pg.A_Expr, s *scope) *expr {
 				e.typmod = l.typmod
 				return e
 			}
+			l = c.leftOperand("=", l, r)
 		}
 		e := plain("CASE WHEN "+c.text(eq)+" THEN NULL ELSE "+c.text(l)+" END", l.typ, false, loc, eq, l)
 		e.typmod = l.typmod

@@ -249,6 +249,16 @@ func (c *compiler) rowComparison(name string, l, r *expr, loc int32) *expr {
 	}
 }
 
+// leftOperand is l as the operator that is chosen for l and r takes it, which is what NULLIF returns.
+func (c *compiler) leftOperand(name string, l, r *expr) *expr {
+	op, _ := findOperator(name, argType(l), argType(r))
+	actual, _ := c.settle([]uint32{op.Left, op.Right}, []*expr{l, r}, op.Ret)
+	if e := c.coerceType(l, actual[0], implicitCast); e != nil {
+		return e
+	}
+	return l
+}
+
 // comparable converts two operands for a comparison that SQLite makes itself: their stored forms then compare as the
 // operator does.
 func (c *compiler) comparable(name string, l, r *expr, loc int32) (*expr, *expr) {

@@ -68,6 +68,11 @@ func init() {
 		},
 		"has_privilege": allowed,
 		"pg_has_role":   allowed,
+		"pg_options_to_table": func(c *compiler, x *call) *expr {
+			at := "instr(value, '=')"
+			return plain("(SELECT lc_pack(CASE WHEN "+at+" > 0 THEN substr(value, 1, "+at+" - 1) ELSE value END, CASE WHEN "+at+
+				" > 0 THEN substr(value, "+at+" + 1) END) FROM lc_unnest("+c.text(x.args[0])+"))", x.ret, true, x.loc, x.args[0])
+		},
 		"expandarray": func(c *compiler, x *call) *expr {
 			return plain("(SELECT lc_pack(value, ordinality) FROM lc_unnest("+c.text(x.args[0])+"))", x.ret, true, x.loc, x.args...)
 		},
