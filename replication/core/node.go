@@ -101,6 +101,7 @@ type Node struct {
 
 	vec    crdt.Vector                // durable here
 	newest map[crdt.NodeID]crdt.Epoch // the newest epoch known of each node
+	own    crdt.Origin                // what this process writes under (rule E2), zero before it wrote
 	peers  map[crdt.NodeID]*peer      // everyone that was ever linked
 	recvs  map[crdt.Origin]*recv      // what is coming in
 	marks  []mark                     // when own entries became durable
@@ -145,7 +146,7 @@ func New(cfg Config, st State, now time.Time) *Node {
 		n.setList(st.List)
 	}
 	n.Advance(now, st.Vector)
-	n.marks = nil
+	n.marks, n.own = nil, crdt.Origin{} // an earlier life wrote that
 	return n
 }
 
@@ -228,6 +229,9 @@ func (n *Node) Advance(now time.Time, v crdt.Vector) {
 	linked := n.linked()
 	for _, o := range risen {
 		seq := v[o]
+		if o.Node == n.self && n.vec[o] == 0 && n.recvs[o] == nil { // it did not come from others
+			n.own = o
+		}
 		n.vec[o] = seq
 		if n.learnEpoch(o) && o.Node == n.self {
 			for _, p := range linked {
@@ -243,8 +247,8 @@ func (n *Node) Advance(now time.Time, v crdt.Vector) {
 		}
 		for _, p := range linked {
 			p.dirty[o] = struct{}{}
-			if p.sends[o] == nil { // else the entries themselves will tell
-				p.poke = true
+			if s := p.sends[o]; s == nil || s.carried < seq { // else the entries themselves have told: the log was ahead
+				p.owed[o] = struct{}{}
 			}
 			n.rouse(p.id)
 		}

@@ -22,7 +22,8 @@ type peer struct {
 
 	outbox []Message
 	dirty  map[crdt.Origin]struct{} // rose here since the last Have
-	poke   bool                     // and it is worth a message of its own
+	owed   map[crdt.Origin]struct{} // of these, what no entries have told either
+	poke   bool                     // a Have is to go out even if none is owed
 	sends  map[crdt.Origin]*send
 	turn   crdt.Origin // the origin that was sent last, for fairness
 
@@ -72,7 +73,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 		n.Adopt(now, h.List)
 	}
 	p.outbox, p.sends, p.poke, p.pingID = nil, map[crdt.Origin]*send{}, false, 0
-	p.dirty = map[crdt.Origin]struct{}{}
+	p.dirty, p.owed = map[crdt.Origin]struct{}{}, map[crdt.Origin]struct{}{}
 	for o, seq := range n.vec { // what rose since Hello was made
 		if said.Vector[o] < seq {
 			p.dirty[o] = struct{}{}
@@ -98,7 +99,7 @@ func (n *Node) Down(now time.Time, id crdt.NodeID) {
 		return
 	}
 	p.linked = false
-	p.outbox, p.sends, p.dirty, p.poke = nil, nil, nil, false
+	p.outbox, p.sends, p.dirty, p.owed, p.poke = nil, nil, nil, nil, false
 	for _, r := range n.recvs {
 		if r.src == id {
 			r.src, r.sub = 0, 0
@@ -245,8 +246,9 @@ const maxOutbox = 16384
 
 // takeDirty gives what rose here since p was last told.
 func (n *Node) takeDirty(p *peer) crdt.Vector {
+	p.poke = false
+	clear(p.owed)
 	if len(p.dirty) == 0 {
-		p.poke = false
 		return nil
 	}
 	d := make(crdt.Vector, len(p.dirty))
@@ -254,8 +256,23 @@ func (n *Node) takeDirty(p *peer) crdt.Vector {
 		d[o] = n.vec[o]
 	}
 	clear(p.dirty)
-	p.poke = false
 	return d
+}
+
+// mustTell says whether a Have must go to p now: something is owed that no entries will tell. Entries do only if they
+// are about to go out: not those that p turned out to have, nor those that a full window or a failed read keeps back. It
+// is asked anew each time and not remembered, so that no change of a stream can leave an ack unsaid.
+func (n *Node) mustTell(p *peer) bool {
+	if p.poke {
+		return true
+	}
+	for o := range p.owed {
+		s := p.sends[o]
+		if s == nil || p.have[o] >= n.vec[o] || !s.reading && !n.mayRead(s) {
+			return true
+		}
+	}
+	return false
 }
 
 // NextMessage returns the next small message for a peer.
@@ -273,7 +290,7 @@ func (n *Node) NextMessage(id crdt.NodeID) (Message, bool) {
 		}
 		return m, true
 	}
-	if p.poke {
+	if n.mustTell(p) {
 		return Have{Version: n.list.Version, Delta: n.takeDirty(p), Joining: n.joining}, true
 	}
 	return nil, false

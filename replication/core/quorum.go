@@ -19,10 +19,12 @@ type confirm struct {
 // until this node has that list too.
 func (n *Node) counts(p *peer) bool { return p != nil && p.version <= n.list.Version }
 
-// hasEntry says whether a member durably has an entry, as far as is known here.
+// hasEntry says whether a member durably has an entry, as far as is known here. This node itself counts only once Advance
+// has told: what is asked about was committed or read here, but a question answered before would not show it, and a
+// barrier that counts the answer would miss what this node was counted for.
 func (n *Node) hasEntry(id crdt.NodeID, o crdt.Origin, seq uint64) bool {
 	if id == n.self {
-		return true // what is asked about was committed or read here
+		return n.vec[o] >= seq
 	}
 	p := n.peers[id]
 	return n.counts(p) && p.have[o] >= seq
@@ -164,9 +166,9 @@ func (n *Node) Met(level Level) bool {
 	})
 }
 
-// Acks says who durably has an entry.
+// Acks says who durably has an entry, which is durable here.
 func (n *Node) Acks(level Level, o crdt.Origin, seq uint64) Tally {
-	return tally(level, n.list, n.self, func(id crdt.NodeID) bool { return n.hasEntry(id, o, seq) })
+	return tally(level, n.list, n.self, func(id crdt.NodeID) bool { return id == n.self || n.hasEntry(id, o, seq) })
 }
 
 // Cancel forgets a ticket: nobody waits for it any more. One that was decided is not there any more.

@@ -107,6 +107,7 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 	if m.Sub == 0 {
 		if p.id != m.Origin.Node || n.ended(m.Origin) {
 			n.dropIfIdle(r)
+			n.tookFrom(p, m)
 			return
 		}
 		if r.src != p.id { // the origin sends itself: whoever stood in may stop
@@ -114,6 +115,7 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 		}
 	} else if r.src != p.id || r.sub != m.Sub {
 		n.dropIfIdle(r)
+		n.tookFrom(p, m)
 		return
 	}
 	for _, e := range m.List {
@@ -130,8 +132,14 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 		r.pending = append(r.pending, e)
 		r.since = n.now
 	}
-	if k := len(r.pending); k > 0 { // it has it durably, else it could not have sent it (rule E1)
-		n.raise(p, crdt.Vector{m.Origin: r.pending[k-1].Seq})
+	n.tookFrom(p, m)
+}
+
+// tookFrom counts entries as their sender's ack of them: it has them durably, else it could not have sent them (rule
+// E1). So do entries that are here already and those that are dropped: the sender will not say it again.
+func (n *Node) tookFrom(p *peer, m Entries) {
+	if k := len(m.List); k > 0 && m.List[k-1].Origin == m.Origin {
+		n.raise(p, crdt.Vector{m.Origin: m.List[k-1].Seq})
 	}
 }
 
@@ -306,7 +314,12 @@ func (n *Node) reviewAll() {
 
 // review decides who is to send o. Its node does unasked, if it is linked and this is its newest epoch. Everything else
 // is subscribed to at a peer that has it: the entries of an unreachable origin, ended epochs, and what stopped coming.
+// What this process writes comes from nobody: if a peer has more of it than is known here, it has read the log, and
+// Advance is about to say so. Earlier epochs of this node may well be missing, after an old copy was restored.
 func (n *Node) review(o crdt.Origin) {
+	if o == n.own {
+		return
+	}
 	node := n.peers[o.Node]
 	pushed := node != nil && node.linked && !n.ended(o)
 	r := n.recv(o)

@@ -13,7 +13,8 @@ import (
 type send struct {
 	origin   crdt.Origin
 	sub      uint64
-	sent     uint64  // the last entry handed to the link
+	sent     uint64  // the last entry handed to the link, or that the peer turned out to have
+	carried  uint64  // the last entry handed to the link: receiving it tells the peer that it is durable here
 	inflight []chunk // sent and not acknowledged
 	bytes    int     // of inflight
 	reading  bool    // its next entries are being read from the log
@@ -84,6 +85,11 @@ type ReadLog struct {
 	link uint64
 }
 
+// mayRead says whether there are entries to read for s, and room for them.
+func (n *Node) mayRead(s *send) bool {
+	return !s.reading && s.sent < n.vec[s.origin] && s.bytes < n.cfg.Window && !n.now.Before(s.pauseTil)
+}
+
 // NextRead returns what to read from the log and send to a peer next, if anything may be sent: back-pressure is that
 // this is not called while the link is busy, and that it says no while too much is unacknowledged. Sent must follow.
 func (n *Node) NextRead(id crdt.NodeID) (ReadLog, bool) {
@@ -93,7 +99,7 @@ func (n *Node) NextRead(id crdt.NodeID) (ReadLog, bool) {
 	}
 	var best *send
 	for _, s := range p.sends {
-		if s.reading || s.sent >= n.vec[s.origin] || s.bytes >= n.cfg.Window || n.now.Before(s.pauseTil) {
+		if !n.mayRead(s) {
 			continue
 		}
 		// The next origin in order after the one whose turn was last: none starves.
@@ -141,6 +147,10 @@ func (n *Node) Sent(now time.Time, r ReadLog, sizes []int) bool {
 		total += b
 	}
 	s.sent += uint64(len(sizes))
+	s.carried = s.sent
+	if s.carried >= n.vec[r.Origin] {
+		delete(p.owed, r.Origin)
+	}
 	s.bytes += total
 	s.inflight = append(s.inflight, chunk{s.sent, total})
 	s.acked(p.have[r.Origin])

@@ -217,7 +217,8 @@ func (n *simNode) checkList() {
 }
 
 // checkEnd holds after everything healed: equal vectors and rows on all that are left, and every acknowledged write
-// there: all of them if nobody is gone, else those of a level that survives it.
+// there: all of them if nobody is gone, else those of a level that survives it. And everyone has heard what the others
+// have: no ack is owed for ever.
 func (s *sim) checkEnd() {
 	var first *simNode
 	gone := 0
@@ -242,6 +243,20 @@ func (s *sim) checkEnd() {
 		for k, c := range a {
 			if b[k] != c {
 				s.violated("%s and %s differ at %s", n.member.Name, first.member.Name, k)
+			}
+		}
+	}
+	for _, n := range s.nodes {
+		for _, m := range s.nodes {
+			if n == m || n.gone || m.gone {
+				continue
+			}
+			have := n.core.Peer(m.member.ID).Have
+			for o, seq := range m.store.Vector() {
+				if have[o] < seq {
+					s.violated("an ack is missing: %s has entry %d of n%d, %s heard of %d", m.member.Name, seq, o.Node, n.member.Name, have[o])
+					return
+				}
 			}
 		}
 	}

@@ -360,7 +360,17 @@ func (n *simNode) sync(done func()) {
 			return
 		}
 		n.store.Sync()
-		n.core.Advance(n.time(), n.store.Vector())
+		advance := func() {
+			if n.core != nil && n.life == life {
+				n.core.Advance(n.time(), n.store.Vector())
+				n.pump()
+			}
+		}
+		if n.s.seed%2 == 1 && n.s.chance(20) { // others may read the log, and acknowledge, before the core is told
+			n.s.after(n.s.between(0, 10*time.Millisecond), advance)
+		} else {
+			advance()
+		}
 		done()
 		n.pump()
 	})
