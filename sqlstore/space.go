@@ -33,7 +33,8 @@ type space struct {
 	indexes map[string]string // physical indexes: name → CREATE INDEX statement
 
 	insertSQL, selectSQL, deleteSQL, byKeySQL, byHiddenSQL string
-	values                                                 int // number of leading values in insertSQL before the columns
+	mergeSQL                                               string // INSERT of another node's row, without flags
+	values                                                 int    // number of leading values in insertSQL before the columns
 }
 
 type column struct {
@@ -111,6 +112,20 @@ func (sp *space) finish() {
 		names += "," + c.phys
 	}
 	sp.insertSQL = "INSERT INTO " + sp.phys + "(" + names + ") VALUES(" + params(sp.values+sp.live) + ")"
+	sp.mergeSQL = sp.mergedSQL(nil)
+}
+
+// mergedSQL is the INSERT of a whole row: clocks, hidden key, the given flags, and every column.
+func (sp *space) mergedSQL(flags []string) string {
+	names := []string{"_h", "_o", "_c"}
+	if sp.hidden {
+		names = append(names, "_k")
+	}
+	names = append(names, flags...)
+	for _, c := range sp.cols {
+		names = append(names, c.phys)
+	}
+	return "INSERT INTO " + sp.phys + "(" + strings.Join(names, ",") + ") VALUES(" + params(len(names)) + ")"
 }
 
 func (sp *space) keyCondition() string {

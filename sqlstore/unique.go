@@ -215,24 +215,26 @@ func (tx *Tx) put(sp *space, r *row) error {
 }
 
 func (tx *Tx) insertMerged(sp *space, r *row, flags map[int]int64) error {
-	names := "_h,_o,_c"
 	args := append(tx.args[:0], catalog.Int(r.h), catalog.Int(r.o), blobOrNull(r.clocks))
 	if sp.hidden {
-		names += ",_k"
 		args = append(args, blobOrNull(r.hidden))
 	}
-	for i := range sp.uniques {
-		if f := flags[i]; f != 0 {
-			names += "," + sp.uniques[i].flag
-			args = append(args, catalog.Int(f))
+	var named []string
+	if len(flags) > 0 {
+		for i := range sp.uniques {
+			if f := flags[i]; f != 0 {
+				named = append(named, sp.uniques[i].flag)
+				args = append(args, catalog.Int(f))
+			}
 		}
-	}
-	for _, c := range sp.cols {
-		names += "," + c.phys
 	}
 	args = append(args, r.vals...)
 	tx.args = args
-	return run(tx.w.conn, "INSERT INTO "+sp.phys+"("+names+") VALUES("+params(len(args))+")", args...)
+	sql := sp.mergeSQL
+	if named != nil {
+		sql = sp.mergedSQL(named)
+	}
+	return run(tx.w.conn, sql, args...)
 }
 
 func (tx *Tx) freeFlag(sp *space, unique int, vals []catalog.Value) (int64, error) {
