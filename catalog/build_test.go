@@ -350,3 +350,36 @@ func TestPrettyExpr(t *testing.T) {
 		}
 	}
 }
+
+// TestExtensionMembers holds that all of layercake's own schema belongs to an extension that PostgreSQL's pg_dump takes for
+// built in, so that no dump has it.
+func TestExtensionMembers(t *testing.T) {
+	s, _ := catalog.BuildSchema(1, nil, catalog.BuildOptions{})
+	sameLines(t, "pg_extension", query(s, "pg_extension", func(get func(string) string) bool { return get("oid") < "16384" }, "extname"), "layercake")
+	members := map[string]bool{}
+	for _, id := range query(s, "pg_depend", func(get func(string) string) bool {
+		return get("deptype") == "e" && get("refclassid") == "3079"
+	}, "objid") {
+		members[id] = true
+	}
+	n := 0
+	for _, r := range s.Relations {
+		if r.Schema == "layercake" {
+			n++
+			if !members[fmt.Sprint(r.OID)] {
+				t.Errorf("%s is no member", r.Name)
+			}
+		}
+	}
+	for _, f := range catalog.Functions() {
+		if f.Schema == "layercake" {
+			n++
+			if !members[fmt.Sprint(f.OID)] {
+				t.Errorf("%s() is no member", f.Name)
+			}
+		}
+	}
+	if n < 10 || !members[fmt.Sprint(catalog.LayercakeOID)] {
+		t.Errorf("%d members, schema: %v", n, members[fmt.Sprint(catalog.LayercakeOID)])
+	}
+}

@@ -49,6 +49,7 @@ func definitionRows(s *Schema, b *rowsOf) {
 		for _, c := range t.Constraints {
 			addDefinition(b, c.OID, "constraint", 0, ConstraintDefinition(s, t, c, false))
 			addDefinition(b, c.OID, "constraint_pretty", 0, ConstraintDefinition(s, t, c, true))
+			addDefinition(b, c.OID, "constraint_qualified", 0, s.constraintDefinition(t, c, false, true))
 		}
 	}
 }
@@ -319,6 +320,11 @@ func (t *Table) columnList(ids []ID) string {
 
 // ConstraintDefinition returns c as pg_get_constraintdef shows it.
 func ConstraintDefinition(s *Schema, t *Table, c *Constraint, pretty bool) string {
+	return s.constraintDefinition(t, c, pretty, false)
+}
+
+// constraintDefinition is ConstraintDefinition; qualified: for a search path that does not have public.
+func (s *Schema) constraintDefinition(t *Table, c *Constraint, pretty, qualified bool) string {
 	var b strings.Builder
 	switch c.Kind {
 	case PrimaryKey, Unique:
@@ -343,7 +349,11 @@ func ConstraintDefinition(s *Schema, t *Table, c *Constraint, pretty bool) strin
 	case ForeignKey:
 		b.WriteString("FOREIGN KEY (" + t.columnList(c.Columns) + ") REFERENCES ")
 		if parent := s.relByID[c.RefTable]; parent != nil {
-			b.WriteString(relationName(parent) + "(" + parent.columnList(c.RefColumns) + ")")
+			name := relationName(parent)
+			if qualified {
+				name = QuoteQualified(parent.Schema, parent.Name)
+			}
+			b.WriteString(name + "(" + parent.columnList(c.RefColumns) + ")")
 		}
 		if c.Match == 'f' {
 			b.WriteString(" MATCH FULL")

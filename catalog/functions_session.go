@@ -57,7 +57,7 @@ const sessionFunctions = `
 1993 shobj_description oid,name text fss @shobj_description
 1387 pg_get_constraintdef oid text fss @pg_get_constraintdef
 2508 pg_get_constraintdef oid,bool text fss @pg_get_constraintdef
-1716 pg_get_expr pg_node_tree,oid text fss $1
+1716 pg_get_expr pg_node_tree,oid text fss @pg_get_expr
 2509 pg_get_expr pg_node_tree,oid,bool text fss CASE WHEN $3 THEN lc_pretty_expr($1) ELSE $1 END
 2162 pg_get_function_arguments oid text fss @pg_get_function_arguments
 2232 pg_get_function_identity_arguments oid text fss @pg_get_function_identity_arguments

@@ -6,7 +6,10 @@ import "strings"
 // while it makes a database it tells pg_dump that its members are there already wherever the dump is read.
 const extensionOID uint32 = 13998
 
-const pgExtensionRelOID uint32 = 3079
+const (
+	pgProcRelOID      uint32 = 1255
+	pgExtensionRelOID uint32 = 3079
+)
 
 func extensionRows(_ *Schema, b *rowsOf) {
 	b.add("oid", extensionOID, "extname", "layercake", "extowner", superuserOID, "extnamespace", PgCatalogOID,
@@ -19,6 +22,11 @@ func extensionMembers(s *Schema, add func(class, oid uint32)) {
 	for _, t := range s.Relations {
 		if t.System && t.Schema == "layercake" {
 			add(PgClassRelOID, t.OID)
+		}
+	}
+	for _, f := range Functions() {
+		if f.Schema == "layercake" {
+			add(pgProcRelOID, f.OID)
 		}
 	}
 }
@@ -48,4 +56,14 @@ func viewSources(s *Schema, view *Table, add func(*Table)) {
 // identByte says whether c may continue an identifier.
 func identByte(c byte) bool {
 	return c == '_' || c == '$' || c == '"' || c >= 0x80 || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// nextvalArgument is the name in a default that calls nextval, "" if it does not.
+func nextvalArgument(expr string) string {
+	_, rest, ok := strings.Cut(expr, "nextval('")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, "'::regclass)")
+	return strings.ReplaceAll(name, "''", "'")
 }

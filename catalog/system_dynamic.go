@@ -274,6 +274,12 @@ func dependRows(s *Schema, b *rowsOf) {
 	add := func(class, obj, refClass, ref uint32, sub int16, kind string) {
 		b.add("classid", class, "objid", obj, "refclassid", refClass, "refobjid", ref, "refobjsubid", sub, "deptype", kind)
 	}
+	sequences := make(map[string]*Table)
+	for _, t := range s.Relations {
+		if t.Kind == KindSequence {
+			sequences[relationName(t)] = t
+		}
+	}
 	extensionMembers(s, func(class, oid uint32) { add(class, oid, pgExtensionRelOID, extensionOID, 0, "e") })
 	for _, t := range s.Relations {
 		if t.System {
@@ -294,7 +300,11 @@ func dependRows(s *Schema, b *rowsOf) {
 				continue
 			}
 			add(PgAttrdefRelOID, derivedOID(c.ID, "default"), PgClassRelOID, t.OID, c.Num, "a")
-			if seq := s.relByID[c.Sequence]; seq != nil && !c.Sequence.IsZero() {
+			seq := s.relByID[c.Sequence]
+			if seq == nil || c.Sequence.IsZero() {
+				seq = sequences[nextvalArgument(c.Default)]
+			}
+			if seq != nil {
 				add(PgAttrdefRelOID, derivedOID(c.ID, "default"), PgClassRelOID, seq.OID, 0, "n")
 			}
 		}

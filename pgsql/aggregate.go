@@ -98,6 +98,13 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 	return c.emitAggregate(a)
 }
 
+// unknownFunction refuses a function that PostgreSQL has and we lack.
+func (c *compiler) unknownFunction(schema, name string, loc int32) {
+	if (schema == "" || schema == "pg_catalog") && catalog.FunctionKnown(name) {
+		c.unsupported(loc, "function %s", name)
+	}
+}
+
 // notAggregate reports aggregate syntax on what is none.
 func (c *compiler) notAggregate(n *pg.FuncCall, schema, name string, s *scope) {
 	saved := n
@@ -122,6 +129,7 @@ func (c *compiler) notAggregate(n *pg.FuncCall, schema, name string, s *scope) {
 		what = "OVER specified, but %s is not a window function nor an aggregate function"
 	}
 	if !known || what == "" {
+		c.unknownFunction(schema, name, n.Location)
 		e := pgerror.New(pgerror.UndefinedFunction, "function %s does not exist", c.signature(schema, name, types))
 		c.fail(e.WithHint("No function matches the given name and argument types. You might need to add explicit type casts.").At(c.position(n.Location)))
 	}

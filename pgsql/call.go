@@ -225,6 +225,7 @@ func (c *compiler) resolveCall(n *pg.FuncCall, schema, name string, args []*expr
 		}
 	}
 	if !found {
+		c.unknownFunction(schema, name, n.Location)
 		e := pgerror.New(pgerror.UndefinedFunction, "function %s does not exist", c.signature(schema, name, types))
 		c.fail(e.WithHint("No function matches the given name and argument types. You might need to add explicit type casts.").At(c.position(n.Location)))
 	}

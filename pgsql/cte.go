@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -23,6 +24,9 @@ type cte struct {
 
 	pending   bool // it is being compiled: a reference is recursive
 	recursive bool
+	term      *scope // where the recursive term's outermost queries stand
+	user      *scope // the query that names it recursively
+	below     bool   // … which is a subquery in FROM
 	own       *scope // the level of its WITH
 	listed    bool   // already in own.ctes
 }
@@ -44,6 +48,10 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 	if w == nil {
 		return
 	}
+	defer func(was bool) { c.innerLocks = was }(c.innerLocks)
+	c.innerLocks = c.innerLocks || slices.ContainsFunc(w.Ctes, func(n *pg.Node) bool {
+		return n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil
+	})
 	for _, n := range w.Ctes {
 		x := n.GetCommonTableExpr()
 		for _, have := range s.ctes {
@@ -119,8 +127,10 @@ func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *s
 	q.pending = true
 	s.ctes = append(s.ctes, q)
 	q.listed = true
+	q.term = inner
 	right := c.query(sel.Rarg, inner)
 	q.pending = false
+	c.checkRecursion(q)
 	if len(left.cols) != len(right.cols) {
 		c.failAt(-1, pgerror.SyntaxError, "each UNION query must have the same number of columns")
 	}
@@ -169,8 +179,39 @@ func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *s
 	}
 }
 
+// checkRecursion refuses what may not be done with the recursive reference.
+func (c *compiler) checkRecursion(q *cte) {
+	if !q.recursive {
+		return
+	}
+	switch {
+	case q.user.hasAgg:
+		c.failAt(-1, pgerror.InvalidRecursion, "aggregate functions are not allowed in a recursive query's recursive term")
+	case q.user.hasWindow:
+		c.unsupported(-1, "window functions in a recursive term")
+	case q.user.hasGroup:
+		c.unsupported(-1, "GROUP BY in a recursive term")
+	case q.below:
+		c.unsupported(-1, "a recursive reference within a subquery in FROM")
+	}
+}
+
+// recursiveUse notes where s names q recursively: subqueries in expressions may not.
+func (c *compiler) recursiveUse(q *cte, s *scope, loc int32) {
+	q.recursive, q.user = true, s
+	for level := s.outer; level != nil && level != q.term; level = level.outer {
+		q.below = true
+		if level.sibling == nil && level.ctx != ctxFrom && !level.inFrom {
+			c.failAt(loc, pgerror.InvalidRecursion, "recursive reference to query \"%s\" must not appear within a subquery", q.name)
+		}
+	}
+	if s.outer != q.term {
+		q.below = true
+	}
+}
+
 // cteItem puts a WITH query into FROM.
-func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string) *fromItem {
+func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string, s *scope) *fromItem {
 	alias := c.alias()
 	it := &rangeItem{name: name, alias: alias, loc: rv.Location}
 	if name == "" {
@@ -180,7 +221,7 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string)
 		if q.recursive {
 			c.failAt(rv.Location, pgerror.InvalidRecursion, "recursive reference to query \"%s\" must not appear more than once", q.name)
 		}
-		q.recursive = true
+		c.recursiveUse(q, s, rv.Location)
 	}
 	q.used = true
 	sql := q.sqlName + " AS " + alias

@@ -306,6 +306,9 @@ func (x *command) tableFrom(sel *pg.SelectStmt, into *pg.IntoClause, ifNotExists
 	aliases := stringList(into.GetColNames())
 	c := x.sub()
 	r := c.selectQuery(proto.Clone(sel).(*pg.SelectStmt), nil)
+	if len(r.cols) == 0 {
+		x.unsupported(-1, "a query without result columns")
+	}
 	if len(aliases) > len(r.cols) {
 		x.fail(pgerror.New(pgerror.SyntaxError, "too many column names were specified"))
 	}

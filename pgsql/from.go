@@ -140,7 +140,7 @@ func (c *compiler) rangeVarItem(rv *pg.RangeVar, s *scope) *fromItem {
 	name, names := aliasOf(rv.Alias)
 	if rv.Schemaname == "" && rv.Catalogname == "" {
 		if q := s.findCTE(rv.Relname); q != nil {
-			return c.cteItem(q, rv, name, names)
+			return c.cteItem(q, rv, name, names, s)
 		}
 	}
 	t := c.lookupTable(rv)

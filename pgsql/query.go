@@ -22,6 +22,9 @@ func (c *compiler) topQuery(sel *pg.SelectStmt) *Query {
 	outer := &scope{top: true}
 	r := c.query(sel, outer)
 	c.resolve(r)
+	if len(r.cols) == 0 {
+		c.unsupported(-1, "a query without result columns")
+	}
 	cols := make([]Column, len(r.cols))
 	wrap := false
 	for i := range r.cols {

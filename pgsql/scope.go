@@ -63,6 +63,7 @@ type scope struct {
 	// aggregates and grouping
 	hasAgg    bool
 	hasWindow bool
+	hasGroup  bool      // there is GROUP BY
 	aggDepth  int       // > 0 within the arguments of an aggregate of this level
 	bare      []bareUse // columns used outside of aggregates that are not (yet) known to be grouped
 	groups    *grouping // set once GROUP BY is known and until the query is done

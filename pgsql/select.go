@@ -85,6 +85,7 @@ func (q *selecting) run() {
 	c.namedWindows(sel.WindowClause, s)
 	// GROUP BY may name output columns: it is compiled first all the same, looking into the tree of the target list
 	if len(sel.GroupClause) > 0 {
+		s.hasGroup = true
 		q.groupBy(sel.GroupClause)
 	}
 	s.ctx = ctxSelect

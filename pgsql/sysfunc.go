@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	"layercake/catalog"
@@ -18,7 +19,6 @@ var macros = map[string]string{
 	"obj_description":   "(SELECT description FROM pg_catalog.pg_description WHERE objoid = $1 AND objsubid = 0 LIMIT 1)",
 	"shobj_description": "(SELECT description FROM pg_catalog.pg_shdescription WHERE objoid = $1 LIMIT 1)",
 
-	"pg_get_expr":                        "$1::text",
 	"pg_get_function_arguments":          "(SELECT def FROM pg_catalog._definition WHERE objid = $1 AND kind = 'arguments')",
 	"pg_get_function_identity_arguments": "(SELECT def FROM pg_catalog._definition WHERE objid = $1 AND kind = 'identity')",
 	"pg_get_function_result":             "(SELECT def FROM pg_catalog._definition WHERE objid = $1 AND kind = 'result')",
@@ -68,6 +68,7 @@ func init() {
 		},
 		"has_privilege": allowed,
 		"pg_has_role":   allowed,
+		"pg_get_expr":   getExpr,
 		"pg_options_to_table": func(c *compiler, x *call) *expr {
 			at := "instr(value, '=')"
 			return plain("(SELECT lc_pack(CASE WHEN "+at+" > 0 THEN substr(value, 1, "+at+" - 1) ELSE value END, CASE WHEN "+at+
@@ -157,10 +158,22 @@ func tableIsVisible(c *compiler, x *call) *expr {
 
 // definition looks a text up that catalog works out (pg_catalog._definition).
 func definition(c *compiler, x *call, kind string) *expr {
+	if kind == "constraint" && !slices.Contains(c.env.SearchPath, "public") {
+		kind = "constraint_qualified"
+	}
 	if len(x.args) > 1 && x.args[1].kind == exprConst && x.args[1].val.Bool() && kind == "constraint" {
 		kind += "_pretty"
 	}
 	return c.expandMacro("(SELECT def FROM pg_catalog._definition WHERE objid = $1 AND kind = '"+kind+"')", x)
+}
+
+// getExpr shows a stored expression: it names sequences of schema public without the schema, which is only right where
+// the search path has it.
+func getExpr(c *compiler, x *call) *expr {
+	if slices.Contains(c.env.SearchPath, "public") {
+		return c.expandMacro("$1::text", x)
+	}
+	return c.expandMacro(`regexp_replace($1::text, $re$nextval\('("[^"']+"|[^."']+)'::regclass\)$re$, $re$nextval('public.\1'::regclass)$re$, 'g')`, x)
 }
 
 func getIndexdef(c *compiler, x *call) *expr {

@@ -1,0 +1,56 @@
+package pgsql_test
+
+import (
+	"errors"
+	"testing"
+
+	"layercake/pgerror"
+)
+
+// TestRefused holds that what PostgreSQL refuses and what is not supported is told apart, and neither is left to SQLite.
+func TestRefused(t *testing.T) {
+	d := newDB(t)
+	d.run("CREATE TABLE a (id int PRIMARY KEY, name text)")
+	for _, x := range []struct{ sql, code, message string }{
+		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT count(*)::int FROM r) SELECT * FROM r", "42P19", "aggregate functions are not allowed in a recursive query's recursive term"},
+		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT max(n) + 1 FROM r WHERE n < 5) SELECT * FROM r", "42P19", ""},
+		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT id FROM a WHERE id IN (SELECT n FROM r)) SELECT * FROM r", "42P19", `recursive reference to query "r" must not appear within a subquery`},
+		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT (SELECT n + 1 FROM r)) SELECT * FROM r", "42P19", ""},
+		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM (SELECT n FROM r) x WHERE n < 3) SELECT * FROM r", "0A000", ""},
+		{"WITH RECURSIVE r(n) AS (SELECT 1::bigint UNION ALL SELECT row_number() OVER () FROM r WHERE n < 3) SELECT * FROM r", "0A000", ""},
+		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 3 GROUP BY n) SELECT * FROM r", "0A000", ""},
+		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < (SELECT max(id) FROM a)) SELECT * FROM r", "", ""},
+		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT x.id FROM r, LATERAL (SELECT id FROM a WHERE id > r.n) x) SELECT sum(n) FROM r GROUP BY n", "", ""},
+
+		{"SELECT", "0A000", ""},
+		{"SELECT FROM a", "0A000", ""},
+		{"SELECT UNION SELECT", "0A000", ""},
+		{"SELECT * FROM (SELECT) x", "0A000", ""},
+		{"SELECT INTO zz FROM a", "0A000", ""},
+		{"CREATE TABLE zz AS SELECT FROM a", "0A000", ""},
+		{"SELECT EXISTS (SELECT FROM a)", "", ""},
+
+		{"SELECT jsonb_path_query('{}', '$')", "0A000", "function jsonb_path_query is not supported"},
+		{"SELECT * FROM pg_catalog.to_tsvector('a')", "0A000", ""},
+		{"SELECT xmlagg('a')", "0A000", ""},
+		{"SELECT public.to_tsvector('a')", "42883", ""},
+		{"SELECT nosuch(1)", "42883", ""},
+
+		{"DELETE FROM a WHERE CURRENT OF c", "0A000", ""},
+		{"WITH j AS (DELETE FROM a WHERE id IN (SELECT id FROM a ORDER BY id LIMIT 3 FOR UPDATE SKIP LOCKED) RETURNING id) SELECT id FROM j", "", ""},
+		{"WITH c AS (SELECT id FROM a LIMIT 1 FOR UPDATE SKIP LOCKED), j AS (UPDATE a SET name = 'x' FROM c WHERE a.id = c.id RETURNING a.id) TABLE j", "", ""},
+		{"DELETE FROM a WHERE id IN (SELECT id FROM a LIMIT 3 FOR UPDATE SKIP LOCKED)", "", ""},
+		{"SELECT * FROM (SELECT id FROM a FOR UPDATE) x", "0A000", ""},
+	} {
+		_, err := d.compile(x.sql)
+		var e *pgerror.Error
+		switch {
+		case x.code == "":
+			if err != nil {
+				t.Errorf("%s: %v", x.sql, err)
+			}
+		case !errors.As(err, &e) || e.Code != x.code || x.message != "" && e.Message != x.message:
+			t.Errorf("%s: %v, want %s %s", x.sql, err, x.code, x.message)
+		}
+	}
+}
