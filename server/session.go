@@ -662,7 +662,12 @@ func (s *session) confirmAt(ctx context.Context, c sqlstore.Commit, level replic
 	if c.Empty || level == replication.None {
 		return nil
 	}
+	// A bulk load takes the others as long as it took this node.
+	timeout += time.Duration(c.Bytes) * time.Second / loadRate
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	return s.node.repl.Confirm(ctx, level, c.Origin, c.Seq)
 }
+
+// loadRate is how many bytes of a transaction the others are granted a second for, beyond consistency_timeout.
+const loadRate = 8 << 20

@@ -499,7 +499,7 @@ func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 		w.lastDeps[o] = n
 	}
 	w.depsNew = false
-	return Commit{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC}, nil
+	return Commit{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Bytes: len(e.Bytes)}, nil
 }
 
 func (tx *Tx) logEntry(e *crdt.Entry, num int64) error {
