@@ -274,16 +274,24 @@ func (s *scope) unchecked() bool {
 	return true
 }
 
+// firstViewOID is where OIDs begin that PostgreSQL does not assign by hand.
+const firstViewOID = 10000
+
 // systemColumn resolves tableoid and refuses PostgreSQL's other system columns.
 func (c *compiler) systemColumn(it *rangeItem, name string, loc int32) *expr {
 	switch name {
 	case "tableoid":
+		present := it.alias + ".rowid"
 		if it.derived {
-			return nil
+			// A few of PostgreSQL's tables are views here. Its own views have OIDs above all of its tables.
+			if !it.table.System || it.table.OID >= firstViewOID {
+				return nil
+			}
+			present = it.cols[0].sql // the oid
 		}
 		e := plain(fmt.Sprint(it.table.OID), catalog.OidOID, true, loc)
 		if it.nullable {
-			e = plain("CASE WHEN "+it.alias+".rowid IS NOT NULL THEN "+e.sql+" END", catalog.OidOID, true, loc)
+			e = plain("CASE WHEN "+present+" IS NOT NULL THEN "+e.sql+" END", catalog.OidOID, true, loc)
 		}
 		return e
 	case "ctid", "xmin", "xmax", "cmin", "cmax":
