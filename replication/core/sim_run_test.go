@@ -85,7 +85,8 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 		case k < 46: // in one direction or both
 			if a != b && s.link(a, b).up {
 				s.log("link %s-%s is half-open", s.nodes[a].member.Name, s.nodes[b].member.Name)
-				s.link(a, b).mute = [2]bool{s.chance(60), s.chance(60)}
+				l := s.link(a, b) // what is mute stays so until the link breaks: no link loses messages in the middle
+				l.mute = [2]bool{s.chance(60) || l.mute[0], s.chance(60) || l.mute[1]}
 			}
 		case k < 50:
 			s.nodes[a].skew = s.between(-100*time.Millisecond, 100*time.Millisecond)
@@ -187,7 +188,8 @@ func TestASeedReplays(t *testing.T) {
 	}
 }
 
-// TestRulesAreNeeded takes one rule out at a time: the simulator must see a promise broken.
+// TestRulesAreNeeded takes one rule out at a time: the simulator must see a promise broken. That replies count under
+// the list they were given under is too rare for it: TestRepliesUnderAnotherList takes that one out.
 func TestRulesAreNeeded(t *testing.T) {
 	for name, test := range map[string]struct {
 		knobs core.Knobs
@@ -197,7 +199,6 @@ func TestRulesAreNeeded(t *testing.T) {
 		"Q3": {core.Knobs{CountMessages: true}, 1},
 		"E1": {core.Knobs{AckEarly: true}, 1},
 		"C3": {core.Knobs{ChangeEarly: true}, 29},
-		"replies count under the list they were given under": {core.Knobs{KeepReplies: true}, 524},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range uint64(400) {
