@@ -278,6 +278,7 @@ func dependRows(s *Schema, b *rowsOf) {
 	for _, t := range s.Relations {
 		if t.Kind == KindSequence {
 			sequences[relationName(t)] = t
+			sequences[QuoteQualified(t.Schema, t.Name)] = t // as ALTER … SET DEFAULT may have written it
 		}
 	}
 	extensionMembers(s, func(class, oid uint32) { add(class, oid, pgExtensionRelOID, extensionOID, 0, "e") })
