@@ -15,6 +15,9 @@ const (
 	// From this size on it copies whatever a pass of the checkpointer has left: a commit that takes some milliseconds is
 	// better than a WAL without bounds.
 	finishAnyway = 8 * checkpointPages
+	// From this size on the writer waits for the pass under way, which a busy disk can make a long one, and then copies
+	// the rest. It tries again only once the WAL has grown by checkpointPages: a snapshot may be what holds it.
+	waitPages = 12 * checkpointPages
 )
 
 // watchWAL wakes the checkpointer when the WAL has grown.
@@ -30,6 +33,16 @@ func (w *writer) watchWAL() {
 
 // restartWAL does the last step of a checkpoint.
 func (w *writer) restartWAL() {
+	pages := w.conn.WALPages()
+	if pages < w.waitedAt {
+		w.waitedAt = 0 // the WAL has begun anew
+	}
+	if !w.s.memory && pages >= max(waitPages, w.waitedAt+checkpointPages) {
+		w.waitedAt = pages
+		w.s.pass.Lock()
+		defer w.s.pass.Unlock()
+		w.s.finishWAL.Store(true)
+	}
 	if w.s.finishWAL.CompareAndSwap(true, false) {
 		w.s.checkpoint(w.conn)
 	}
@@ -42,7 +55,9 @@ func (s *Store) checkpointLoop() {
 		case <-s.closing:
 			return
 		}
+		s.pass.Lock()
 		wal, copied := s.checkpoint(s.checkpointer)
+		s.pass.Unlock()
 		if left := wal - copied; left > 0 && (left <= finishPages || wal >= finishAnyway) {
 			s.finishWAL.Store(true)
 		}

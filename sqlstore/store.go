@@ -43,6 +43,7 @@ type Store struct {
 	checkpoints   chan struct{}
 	checkpointer  *sqlite.Conn
 	finishWAL     atomic.Bool
+	pass          sync.Mutex // held during a pass of the checkpointer
 
 	// memMu stands in for SQLite's snapshots in memory, where a reader would keep the writer from committing.
 	memMu sync.RWMutex

@@ -80,6 +80,7 @@ type writer struct {
 	hasFlags  bool   // some row's "_u…" is, or was, not 0
 	hasLosers bool   // lc_losers has, or had, a row
 
+	waitedAt    int  // WAL size, in pages, at which the writer last waited for the checkpointer
 	systemStale bool // the system tables do not show the layout's schema yet
 
 	self     crdt.Origin // zero Node until the first write (rule E2)
