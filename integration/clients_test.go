@@ -122,3 +122,33 @@ func TestPgxBatch(t *testing.T) {
 		t.Errorf("a failed batch left %s rows", got)
 	}
 }
+
+// TestPgDump: what pg_dump writes can be read back, sequences included.
+func TestPgDump(t *testing.T) {
+	if out, err := osexec.Command("pg_dump", "--version").Output(); err != nil || !strings.Contains(string(out), " 15.") {
+		t.Skipf("pg_dump 15, the version that the server says it is, is not installed: %q, %v", out, err)
+	}
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE parent (id serial PRIMARY KEY, name text NOT NULL UNIQUE)")
+	exec(t, conn, "CREATE TABLE child (id int GENERATED ALWAYS AS IDENTITY, p int REFERENCES parent ON DELETE CASCADE, n numeric(8,2) CHECK (n > 0), j jsonb)")
+	exec(t, conn, "CREATE VIEW totals AS SELECT p, sum(n) AS total FROM child GROUP BY p")
+	exec(t, conn, "INSERT INTO parent (name) VALUES ('a'), ('tab\there')")
+	exec(t, conn, `INSERT INTO child (p, n, j) VALUES (1, 1.50, '{"k": [1, null]}'), (2, 2, NULL)`)
+	dump := c.client(0, nil, "pg_dump")
+	exec(t, conn, "DROP TABLE parent, child CASCADE")
+	file := c.dir + "/dump.sql"
+	if err := os.WriteFile(file, []byte(dump), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.client(0, nil, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", file)
+	fresh := c.conn(0)
+	if got := query(t, fresh, "SELECT * FROM totals JOIN parent ON p = id ORDER BY p"); len(got) != 2 || strings.Join(got[1], "|") != "2|2.00|2|tab\there" {
+		t.Errorf("the view shows %q", got)
+	}
+	if got := one(t, fresh, "INSERT INTO parent (name) VALUES ('c') RETURNING id"); got != "3" {
+		t.Errorf("the sequence goes on at %s, want 3", got)
+	}
+	fails(t, fresh, "23503", "INSERT INTO child (p) VALUES (99)")
+	fails(t, fresh, "23514", "INSERT INTO child (n) VALUES (0)")
+}

@@ -163,23 +163,42 @@ func (f *functions) SetVal(oid uint32, value int64, called bool) error {
 	return err
 }
 
-// SequenceLastValue implements sqlfunc.Sequences: the last value that this node gave.
+// SequenceLastValue implements sqlfunc.Sequences: the last value that this node gave or, when it holds no block, the
+// last that any node may have given.
 func (f *functions) SequenceLastValue(oid uint32) (int64, bool, error) {
 	t, err := f.sequence(oid)
 	if err != nil {
 		return 0, false, err
 	}
-	q := f.s.node.sequences
+	q, d := f.s.node.sequences, &t.Sequence
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	b := q.blocks[t.ID]
+	var at int64
+	if b != nil {
+		at = b.next
+	}
+	q.mu.Unlock()
+	first := d.Start
+	if d.Increment < 0 {
+		first = -first
+	}
 	if b == nil {
+		at, err = fetch(f, fmt.Sprintf("register %d", oid), func(ctx context.Context) (int64, error) {
+			ctx, cancel := context.WithTimeout(ctx, f.s.settings.timeout)
+			defer cancel()
+			return f.s.node.repl.Grant(ctx, registerName(t.ID), first, 0)
+		})
+		if err != nil {
+			return 0, false, err
+		}
+	}
+	switch {
+	case at == first:
 		return 0, false, nil
+	case d.Increment < 0:
+		return -(at + d.Increment), true, nil
 	}
-	if t.Sequence.Increment < 0 {
-		return -(b.next + t.Sequence.Increment), true, nil
-	}
-	return b.next - t.Sequence.Increment, true, nil
+	return at - d.Increment, true, nil
 }
 
 // Setting implements sqlfunc.Settings.
