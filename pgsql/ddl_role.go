@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
-	"golang.org/x/text/secure/precis"
+	"github.com/xdg-go/stringprep"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -182,7 +182,7 @@ func (x *command) verifier(password string) string {
 // scramVerifier is RFC 5803's verifier in PostgreSQL's form. The password is normalised if it can be, as RFC 7677 asks,
 // else used as it is, as PostgreSQL does.
 func scramVerifier(password string, salt []byte, iterations int) (string, error) {
-	if s, err := precis.OpaqueString.String(password); err == nil {
+	if s, err := stringprep.SASLprep.Prepare(password); err == nil && s != "" {
 		password = s
 	}
 	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
