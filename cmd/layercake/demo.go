@@ -17,7 +17,7 @@ import (
 var demoOptions = []option{
 	{name: "nodes", def: "3", help: "number of nodes, 1 to 9"},
 	{name: "pg-port", def: "5432", help: "port of the first node; each further one takes the next free"},
-	{name: "log-level", def: "warn", help: "debug, info, warn or error"},
+	{name: "log-level", def: "error", help: "debug, info, warn or error"},
 }
 
 // runDemo runs a whole cluster in this process, over two data centres, until ctx ends.
