@@ -313,7 +313,7 @@ func (n *Node) closeAll() error {
 func (n *Node) now() time.Time { return n.cfg.Now() }
 
 // ready refuses statements while the node starts, stops or has fenced itself.
-func (n *Node) ready(replication.Level) error {
+func (n *Node) ready() error {
 	switch n.state.Load() {
 	case stateStarting:
 		return pgerror.New(pgerror.CannotConnectNow, "the node is starting: it has not joined its cluster yet")
@@ -375,7 +375,7 @@ type backend Node
 func (b *backend) Verifier(ctx context.Context, user string) (string, bool, error) {
 	n := (*Node)(b)
 	if n.state.Load() != stateReady {
-		e := pgerror.From(n.ready(0))
+		e := pgerror.From(n.ready())
 		e.Severity = "FATAL"
 		return "", false, e
 	}
@@ -389,7 +389,7 @@ func (b *backend) Verifier(ctx context.Context, user string) (string, bool, erro
 // Open implements pgwire.Backend.
 func (b *backend) Open(ctx context.Context, info pgwire.ConnInfo, startup map[string]string) (pgwire.Session, error) {
 	n := (*Node)(b)
-	if err := n.ready(0); err != nil {
+	if err := n.ready(); err != nil {
 		e := *pgerror.From(err)
 		e.Severity = "FATAL"
 		return nil, &e

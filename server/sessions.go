@@ -68,17 +68,16 @@ func (ss *sessions) deliver(list []pgwire.Notification) {
 
 // activity is what a session is doing, for pg_stat_activity.
 type activity struct {
-	mu      sync.Mutex // protects following fields
-	state   string
-	query   string
-	since   time.Time
-	changed time.Time
+	mu    sync.Mutex // protects following fields
+	state string
+	query string
+	since time.Time
 }
 
 func (a *activity) begin(query string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.state, a.query, a.since, a.changed = "active", query, now, now
+	a.state, a.query, a.since = "active", query, now
 }
 
 func (a *activity) end(tx byte) {
