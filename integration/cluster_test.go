@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -114,6 +115,32 @@ func start(t *testing.T, dcs ...string) *cluster {
 	return c
 }
 
+// settle waits until the running nodes see each other, but for cut links: a node is ready once it reaches a quorum, and
+// its other links come up a little later.
+func (c *cluster) settle() {
+	c.t.Helper()
+	for i, n := range c.nodes {
+		if n == nil {
+			continue
+		}
+		seen := []string{"''"}
+		for j, m := range c.nodes {
+			c.net.mu.Lock()
+			cut := c.net.cut[link(i, j)]
+			c.net.mu.Unlock()
+			if m != nil && !cut {
+				seen = append(seen, "'"+c.cfgs[j].Name+"'")
+			}
+		}
+		conn := c.conn(i)
+		eventually(c.t, conn, fmt.Sprint(len(seen)-1),
+			"SELECT count(*) FROM layercake.nodes WHERE state = 'alive' AND name IN ("+strings.Join(seen, ", ")+")")
+		if err := conn.Close(context.Background()); err != nil {
+			c.t.Error(err)
+		}
+	}
+}
+
 func three(t *testing.T) *cluster { return start(t, "dc1", "dc1", "dc2") }
 
 func (c *cluster) logger() *slog.Logger {
@@ -159,6 +186,7 @@ func (c *cluster) boot(i int) {
 	c.nodes[i] = n
 	// The same addresses after a restart.
 	c.cfgs[i].PGAddr, c.cfgs[i].RPCAddr, c.cfgs[i].GossipAddr = n.PGAddr(), n.RPCAddr(), n.GossipAddr()
+	c.settle()
 }
 
 func (c *cluster) stop(i int) {
@@ -197,6 +225,9 @@ func (c *cluster) connAs(i int, user string, settings ...string) *pgx.Conn {
 		c.t.Fatal(err)
 	}
 	cfg.User = user
+	if user == "postgres" {
+		cfg.Password = c.password
+	}
 	for _, s := range settings {
 		for j := range s {
 			if s[j] == '=' {

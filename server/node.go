@@ -185,6 +185,12 @@ func (n *Node) Start(ctx context.Context) error {
 		if err := n.join(ctx); err != nil {
 			return err
 		}
+		// A joiner usually finds everybody up: then `all` can be met everywhere from the moment that it is ready.
+		settle, cancel := context.WithTimeout(ctx, time.Second)
+		if err := n.repl.Settle(settle, replication.All); err != nil {
+			n.log.Info("not all members reachable yet", "err", err)
+		}
+		cancel()
 	}
 	settle, cancel := context.WithTimeout(ctx, 2*time.Second)
 	if err := n.repl.Settle(settle, replication.Quorum); err != nil {
