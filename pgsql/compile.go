@@ -37,6 +37,7 @@ type compiler struct {
 	rels    int            // aliases handed out
 
 	reads    []catalog.ID
+	ranges   []Range
 	system   bool
 	volatile bool
 	unstable bool // depends on tables or the session
@@ -195,7 +196,7 @@ func (c *compiler) finish(sql string, cols []Column, tag string) *Query {
 	q.SQL, q.Args = c.renumber(sql)
 	q.Reads, q.System, q.Volatile = c.reads, c.system, c.volatile
 	q.Stable = len(c.reads) == 0 && !c.system && !c.volatile && !c.unstable
-	q.With = c.with
+	q.With, q.Ranges = c.with, c.ranges
 	q.Params = c.params
 	return q
 }

@@ -63,6 +63,7 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 			c.unsupported(x.Location, "SEARCH or CYCLE clause")
 		}
 		q := &cte{name: x.Ctename, sqlName: "w" + c.alias(), own: s}
+		c.ranges = append(c.ranges, Range{q.sqlName, x.Ctename, nil})
 		switch x.Ctematerialized {
 		case pg.CTEMaterialize_CTEMaterializeAlways:
 			q.hint = " MATERIALIZED"

@@ -29,6 +29,7 @@ func (c *compiler) from(nodes []*pg.Node, s *scope) string {
 	for i, n := range nodes {
 		f := c.fromItem(n, s)
 		c.checkConflicts(s.items, f.items)
+		c.ranged(f.items)
 		if count += f.count; count > maxTables && i > 0 {
 			left := &fromItem{sql: b.String(), items: s.items}
 			c.enclose(left)
@@ -48,6 +49,16 @@ func (c *compiler) from(nodes []*pg.Node, s *scope) string {
 	}
 	s.inFrom = inFrom
 	return b.String()
+}
+
+// ranged notes what the aliases of items stand for.
+func (c *compiler) ranged(items []*rangeItem) {
+	for _, it := range items {
+		if it.alias != "" {
+			c.ranges = append(c.ranges, Range{it.alias, it.name, it.table})
+		}
+		c.ranged(it.parts)
+	}
 }
 
 // checkConflicts refuses two items of one name.

@@ -65,8 +65,17 @@ type Query struct {
 	Point    bool         // reads one table, with WHERE holding equality on every primary key column: at most one row
 	Stable   bool         // its result depends on nothing but constants: needs no barrier
 
+	Ranges []Range // what the SQL's table aliases stand for, for EXPLAIN
+
 	// Locks is set by FOR UPDATE / SHARE: after Columns, the SQL returns for each Lock rowid, _h, _o, _c of the row.
 	Locks []RowLock
+}
+
+// Range is what an alias of a Query's SQL stands for.
+type Range struct {
+	Alias string         // as the SQL has it
+	Name  string         // as the statement calls it
+	Table *catalog.Table // nil: a subquery, function or WITH query
 }
 
 // RowLock is a table locked by FOR [NO KEY] UPDATE / [KEY] SHARE.

@@ -156,6 +156,7 @@ func (c *compiler) colSQL(it *rangeItem, i int) string {
 func (c *compiler) addTable(s *scope, t *catalog.Table, name string) *rangeItem {
 	it := c.tableItem(t, name, c.alias())
 	s.items = append(s.items, it)
+	c.ranged(s.items[len(s.items)-1:])
 	return it
 }
 

@@ -16,17 +16,15 @@ import (
 // explain shows how SQLite will run a statement; with ANALYZE the statement is run, and its rows and time are shown.
 func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st *pgsql.Statement, out sink) error {
 	var q *pgsql.Query
-	head := ""
 	switch of := p.Of.(type) {
 	case *pgsql.Query:
-		q, head = of, "Query"
+		q = of
 	case *pgsql.Modify:
 		q = of.Source
-		head = map[pgsql.ModifyOp]string{pgsql.Insert: "Insert", pgsql.Update: "Update", pgsql.Delete: "Delete"}[of.Op] + " on " + catalog.QuoteIdent(of.Table.Name)
 	default:
 		return pgerror.New(pgerror.FeatureNotSupported, "EXPLAIN of this statement is not supported")
 	}
-	lines := []string{head}
+	tree := newPlanTree(q)
 	err := s.withReader(ctx, s.tran, func(r *sqlstore.Reader) error {
 		w := &worker{ctx: ctx, s: s, q: r, params: make([]catalog.Value, len(q.Params)), tran: s.tran}
 		defer s.attach(r.Conn(), w)()
@@ -43,18 +41,21 @@ func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st
 			return err
 		}
 		defer rows.Close()
-		depth := map[int64]int{0: 0}
 		for rows.Next() {
 			v := rows.Values()
-			d := depth[v[1].Int()] + 1
-			depth[v[0].Int()] = d
-			lines = append(lines, strings.Repeat("  ", d)+"->  "+s.planLine(string(v[3].Bytes)))
+			tree.add(v[0].Int(), v[1].Int(), string(v[3].Bytes))
 		}
 		return rows.Err()
 	})
 	if err != nil {
 		return err
 	}
+	top := tree.node(0)
+	if m, ok := p.Of.(*pgsql.Modify); ok {
+		op := map[pgsql.ModifyOp]string{pgsql.Insert: "Insert", pgsql.Update: "Update", pgsql.Delete: "Delete"}[m.Op]
+		top = &planNode{Type: "ModifyTable", Operation: op, Relation: m.Table.Name, Alias: m.Table.Name, Plans: []*planNode{top}}
+	}
+	took := time.Duration(0)
 	if p.Analyze {
 		began := time.Now()
 		buf := &bufferSink{buf: &rowBuffer{}}
@@ -68,12 +69,22 @@ func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st
 		if err != nil {
 			return err
 		}
-		lines = append(lines, fmt.Sprintf("Rows: %d", n), fmt.Sprintf("Execution Time: %.3f ms", float64(time.Since(began).Microseconds())/1000))
+		took = time.Since(began)
+		top.Rows = &n
 	}
+	var lines []string
 	switch strings.ToLower(p.Format) {
 	case "", "text":
+		lines = top.text()
+		if p.Analyze {
+			lines = append(lines, fmt.Sprintf("Execution Time: %.3f ms", float64(took.Microseconds())/1000))
+		}
 	case "json":
-		j, err := json.MarshalIndent([]any{map[string]any{"Plan": map[string]any{"Node Type": head, "Lines": lines[1:]}}}, "", "  ")
+		doc := map[string]any{"Plan": top}
+		if p.Analyze {
+			doc["Execution Time"] = float64(took.Microseconds()) / 1000
+		}
+		j, err := json.MarshalIndent([]any{doc}, "", "  ")
 		if err != nil {
 			return err
 		}
@@ -90,25 +101,4 @@ func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st
 		}
 	}
 	return nil
-}
-
-// planLine puts the names that users know in the place of physical ones.
-func (s *session) planLine(line string) string {
-	words := strings.Fields(line)
-	for i, w := range words {
-		for _, t := range s.schema().Relations {
-			if t.Phys == "" || t.System {
-				continue
-			}
-			if t.Phys == w {
-				words[i] = catalog.QuoteIdent(t.Name)
-			}
-			for _, x := range t.Indexes {
-				if x.Phys == w && x.Phys != "" {
-					words[i] = catalog.QuoteIdent(x.Name)
-				}
-			}
-		}
-	}
-	return strings.Join(words, " ")
 }
