@@ -317,6 +317,23 @@ func FunctionOID(name string) uint32 {
 	return byName[name]
 }
 
+// TypeFunctions calls yield for each function that types have for their input, output and the like: a reg… type knows
+// them, though no statement may call them.
+func TypeFunctions(yield func(oid uint32, name string, args []uint32)) {
+	list, _ := typeFunctionIndex()
+	for i := range list {
+		f := &list[i]
+		if FunctionByOID(f.oid) != nil {
+			continue
+		}
+		args := make([]uint32, len(f.args))
+		for j, a := range f.args {
+			args[j] = uint32(a.Int())
+		}
+		yield(f.oid, f.name, args)
+	}
+}
+
 // FunctionName returns the name of the function with the OID, "" if there is none.
 func FunctionName(oid uint32) string {
 	if f := FunctionByOID(oid); f != nil {

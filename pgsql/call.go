@@ -53,17 +53,25 @@ func (c *compiler) funcCall(n *pg.FuncCall, s *scope) *expr {
 	return c.applyCall(x)
 }
 
-// callArgs compiles the arguments.
+// callArgs compiles the arguments. A parameter that the client has given the type void is none: it is how JDBC hands
+// over the OUT parameters of a CallableStatement, and PostgreSQL drops them likewise.
 func (c *compiler) callArgs(n *pg.FuncCall, s *scope) []*expr {
-	args := make([]*expr, len(n.Args))
-	for i, a := range n.Args {
+	args := make([]*expr, 0, len(n.Args))
+	for _, a := range n.Args {
 		if na := a.GetNamedArgExpr(); na != nil {
-			args[i] = c.expr(na.Arg, s)
+			args = append(args, c.expr(na.Arg, s))
 			continue
 		}
-		args[i] = c.expr(a, s)
+		if p := a.GetParamRef(); p != nil && p.Number > 0 && int(p.Number) <= c.fixed && c.params[p.Number-1] == catalog.VoidOID && !hasNamedArg(n) {
+			continue
+		}
+		args = append(args, c.expr(a, s))
 	}
 	return args
+}
+
+func hasNamedArg(n *pg.FuncCall) bool {
+	return slices.ContainsFunc(n.Args, func(a *pg.Node) bool { return a.GetNamedArgExpr() != nil })
 }
 
 // argNames lists the names of the arguments of a call in named notation; nil: there are none.

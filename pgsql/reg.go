@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +91,9 @@ func (c *compiler) lookupReg(text string, typ uint32, loc int32) (uint32, bool) 
 					found = f.OID
 				}
 			}
+			if found == 0 && (schema == "" || schema == "pg_catalog") {
+				found = catalog.FunctionOID(names[len(names)-1]) // array_in and its like
+			}
 		}
 		return found, found != 0
 	case catalog.RegoperOID, catalog.RegoperatorOID:
@@ -161,7 +165,15 @@ next:
 		}
 		return f.OID, true
 	}
-	return 0, false
+	found := uint32(0)
+	if schema == "" || schema == "pg_catalog" {
+		catalog.TypeFunctions(func(oid uint32, of string, args []uint32) {
+			if of == names[len(names)-1] && slices.Equal(args, types) {
+				found = oid
+			}
+		})
+	}
+	return found, found != 0
 }
 
 // relationOID finds a relation or index by a possibly qualified name.
@@ -279,6 +291,9 @@ func (c *compiler) oidNames(typ uint32) []oidName {
 		for _, f := range catalog.Functions() {
 			out = append(out, oidName{f.OID, c.shownName(f.Schema, f.Name, f.Schema == "pg_catalog")})
 		}
+		catalog.TypeFunctions(func(oid uint32, name string, _ []uint32) {
+			out = append(out, oidName{oid, catalog.QuoteIdent(name)})
+		})
 	case catalog.RegprocedureOID:
 		for _, f := range catalog.Functions() {
 			args := make([]string, len(f.Args))
@@ -287,6 +302,13 @@ func (c *compiler) oidNames(typ uint32) []oidName {
 			}
 			out = append(out, oidName{f.OID, c.shownName(f.Schema, f.Name, f.Schema == "pg_catalog") + "(" + strings.Join(args, ",") + ")"})
 		}
+		catalog.TypeFunctions(func(oid uint32, name string, types []uint32) {
+			args := make([]string, len(types))
+			for i, a := range types {
+				args[i] = catalog.FormatTypeName(a)
+			}
+			out = append(out, oidName{oid, catalog.QuoteIdent(name) + "(" + strings.Join(args, ",") + ")"})
+		})
 	case catalog.RegoperOID:
 		for _, o := range catalog.Operators() {
 			out = append(out, oidName{o.OID, o.Name})
