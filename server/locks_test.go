@@ -160,6 +160,7 @@ func TestSettings(t *testing.T) {
 		{"write_consistency", "LOCAL", "none", ""},
 		{"extra_float_digits", "9", "", "22023"},
 		{"client_encoding", "utf-8", "UTF8", ""},
+		{"client_encoding", "'utf-8'", "UTF8", ""}, // what asyncpg sends
 		{"client_encoding", "LATIN1", "", "0A000"},
 		{"server_version", "16", "", "55P02"},
 		{"no_such", "1", "", "42704"},

@@ -217,7 +217,13 @@ func checkConsistency(v string) (string, error) {
 }
 
 func checkEncoding(v string) (string, error) {
-	switch strings.ToUpper(strings.NewReplacer("-", "", "_", "", " ", "").Replace(v)) {
+	name := strings.Map(func(r rune) rune { // as PostgreSQL reads names of encodings: "'utf-8'" is UTF8
+		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(v))
+	switch strings.ToUpper(name) {
 	case "UTF8", "UNICODE":
 		return "UTF8", nil
 	case "SQLASCII":

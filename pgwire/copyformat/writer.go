@@ -13,6 +13,7 @@ type Writer struct {
 	o          Options
 	w          io.Writer
 	buf        []byte
+	head       []byte // binary: the signature, until it is written
 	forceQuote []bool
 }
 
@@ -29,13 +30,14 @@ func NewWriter(w io.Writer, o Options) *Writer {
 	return e
 }
 
-// Begin writes what precedes the rows: the header line if Options.Header asks for it, binary's signature.
+// Begin writes what precedes the rows: the header line if Options.Header asks for it. Binary's signature goes out in one
+// piece with the first row (or the trailer), as PostgreSQL sends it: drivers take the first piece apart by that.
 func (e *Writer) Begin() error {
 	e.buf = e.buf[:0]
 	switch {
 	case e.o.Format == Binary:
-		e.buf = append(e.buf, binarySignature...)
-		e.buf = append(e.buf, make([]byte, 8)...) // no flags, no extension
+		e.head = append([]byte(binarySignature), make([]byte, 8)...) // no flags, no extension
+		return nil
 	case e.o.Header:
 		for i, name := range e.o.Columns {
 			if i > 0 {
@@ -58,6 +60,7 @@ func (e *Writer) Begin() error {
 func (e *Writer) Row(fields [][]byte) error {
 	e.buf = e.buf[:0]
 	if e.o.Format == Binary {
+		e.signature()
 		e.buf = binary.BigEndian.AppendUint16(e.buf, uint16(len(fields)))
 		for _, f := range fields {
 			if f == nil {
@@ -94,8 +97,16 @@ func (e *Writer) Close() error {
 	if e.o.Format != Binary {
 		return nil
 	}
-	e.buf = append(e.buf[:0], 0xff, 0xff)
+	e.buf = e.buf[:0]
+	e.signature()
+	e.buf = append(e.buf, 0xff, 0xff)
 	return e.write()
+}
+
+// signature puts binary's signature before what is written first.
+func (e *Writer) signature() {
+	e.buf = append(e.buf, e.head...)
+	e.head = nil
 }
 
 func (e *Writer) write() error {
