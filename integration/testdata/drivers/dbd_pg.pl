@@ -1,0 +1,33 @@
+# Perl's DBD::Pg: prepared statements, catalog methods, savepoints, COPY, LISTEN.
+use strict; use warnings; use DBI;
+my $d = DBI->connect("dbi:Pg:", undef, undef, {RaiseError => 1, PrintError => 0});
+sub is { my ($got, $want) = @_; die "got $got, want $want at line " . (caller)[2] . "\n" if $got ne $want }
+$d->do("CREATE TABLE pl (id serial PRIMARY KEY, n numeric, t text, a int[], b bytea)");
+my $s = $d->prepare("INSERT INTO pl (n, t, a) VALUES (?, ?, ?) RETURNING id");
+$s->execute(1.5, "x", [1, 2]);
+is(($s->fetchrow_array)[0], 1);
+is($d->last_insert_id(undef, "public", "pl", undef), 1);
+my $c = $d->column_info(undef, "public", "pl", "%");
+is(join(" ", map { "$_->{COLUMN_NAME}:$_->{pg_type}" } @{$c->fetchall_arrayref({})}), "id:integer n:numeric t:text a:integer[] b:bytea");
+is(join(",", $d->primary_key(undef, "public", "pl")), "id");
+$d->begin_work;
+$d->pg_savepoint("a");
+eval { $d->do("INSERT INTO pl (id) VALUES (1)") };
+is($d->state, "23505");
+$d->pg_rollback_to("a");
+$d->commit;
+$d->do("COPY pl (t) FROM STDIN");
+$d->pg_putcopydata("a\n");
+$d->pg_putcopydata("b\n");
+$d->pg_putcopyend;
+is(($d->selectrow_array("SELECT count(*) FROM pl"))[0], 3);
+$d->do("LISTEN x");
+$d->do("NOTIFY x, 'y'");
+my $n = $d->pg_notifies;
+is("$n->[0] $n->[2]", "x y");
+is($d->ping, 1);
+my $st = $d->prepare("SELECT * FROM pl WHERE id = ?");
+$st->execute(1);
+is(join(" ", @{$st->{NAME}}), "id n t a b");
+$d->do("DROP TABLE pl");
+print "ok\n";
