@@ -50,6 +50,12 @@ func canCoerce(src, dst uint32, context byte) bool {
 // coerce converts e to a type and typmod: context 'i' implicit, 'a' assignment, 'e' explicit. nil if there is no such
 // conversion.
 func (c *compiler) coerce(e *expr, typ uint32, typmod int32, context byte) *expr {
+	if e.kind == exprUnknown && typ == catalog.IntervalOID && typmod >= 0 && !e.val.IsNull() {
+		// interval '1' day: the typmod says what the text means.
+		v, err := catalog.DecodeText(typ, typmod, e.val.Bytes, c.env.Output)
+		c.check(err, e.loc)
+		return &expr{kind: exprConst, typ: typ, typmod: typmod, loc: e.loc, val: v, atomic: true}
+	}
 	t := c.coerceType(e, typ, context)
 	if t == nil {
 		return nil

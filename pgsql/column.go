@@ -13,8 +13,18 @@ import (
 // columnRef resolves a name: column, table.column, schema.table.column, or a whole row.
 func (c *compiler) columnRef(n *pg.ColumnRef, s *scope) *expr {
 	names := make([]string, 0, 3)
-	for _, f := range n.Fields {
+	for i, f := range n.Fields {
 		if f.GetAStar() != nil {
+			if i > 0 { // t.* in an expression is the whole row
+				schema := ""
+				if i > 1 {
+					schema = names[i-2]
+				}
+				if it, level := c.findItem(s, schema, names[i-1], n.Location); it != nil {
+					return c.wholeRow(it, level, n.Location)
+				}
+				c.failAt(n.Location, pgerror.UndefinedTable, "missing FROM-clause entry for table \"%s\"", names[i-1])
+			}
 			c.failAt(n.Location, pgerror.SyntaxError, "row expansion via \"*\" is not supported here")
 		}
 		names = append(names, f.GetString_().GetSval())

@@ -221,6 +221,8 @@ func (c *compiler) arrayExpr(n *pg.A_ArrayExpr, s *scope, typ uint32) *expr {
 		elem = t
 		if inner := catalog.ElemOf(t); inner != 0 {
 			nested, elem = true, inner
+		} else if t == catalog.RecordOID {
+			c.unsupported(n.Location, "an array of rows")
 		} else if catalog.ArrayOf(t) == 0 {
 			c.failAt(n.Location, pgerror.UndefinedObject, "could not find array type for data type %s", typeDisplay(t))
 		}

@@ -232,7 +232,11 @@ func (c *compiler) recordFunction(n *pg.FuncCall, fn string, s *scope, name stri
 	for _, d := range defs {
 		def := d.GetColumnDef()
 		t, typmod := c.typeName(def.TypeName)
-		field := plain(get+"("+alias+".value, "+quoteText(def.Colname)+")", catalog.TextOID, true, -1)
+		value := get + "(" + alias + ".value, " + quoteText(def.Colname) + ")"
+		if catalog.ElemOf(t) != 0 {
+			value = "lc_json_array_text(" + strings.Replace(value, "_text(", "(", 1) + ", " + quoteText(def.Colname) + ")"
+		}
+		field := plain(value, catalog.TextOID, true, -1)
 		e := c.cast(field, t, typmod, n.Location)
 		it.cols = append(it.cols, rangeCol{name: def.Colname, typ: t, typmod: typmod, sql: c.operand(e), lit: e})
 	}

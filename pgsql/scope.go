@@ -62,6 +62,7 @@ type scope struct {
 
 	// aggregates and grouping
 	hasAgg    bool
+	folded    bool // an aggregate may have left no trace in the SQL
 	hasWindow bool
 	hasGroup  bool      // there is GROUP BY
 	aggDepth  int       // > 0 within the arguments of an aggregate of this level

@@ -107,7 +107,7 @@ func (q *selecting) run() {
 		c.checkGrouped(s)
 	}
 	// SQLite wants an aggregate in the result where there is HAVING without GROUP BY
-	q.counted = q.grouped && !listAgg && len(q.group) == 0
+	q.counted = q.grouped && (!listAgg || s.folded) && len(q.group) == 0
 	q.locking(sel.LockingClause)
 	r := &rel{cols: relCols(q.targets), plain: len(q.order) == 0 && q.limit == "" && q.offset == "", terms: 1, locks: q.locks}
 	r.exprs = make([]*expr, len(q.targets))

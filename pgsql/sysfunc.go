@@ -123,6 +123,9 @@ func currentSchemas(c *compiler, x *call) *expr {
 
 func pgTypeof(c *compiler, x *call) *expr {
 	typ := argType(x.args[0])
+	if x.scope != nil {
+		x.scope.folded = x.scope.folded || x.scope.hasAgg // the argument may be an aggregate, and the only one
+	}
 	return &expr{kind: exprConst, typ: catalog.RegtypeOID, typmod: -1, loc: x.loc, atomic: true, val: catalog.Int(int64(typ))}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"layercake/catalog"
+	"layercake/pgerror"
 	"layercake/sqlstore/sqlite"
 )
 
@@ -18,6 +19,7 @@ var jsonAccessFuncs = []def{
 	strict("lc_jsonb_path", 2, jsonPath(true, false)),
 	strict("lc_jsonb_path_text", 2, jsonPath(true, true)),
 	strict("lc_json_typeof", 1, jsonTypeof),
+	strict("lc_json_array_text", 2, jsonArrayText),
 	strict("lc_json_array_length", 1, jsonArrayLength),
 	strict("lc_json_object_keys", 1, jsonObjectKeys),
 	strict("lc_json_each", 1, jsonEach(false, false)),
@@ -336,4 +338,55 @@ func jsonElements(jsonb, asText bool) call {
 		})
 		return catalog.EncodeArray(elem, catalog.Vector(len(elems)), elems), nil
 	}
+}
+
+// jsonArrayText is the input text of the SQL array that a JSON array stands for, as json_to_record reads one: arrays in
+// it are further dimensions, objects elements. A JSON string is the text itself. The second argument is the key, for the
+// error.
+func jsonArrayText(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	j, err := catalog.ParseJSONB(args[0].Bytes)
+	if err != nil {
+		return null, err
+	}
+	switch j.Kind {
+	case catalog.JSONNull:
+		return null, nil
+	case catalog.JSONString:
+		return catalog.TextBytes(j.Text), nil
+	case catalog.JSONArray:
+		return catalog.TextBytes(appendJSONArray(nil, &j)), nil
+	}
+	return null, pgerror.New(pgerror.InvalidTextRepresentation, "expected JSON array").WithHint("See the value of key \"%s\".", text(args[1]))
+}
+
+func appendJSONArray(dst []byte, j *catalog.JSONValue) []byte {
+	dst = append(dst, '{')
+	for i := range j.Elems {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		switch e := &j.Elems[i]; e.Kind {
+		case catalog.JSONArray:
+			dst = appendJSONArray(dst, e)
+		case catalog.JSONNull:
+			dst = append(dst, "NULL"...)
+		case catalog.JSONString:
+			dst = appendArrayElement(dst, e.Text)
+		default:
+			dst = appendArrayElement(dst, e.Append(nil))
+		}
+	}
+	return append(dst, '}')
+}
+
+// appendArrayElement writes an element of an array's text in quotes.
+func appendArrayElement(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	for _, c := range text {
+		if c == '"' || c == '\\' {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, c)
+	}
+	return append(dst, '"')
 }
