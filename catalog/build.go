@@ -105,6 +105,7 @@ func (o *Object) kind() ObjectKind { return ObjectKind(o.text(AttrKind)) }
 func (b *builder) build(objects []Object) {
 	b.namespaces(objects)
 	b.roles(objects)
+	b.grants(objects)
 	b.relations(objects)
 	for i := range objects {
 		if objects[i].kind() == ObjectColumn {
@@ -296,7 +297,7 @@ func (b *builder) relations(objects []Object) {
 			if t.Sequence.Type == 0 {
 				t.Sequence.Type = Int8OID
 			}
-		case ObjectNamespace, ObjectRole, ObjectSetting, ObjectColumn, ObjectConstraint, ObjectIndex:
+		case ObjectNamespace, ObjectRole, ObjectSetting, ObjectGrant, ObjectColumn, ObjectConstraint, ObjectIndex:
 			continue
 		default:
 			b.conflict(kind, o.ID, ID{}, o.text(AttrName), "left out: unknown kind of object")

@@ -110,6 +110,15 @@ type SettingDef struct {
 	Value    string `json:"value"`
 }
 
+// GrantDef is the AttrDef of ObjectGrant; AttrParent is the object.
+type GrantDef struct {
+	Role      ID     `json:"role,omitzero"` // zero: PUBLIC
+	Privilege string `json:"privilege"`     // aclitem's letter
+	Grantable bool   `json:"grantable,omitempty"`
+	Grantor   string `json:"grantor,omitempty"` // role name
+	Revoked   bool   `json:"revoked,omitempty"` // takes away what PUBLIC has by default
+}
+
 // EncodeDef returns def (one of the structs above) as an AttrDef.
 func EncodeDef(def any) Value {
 	b, err := json.Marshal(def)

@@ -19,6 +19,7 @@ const (
 	ObjectIndex      ObjectKind = "index"
 	ObjectRole       ObjectKind = "role"
 	ObjectSetting    ObjectKind = "setting"
+	ObjectGrant      ObjectKind = "grant"
 )
 
 // Attr is a column of the object keyspace.
@@ -28,7 +29,7 @@ type Attr uint8
 // use are NULL.
 const (
 	AttrKind    Attr = iota // TEXT, an ObjectKind
-	AttrParent              // BLOB: the 16-byte ID of the table of a column, constraint or index; of the namespace of a table, view or sequence
+	AttrParent              // BLOB: the 16-byte ID of the table of a column, constraint or index; of the namespace of a table, view or sequence; of a grant's object
 	AttrName                // TEXT
 	AttrOwner               // TEXT, role name
 	AttrOrder               // INTEGER: a column's wanted attnum (ties and gaps are settled by ID when the Schema is built)

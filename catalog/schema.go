@@ -21,6 +21,7 @@ type Schema struct {
 	Relations  []*Table // tables, views, sequences and system relations, in no particular order
 	Roles      []*Role
 	Settings   []*RoleSetting
+	Grants     map[ID][]*Grant // by object
 
 	relByName map[relName]*Table
 	relByOID  map[uint32]*Table

@@ -65,7 +65,7 @@ func (s *Schema) roleOID(name string) uint32 {
 
 func namespaceRows(s *Schema, b *rowsOf) {
 	for _, n := range s.Namespaces {
-		b.add("oid", n.OID, "nspname", n.Name, "nspowner", s.roleOID(n.Owner))
+		b.add("oid", n.OID, "nspname", n.Name, "nspowner", s.roleOID(n.Owner), "nspacl", s.acl(n.ID, n.Owner, SchemaPrivileges))
 	}
 }
 
@@ -134,7 +134,8 @@ func classRow(s *Schema, b *rowsOf, t *Table) {
 		"relam", access, "relfilenode", map[bool]uint32{true: t.OID}[kind == 'r' || kind == 'S'], "reltuples", Float(tuples),
 		"relhasindex", len(t.Indexes) > 0, "relpersistence", "p", "relkind", kind, "relnatts", natts, "relchecks", checks,
 		"relhasrules", kind == 'v', "relhastriggers", triggers, "relispopulated", true, "relreplident", identity,
-		"relfrozenxid", map[bool]int{true: 3}[kind == 'r'], "relminmxid", map[bool]int{true: 1}[kind == 'r'], "reloptions", options)
+		"relfrozenxid", map[bool]int{true: 3}[kind == 'r'], "relminmxid", map[bool]int{true: 1}[kind == 'r'], "reloptions", options,
+		"relacl", s.acl(t.ID, t.Owner, map[bool]string{true: SequencePrivileges, false: TablePrivileges}[kind == 'S']))
 	if t.System {
 		return
 	}

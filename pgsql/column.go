@@ -250,6 +250,9 @@ func distance(a, b string, limit int) int {
 
 // columnExpr is the use of a column of a range item of level.
 func (c *compiler) columnExpr(it *rangeItem, i int, level *scope, name string, loc int32) *expr {
+	if it.changed {
+		c.need(it.table, catalog.PrivSelect)
+	}
 	col := &it.cols[i]
 	level.lateralUse = level.lateralUse || level.inFrom
 	if c.agg != nil {

@@ -22,7 +22,11 @@ func Compile(st *Statement, env *Env, paramTypes []uint32) (plan Plan, err error
 	}
 	c := newCompiler(env, t.src, paramTypes)
 	defer c.rescue(&err)
-	return c.statement(t.node), nil
+	plan = c.statement(t.node)
+	if d, ok := plan.(*DDL); !ok || d.Tag != "CREATE VIEW" { // a view may be made over what its owner may not read
+		c.checkAccess()
+	}
+	return plan, nil
 }
 
 // compiler compiles one statement. Its methods report errors by panicking with a failure, which rescue turns into the
@@ -51,6 +55,8 @@ type shared struct {
 	params     []uint32
 	fixed      int       // params[:fixed] were given by the client
 	views      int       // depth of views being expanded
+	as         string    // the owner of the view being expanded, "" outside of views
+	access     []access  // privileges needed
 	innerLocks bool      // FOR UPDATE in a subquery is accepted: the statement changes rows
 	agg        *aggArgs  // the aggregate whose arguments are being compiled
 	macro      [][]*expr // arguments of the SQL-bodied functions being expanded

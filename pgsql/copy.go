@@ -54,6 +54,7 @@ func (x *command) copyTable(p *Copy, n *pg.CopyStmt) {
 	}
 	if from {
 		x.modifiable(t)
+		x.need(t, catalog.PrivInsert)
 		if n.GetWhereClause() != nil {
 			x.unsupported(-1, "COPY FROM with WHERE")
 		}

@@ -69,6 +69,9 @@ func (d *draft) drop(id catalog.ID) {
 		return
 	}
 	d.dropped[id] = true
+	for _, g := range d.schema.Grants[id] {
+		d.drop(g.ID)
+	}
 	if i, ok := d.at[id]; ok {
 		created := d.changes[i].Op == catalog.Create
 		d.changes = slices.Delete(d.changes, i, i+1)

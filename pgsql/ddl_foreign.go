@@ -32,6 +32,9 @@ func (x *command) makeForeignKey(t *catalog.Table, n *pg.Constraint) *catalog.Co
 		x.fail(pgerror.New(pgerror.WrongObjectType, "referenced relation \"%s\" is not a table", ref.Name))
 	}
 	c.RefTable = ref.ID
+	if x.view(ref) == ref { // not one that this very statement makes
+		x.need(ref, catalog.PrivReferences)
+	}
 	names := stringList(n.GetFkAttrs())
 	for _, name := range names {
 		col := findColumn(t, name)

@@ -225,6 +225,7 @@ func (x *command) dropRole(n *pg.DropRoleStmt) Plan {
 				lines = append(lines, "owner of "+x.describe(object{namespace: ns}))
 			}
 		}
+		lines = append(lines, x.privilegeLines(r)...)
 		if len(lines) > 0 {
 			e := pgerror.New(pgerror.DependentObjectsStillExist, "role \"%s\" cannot be dropped because some objects depend on it", name)
 			e.Detail = strings.Join(lines, "\n")
@@ -326,17 +327,6 @@ func (x *command) isMember(a, b *catalog.Role, depth int) bool {
 		}
 	}
 	return false
-}
-
-// grant is GRANT and REVOKE of privileges on objects. There are none here: every role may do everything that its
-// attributes allow, and to say that a right was taken away would be a lie.
-func (x *command) grant(n *pg.GrantStmt) Plan {
-	word := "GRANT of privileges"
-	if !n.GetIsGrant() {
-		word = "REVOKE of privileges"
-	}
-	x.unsupported(-1, "%s on objects", word)
-	return nil
 }
 
 // alterRoleSet is ALTER ROLE … SET.

@@ -27,9 +27,13 @@ func (c *compiler) onConflict(m *Modify, n *pg.InsertStmt, outer *scope) {
 	} else {
 		out.Arbiters = c.arbiters(m, oc.GetInfer(), n.GetRelation())
 	}
+	if oc.GetInfer() != nil {
+		c.need(m.Table, catalog.PrivSelect)
+	}
 	if !doUpdate {
 		return
 	}
+	c.need(m.Table, catalog.PrivUpdate)
 	sub := c.sub()
 	s := newScope(nil)
 	s.ctes = outer.ctes

@@ -15,6 +15,10 @@ import (
 func (c *compiler) insert(n *pg.InsertStmt, outer *scope) *Modify {
 	s := c.modifyScope(n.GetWithClause(), outer)
 	t := c.modifiedTable(n.GetRelation(), "INSERT into")
+	c.need(t, catalog.PrivInsert)
+	if len(n.GetReturningList()) > 0 {
+		c.need(t, catalog.PrivSelect)
+	}
 	m := &Modify{Op: Insert, Table: t, Tag: "INSERT 0", NotNull: notNulls(t, nil)}
 	in := &inserting{compiler: c, m: m, t: t, n: n, s: s, cols: c.insertColumns(t, n)}
 	in.source()

@@ -136,6 +136,7 @@ func partOfSubquery(sub *pg.SubLink, part, count int) *pg.Node {
 func (c *compiler) update(n *pg.UpdateStmt, outer *scope) *Modify {
 	s := c.modifyScope(n.GetWithClause(), outer)
 	t := c.modifiedTable(n.GetRelation(), "UPDATE of")
+	c.need(t, catalog.PrivUpdate)
 	m := &Modify{Op: Update, Table: t, Tag: "UPDATE"}
 	if n.GetWhereClause().GetCurrentOfExpr() != nil {
 		c.unsupported(-1, "WHERE CURRENT OF")
@@ -167,7 +168,7 @@ type rowChange struct {
 func (r *rowChange) target(rv *pg.RangeVar, others []*pg.Node) {
 	name, names := aliasOf(rv.GetAlias())
 	r.it = r.addTable(r.s, r.t, name)
-	r.it.loc = rv.GetLocation()
+	r.it.loc, r.it.changed = rv.GetLocation(), true
 	if len(names) > 0 {
 		r.unsupported(rv.GetLocation(), "a column list of the target's alias")
 	}
@@ -381,6 +382,7 @@ func (r *rowChange) finishSource(out []string, list []*pg.Node, row []*expr) {
 func (c *compiler) delete(n *pg.DeleteStmt, outer *scope) *Modify {
 	s := c.modifyScope(n.GetWithClause(), outer)
 	t := c.modifiedTable(n.GetRelation(), "DELETE from")
+	c.need(t, catalog.PrivDelete)
 	m := &Modify{Op: Delete, Table: t, Tag: "DELETE", Uniques: c.uniques(t, nil), Referenced: c.referenced(t, nil)}
 	if n.GetWhereClause().GetCurrentOfExpr() != nil {
 		c.unsupported(-1, "WHERE CURRENT OF")

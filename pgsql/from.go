@@ -156,6 +156,7 @@ func (c *compiler) rangeVarItem(rv *pg.RangeVar, s *scope) *fromItem {
 	}
 	t := c.lookupTable(rv)
 	c.read(t)
+	c.need(t, catalog.PrivSelect)
 	var f *fromItem
 	switch t.Kind {
 	case catalog.KindView:
@@ -211,8 +212,12 @@ func (c *compiler) viewItem(t *catalog.Table, name string) *fromItem {
 	src := c.src
 	c.src = ""
 	c.views++
+	as := c.as
+	if c.as = t.Owner; t.System {
+		c.as = systemOwner
+	}
 	r := c.selectQuery(sel, nil)
-	c.views--
+	c.views, c.as = c.views-1, as
 	c.src = src
 	f := c.relItem(r, name)
 	f.top.table = t

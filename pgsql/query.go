@@ -180,6 +180,7 @@ func (q *selecting) addLock(it *rangeItem, lock RowLock) {
 		}
 	}
 	lock.Table = it.table
+	q.c.need(it.table, catalog.PrivUpdate)
 	q.locks = append(q.locks, &lockedItem{item: it, lock: lock})
 }
 

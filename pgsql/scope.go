@@ -121,6 +121,7 @@ type rangeItem struct {
 	key      string       // of a subquery: a column that is never NULL in its rows, "" if none is known
 	record   bool         // a function's scalar result: name alone means the column
 	query    *rel         // of a subquery or CTE
+	changed  bool         // the table that a statement changes: reading its columns takes SELECT
 	physical bool         // has rowid, _h, _o, _c (a replicated table read directly)
 }
 

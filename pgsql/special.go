@@ -135,12 +135,12 @@ func (c *compiler) expandMacro(text string, x *call) *expr {
 		c.check(err, x.loc)
 		v, _ = macroNodes.LoadOrStore(text, n)
 	}
-	src := c.src
-	c.src = ""
+	src, as := c.src, c.as
+	c.src, c.as = "", systemOwner // the arguments are compiled already
 	c.macro = append(c.macro, x.args)
 	e := c.expr(v.(*pg.Node), &scope{ctx: ctxNone})
 	c.macro = c.macro[:len(c.macro)-1]
-	c.src = src
+	c.src, c.as = src, as
 	f := *c.resolveUnknown(e)
 	f.loc = x.loc
 	if f.typ != x.ret && x.ret != 0 {

@@ -66,7 +66,7 @@ func init() {
 			}
 			return c.regFind(e, x.ret)
 		},
-		"has_privilege": allowed,
+		"has_privilege": hasPrivilege,
 		"pg_has_role":   allowed,
 		"pg_get_expr":   getExpr,
 		"pg_options_to_table": func(c *compiler, x *call) *expr {
@@ -96,7 +96,7 @@ func noRows(c *compiler, x *call) *expr {
 	return plain("lc_array("+itoa(int(x.ret))+")", x.ret, true, x.loc)
 }
 
-// allowed is a privilege check: whoever is logged in may do everything.
+// allowed is a privilege check of a superuser, or of what everybody may use.
 func allowed(c *compiler, x *call) *expr {
 	parts := make([]string, 0, len(x.args))
 	for _, a := range x.args {

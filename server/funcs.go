@@ -85,11 +85,33 @@ func (f *functions) sequence(oid uint32) (*catalog.Table, error) {
 	return t, nil
 }
 
+// mayUse says whether the current user may use a sequence. That of an identity column is its table's own affair.
+func (f *functions) mayUse(t *catalog.Table, privs ...byte) bool {
+	if f.s.may(t, privs...) {
+		return true
+	}
+	if owner := f.s.schema().RelationByID(t.Sequence.OwnerTable); owner != nil {
+		for _, c := range owner.Columns {
+			if c.ID == t.Sequence.OwnerColumn && c.Identity != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func deniedSequence(t *catalog.Table) error {
+	return pgerror.New(pgerror.InsufficientPrivilege, "permission denied for sequence %s", t.Name)
+}
+
 // NextVal implements sqlfunc.Sequences.
 func (f *functions) NextVal(oid uint32) (int64, error) {
 	t, err := f.sequence(oid)
 	if err != nil {
 		return 0, err
+	}
+	if !f.mayUse(t, catalog.PrivUsage, catalog.PrivUpdate) {
+		return 0, deniedSequence(t)
 	}
 	v, want, err := f.s.node.sequences.nextVal(t)
 	if err != nil {
@@ -121,6 +143,9 @@ func (f *functions) CurrVal(oid uint32) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	if !f.mayUse(t, catalog.PrivUsage, catalog.PrivSelect) {
+		return 0, deniedSequence(t)
+	}
 	v, ok := f.seq[oid]
 	if !ok {
 		return 0, pgerror.New(pgerror.ObjectNotInPrerequisiteState, "currval of sequence \"%s\" is not yet defined in this session", t.Name)
@@ -141,6 +166,9 @@ func (f *functions) SetVal(oid uint32, value int64, called bool) error {
 	t, err := f.sequence(oid)
 	if err != nil {
 		return err
+	}
+	if !f.s.may(t, catalog.PrivUpdate) {
+		return deniedSequence(t)
 	}
 	d := &t.Sequence
 	if value < d.Min || value > d.Max {

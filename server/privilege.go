@@ -8,9 +8,10 @@ import (
 	"layercake/pgsql"
 )
 
-// Privileges: there is no GRANT on objects. Every role may read and write rows; an object is altered and dropped by its
-// owner (or a member of the owning role) and by superusers; roles are managed by superusers and, superusers apart, by
-// roles with CREATEROLE. A user that --insecure lets in without there being such a role counts as a superuser.
+// Privileges: pgsql looks at those that a query needs when it compiles it (a plan is made for one user and one schema, of
+// which grants are part). Here it is about objects and roles: an object is altered and dropped by its owner (or a member
+// of the owning role) and by superusers; roles are managed by superusers and, superusers apart, by roles with CREATEROLE.
+// A user that --insecure lets in without there being such a role counts as a superuser.
 
 // isSuperuser says whether a user may do everything.
 func (s *session) isSuperuser(user string) bool {
@@ -29,12 +30,12 @@ func (s *session) managesRoles() bool {
 
 // owns says whether the current user may act for the role that owns something.
 func (s *session) owns(owner string) bool {
-	if owner == "" || owner == s.user || s.isSuperuser(s.user) {
-		return true
-	}
-	sch := s.schema()
-	me, role := sch.Role(s.user), sch.Role(owner)
-	return me != nil && role != nil && memberOf(sch, me, role.ID, map[catalog.ID]bool{})
+	return owner == "" || s.isSuperuser(s.user) || s.schema().Acts(s.user, owner)
+}
+
+// may says whether the current user has one of some privileges on a relation.
+func (s *session) may(t *catalog.Table, privs ...byte) bool {
+	return s.isSuperuser(s.user) || slices.ContainsFunc(privs, func(p byte) bool { return s.schema().May(s.user, t.ID, t.Owner, p) })
 }
 
 // mayRunDDL refuses (42501) what the current user may not change.
@@ -57,6 +58,13 @@ func (s *session) mayRunDDL(d *pgsql.DDL, sch *catalog.Schema) error {
 	}
 	for i := range d.Changes {
 		c := &d.Changes[i]
+		kind := catalog.ObjectKind(c.Attrs[catalog.AttrKind].Bytes)
+		if kind == catalog.ObjectGrant {
+			continue // pgsql has looked at whether it may be given
+		}
+		if err := s.mayCreate(c, kind, sch); err != nil {
+			return err
+		}
 		t := owned[c.ID]
 		if parent, ok := catalog.IDFromBytes(c.Attrs[catalog.AttrParent].Bytes); ok && c.Op == catalog.Create {
 			t = owned[parent]
@@ -74,8 +82,25 @@ func (s *session) mayRunDDL(d *pgsql.DDL, sch *catalog.Schema) error {
 		}
 	}
 	for _, t := range d.Truncate {
-		if !s.owns(t.Owner) {
+		if !s.may(t, catalog.PrivTruncate) {
 			return pgerror.New(pgerror.InsufficientPrivilege, "permission denied for table %s", t.Name)
+		}
+	}
+	return nil
+}
+
+// mayCreate refuses new objects where the current user has no CREATE privilege.
+func (s *session) mayCreate(c *catalog.Change, kind catalog.ObjectKind, sch *catalog.Schema) error {
+	if kind == catalog.ObjectNamespace && c.Op == catalog.Create && c.ID != catalog.PublicID && !sch.May(s.user, catalog.DatabaseID, "", catalog.PrivCreate) {
+		return pgerror.New(pgerror.InsufficientPrivilege, "permission denied for database %s", s.database)
+	}
+	parent, ok := catalog.IDFromBytes(c.Attrs[catalog.AttrParent].Bytes)
+	if !ok {
+		return nil
+	}
+	for _, n := range sch.Namespaces { // a new relation, or one that moves there
+		if n.ID == parent && !sch.May(s.user, n.ID, n.Owner, catalog.PrivCreate) {
+			return pgerror.New(pgerror.InsufficientPrivilege, "permission denied for schema %s", n.Name)
 		}
 	}
 	return nil

@@ -181,7 +181,7 @@ func (s *session) searchPath() []string {
 }
 
 func (s *session) env() *pgsql.Env {
-	return &pgsql.Env{Schema: s.schema(), SearchPath: s.searchPath(), User: s.user, Database: s.database,
+	return &pgsql.Env{Schema: s.schema(), SearchPath: s.searchPath(), User: s.user, Superuser: s.isSuperuser(s.user), Database: s.database,
 		NewID: s.node.store.NewID, Output: &s.settings.output}
 }
 
