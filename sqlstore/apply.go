@@ -347,24 +347,14 @@ func (m *merger) dead(id []byte, insert crdt.Stamp) (bool, error) {
 	if ts.st.tombs == 0 {
 		return false, nil
 	}
-	t, found, err := m.tombstone(id)
-	if err != nil || !found {
+	t, err := m.sp.grave(m.tx.w.conn, &m.tx.w.origins, id)
+	if err != nil || t.IsZero() {
 		return false, err
 	}
 	if t.Compare(insert) > 0 {
 		return true, nil
 	}
 	return false, m.tx.dropTombstone(ts, id)
-}
-
-func (m *merger) tombstone(id []byte) (s crdt.Stamp, found bool, err error) {
-	err = each(m.tx.w.conn, "SELECT h,o FROM lc_tombstones WHERE t=? AND k=?",
-		[]catalog.Value{catalog.Int(m.sp.num), catalog.BlobBytes(id)}, func(v []catalog.Value) error {
-			found = true
-			s, err = m.tx.w.origins.stamp(crdt.HLC(v[0].Int()), v[1].Int())
-			return err
-		})
-	return s, found, err
 }
 
 func (m *merger) update(seen crdt.Stamp) error {
@@ -456,7 +446,7 @@ func (m *merger) replace(next *row, cols []int) error {
 }
 
 func (m *merger) delete() error {
-	tx, ts := m.tx, m.ts
+	tx, ts, sp := m.tx, m.ts, m.sp
 	there, err := m.find()
 	if err != nil {
 		return err
@@ -476,9 +466,9 @@ func (m *merger) delete() error {
 	if ts.st.trunc.Compare(tx.stamp) >= 0 {
 		return nil // TRUNCATE says it already
 	}
-	if t, found, err := m.tombstone(m.id); err != nil || found && t.Compare(tx.stamp) >= 0 {
+	if t, err := sp.grave(tx.w.conn, &tx.w.origins, m.id); err != nil || t.Compare(tx.stamp) >= 0 {
 		return err
-	} else if found {
+	} else if !t.IsZero() {
 		ts.st.tombs--
 	}
 	return tx.putTombstone(ts, m.id, tx.stamp.HLC, tx.num)

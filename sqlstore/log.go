@@ -71,6 +71,6 @@ func (s *Store) GetLocal(key string) ([]byte, error) {
 // PutLocal sets one of this node's own notes, which are not replicated, and returns when that is durable. nil deletes
 // it.
 func (s *Store) PutLocal(key string, val []byte) error {
-	_, err := s.Write(context.Background(), func(tx *Tx) error { return tx.PutLocal(key, val) })
+	_, err := s.submit(&request{ctx: context.Background(), fn: func(tx *Tx) error { return tx.PutLocal(key, val) }})
 	return err
 }

@@ -34,6 +34,7 @@ type Store struct {
 
 	schemaVersion atomic.Uint64
 	requests      chan *request
+	hold          hold
 	closing       chan struct{}
 	closeOnce     sync.Once
 	closeErr      error

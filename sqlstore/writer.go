@@ -38,6 +38,10 @@ type Commit struct {
 // else. fn must not block on anything but the CPU and SQLite: everybody waits for it. It is not called if ctx ends
 // while it waits for its turn; once it has run, Write does not return before the outcome is known.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) (Commit, error) {
+	if err := s.enter(ctx); err != nil {
+		return Commit{}, err
+	}
+	defer s.leave()
 	return s.submit(&request{ctx: ctx, fn: fn})
 }
 
