@@ -13,7 +13,7 @@ const layercakeFunctions = `
 9102 session_token - text fv- lc_session_token()
 9103 wait_for text void fvs lc_wait_for
 9104 transaction_status text text fvs lc_transaction_status
-9105 verify - setof:record{node:text,relation:text,rows:int8,digest:text,ok:bool} fv- lc_verify()
+9105 verify - setof:record{node:text,relation:text,rows:int8,digest:text,ok:bool,detail:text} fv- lc_verify()
 9106 repair regclass int8 fvs lc_repair
 9107 node_name - text fs- lc_node_name()
 `

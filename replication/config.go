@@ -72,8 +72,8 @@ type Config struct {
 
 	// Decode reads the head of an entry; crdt.DecodeHead when nil.
 	Decode func([]byte) (crdt.Entry, error)
-	// Digests, when set, gives the digests of all keyspaces and the vector that they belong to.
-	Digests func(ctx context.Context) (crdt.Vector, []Digest, error)
+	// Witness says what this node's database is at an agreed vector; without one Agree fails.
+	Witness Witness
 }
 
 func (c *Config) setDefaults() {

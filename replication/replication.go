@@ -50,6 +50,8 @@ type Replicator struct {
 	calls   map[uint64]chan core.App
 	lastID  uint64
 	puts    []core.Put
+	holding *holding      // see Agree; nil: none
+	applied chan struct{} // closed when a batch has been applied
 	adopted chan struct{} // closed when another member list is in force
 	linked  chan struct{} // closed when a link has come up
 	version uint64        // of the list in force
@@ -69,8 +71,8 @@ func New(cfg Config) (*Replicator, error) {
 		cfg: cfg, self: cfg.Store.Self(), instance: randomID(), ctx: ctx, cancel: cancel,
 		applyWake: make(chan struct{}, 1), putWake: make(chan struct{}, 1), dialWake: make(chan struct{}, 1),
 		mingleWake: make(chan struct{}, 1), seeds: slices.Clone(cfg.Seeds),
-		handlers: make(chan struct{}, 4),
-		links:    map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
+		handlers: make(chan struct{}, maxHandlers), applied: make(chan struct{}),
+		links: map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
 		waits: map[core.Ticket]chan core.Done{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}), linked: make(chan struct{}),
 	}, nil
 }

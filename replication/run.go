@@ -70,7 +70,11 @@ func (r *Replicator) apply() {
 					"origin", TransactionID(batch[0].Origin, batch[0].Seq), "entries", len(batch))
 			}
 			v := r.cfg.Store.Vector()
-			r.do(func(n *core.Node, now time.Time) { n.Applied(now, v, err) })
+			r.do(func(n *core.Node, now time.Time) {
+				n.Applied(now, v, err)
+				close(r.applied)
+				r.applied = make(chan struct{})
+			})
 		}
 	}
 }

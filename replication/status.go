@@ -28,19 +28,3 @@ type Stream struct {
 	Lag        time.Duration // how long the oldest of them has waited; 0 when there is none
 	State      string        // streaming, catching up, unreachable, waiting: …
 }
-
-// Digest is what a node says of one keyspace.
-type Digest struct {
-	Relation string
-	Rows     int64
-	Digest   []byte
-}
-
-// NodeDigests is one member's answer to Digests.
-type NodeDigests struct {
-	Node    crdt.NodeID
-	Name    string
-	Vector  crdt.Vector
-	Digests []Digest
-	Err     error // why there is no answer
-}

@@ -1,76 +1,12 @@
 package replication_test
 
 import (
-	"context"
-	"crypto/sha256"
-	"fmt"
-	"slices"
 	"testing"
 	"time"
 
 	"layercake/crdt"
 	"layercake/replication"
 )
-
-// withDigests has a node answer with a digest of its rows.
-func withDigests(n *node) {
-	n.tweak = func(c *replication.Config) {
-		c.Digests = func(context.Context) (crdt.Vector, []replication.Digest, error) {
-			v := n.store.Vector()
-			rows := n.store.Rows()
-			var keys []string
-			for k, cell := range rows {
-				keys = append(keys, k+"="+cell.Value)
-			}
-			slices.Sort(keys)
-			sum := sha256.Sum256([]byte(fmt.Sprint(keys)))
-			return v, []replication.Digest{{Relation: "public.t", Rows: int64(len(rows)), Digest: sum[:]}}, nil
-		}
-	}
-}
-
-func TestDigestsAtEqualVectors(t *testing.T) {
-	nw := newNetwork()
-	var ns []*node
-	for i, name := range []string{"n1", "n2", "n3"} {
-		n := newNode(t, nw, name, "dc1", crdt.NodeID(i+1))
-		withDigests(n)
-		n.start()
-		if i == 0 {
-			if err := n.Bootstrap(within(t, 5*time.Second)); err != nil {
-				t.Fatal(err)
-			}
-		} else if err := n.Join(within(t, 20*time.Second), []string{ns[0].Addr()}); err != nil {
-			t.Fatal(err)
-		}
-		ns = append(ns, n)
-	}
-	for _, n := range ns {
-		linked(t, n, replication.All)
-		for i := range 20 {
-			n.mustPut(fmt.Sprint(n.name, i), "v", replication.None)
-		}
-	}
-	ds, err := ns[1].Digests(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(ds) != 3 || ds[0].Name != "n2" {
-		t.Fatalf("answers %+v, want three, n2 first", ds)
-	}
-	for _, d := range ds {
-		if d.Err != nil || d.Digests[0].Rows != 60 || d.Digests[0].Relation != "public.t" ||
-			!slices.Equal(d.Digests[0].Digest, ds[0].Digests[0].Digest) || !d.Vector.Equal(ds[0].Vector) {
-			t.Errorf("%s: %d rows, %v", d.Name, d.Digests[0].Rows, d.Err)
-		}
-	}
-	ns[2].Close()
-	eventually(t, "n3 is missed", func() bool { return ns[1].Check(replication.All, replication.Read) != nil })
-	ds, err = ns[1].Digests(context.Background())
-	if err != nil || len(ds) != 3 || ds[2].Err == nil || ds[0].Err != nil {
-		t.Errorf("with n3 down: %+v, %v", ds, err)
-	}
-}
 
 func TestTheViews(t *testing.T) {
 	nw, ns := newCluster(t, "dc1", "dc2", "dc2")

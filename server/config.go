@@ -21,6 +21,7 @@ const (
 	DefaultMaxConnections = 1000
 	DefaultMaxTransaction = 1 << 30
 	DefaultMaxClockOffset = 500 * time.Millisecond
+	DefaultVerifyInterval = time.Minute
 	DefaultDatabase       = "postgres"
 )
 
@@ -59,6 +60,8 @@ type Config struct {
 	MaxConnections int
 	MaxTransaction int // bytes of one transaction
 	MaxClockOffset time.Duration
+	// VerifyInterval is how often the members' digests are compared; negative for never.
+	VerifyInterval time.Duration
 	// FastGossip notices failures within a second or two: for clusters on one machine.
 	FastGossip bool
 
@@ -88,6 +91,9 @@ func (c *Config) validate() error {
 	}
 	if c.MaxClockOffset == 0 {
 		c.MaxClockOffset = DefaultMaxClockOffset
+	}
+	if c.VerifyInterval == 0 {
+		c.VerifyInterval = DefaultVerifyInterval
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

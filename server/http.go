@@ -48,12 +48,16 @@ var (
 	descMembers    = prometheus.NewDesc("layercake_members", "Members by state.", []string{"state"}, nil)
 	descLag        = prometheus.NewDesc("layercake_replication_lag_entries", "Entries that a peer has not acknowledged.", []string{"peer"}, nil)
 	descStatements = prometheus.NewDesc("layercake_statements_total", "Statements run for clients.", nil, nil)
+	descDiffering  = prometheus.NewDesc("layercake_differing_relations", "Relations whose digests differed among the members when they were last compared here.", nil, nil)
+	descCompared   = prometheus.NewDesc("layercake_digest_comparisons_total", "Comparisons of the members' digests made here.", nil, nil)
+	descChanged    = prometheus.NewDesc("layercake_changed_relations", "Relations whose rows here changed without a write.", nil, nil)
+	descPasses     = prometheus.NewDesc("layercake_scan_passes_total", "Times that all rows here were read and compared with their digests.", nil, nil)
 	descErrors     = prometheus.NewDesc("layercake_statement_errors_total", "Statements that ended in an error.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descSessions, descCommits, descMembers, descLag, descStatements, descErrors} {
+	for _, d := range []*prometheus.Desc{descSessions, descCommits, descMembers, descLag, descStatements, descErrors, descDiffering, descCompared, descChanged, descPasses} {
 		ch <- d
 	}
 }
@@ -70,6 +74,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	counter(descCommits, float64(m.n.store.Index()))
 	counter(descStatements, float64(m.n.count.statements.Load()))
 	counter(descErrors, float64(m.n.count.errors.Load()))
+	differing, changed, compared, passes := m.n.watch.figures()
+	gauge(descDiffering, float64(differing))
+	gauge(descChanged, float64(changed))
+	counter(descCompared, float64(compared))
+	counter(descPasses, float64(passes))
 	states := map[string]int{}
 	for _, mem := range m.n.repl.Members() {
 		states[mem.State]++

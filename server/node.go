@@ -43,6 +43,8 @@ type Node struct {
 	locks     *lockTable
 	sessions  *sessions
 	sequences *sequences
+	witness   *witness
+	watch     divergence
 	started   time.Time
 
 	pg      net.Listener
@@ -77,6 +79,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg, log: cfg.Logger.With("node", cfg.Name), locks: newLockTable(), sessions: newSessions(),
 		plans: newPlanCache(4096), started: cfg.Now()}
 	n.sequences = &sequences{node: n, blocks: map[catalog.ID]*block{}}
+	n.witness = newWitness(n)
 	if err := n.open(); err != nil {
 		n.closeAll()
 		return nil, err
@@ -113,7 +116,7 @@ func (n *Node) open() (err error) {
 		Store: n.store, Name: n.cfg.Name, DC: n.cfg.DC, Listener: n.rpc, RPCAddr: n.advertised(n.rpc), PGAddr: n.advertised(n.pg),
 		Gossip: &cluster.Config{Bind: n.cfg.GossipAddr, Host: n.cfg.Advertise, Key: n.cfg.GossipKey, Logger: n.log, Fast: n.cfg.FastGossip},
 		TLS:    n.cfg.ClusterTLS, Dial: n.cfg.Dial, MaxClockOffset: n.cfg.MaxClockOffset, Now: n.cfg.Now, Logger: n.log,
-		Digests: n.localDigests, Seeds: n.cfg.Join,
+		Witness: n.witness, Seeds: n.cfg.Join,
 	})
 	return err
 }
@@ -203,6 +206,9 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.number.Store(number)
 	n.state.Store(stateReady)
+	if n.cfg.VerifyInterval > 0 {
+		n.watch.start(n)
+	}
 	n.log.Info("ready", "pg", n.PGAddr(), "rpc", n.RPCAddr(), "gossip", n.GossipAddr(), "http", n.HTTPAddr(), "dc", n.cfg.DC)
 	return nil
 }
@@ -293,6 +299,7 @@ func (n *Node) Close(ctx context.Context) error {
 		errs = append(errs, n.http.Close())
 	}
 	n.serving.Wait()
+	n.watch.close()
 	errs = append(errs, n.closeAll())
 	n.log.Info("stopped")
 	return errors.Join(errs...)
@@ -310,6 +317,7 @@ func (n *Node) closeAll() error {
 			}
 		}
 	}
+	n.witness.close()
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}

@@ -2,10 +2,7 @@ package server
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,8 +10,6 @@ import (
 	"layercake/catalog"
 	"layercake/crdt"
 	"layercake/pgerror"
-	"layercake/replication"
-	"layercake/sqlstore/sqlfunc"
 )
 
 // providedRow is a row of a provided relation, by column name; columns left out are NULL.
@@ -136,7 +131,7 @@ func (s *session) providedRows(ctx context.Context, t *catalog.Table) ([]provide
 	case "layercake.conflicts":
 		return s.conflictRows()
 	case "layercake.digests":
-		rows, err := s.funcs.Verify()
+		rows, err := fetch(&s.funcs, "digests", s.node.digests)
 		if err != nil {
 			return nil, err
 		}
@@ -276,23 +271,8 @@ func (s *session) conflictRows() ([]providedRow, error) {
 	stamp := func(h crdt.HLC) catalog.Value { return catalog.Int(micros(hlcTime(h))) }
 	var out []providedRow
 	for _, c := range collisions {
-		key := make([]int, len(c.Table.Columns))
-		for i := range key {
-			key[i] = i
-		}
-		if pk := c.Table.PrimaryKey(); pk != nil {
-			key = key[:0]
-			for i, col := range c.Table.Columns {
-				if slices.Contains(pk.Columns, col.ID) {
-					key = append(key, i)
-				}
-			}
-		}
-		describe := func(row []catalog.Value) catalog.Value {
-			return catalog.Str("(" + columnNames(c.Table, key) + ")=(" + columnsText(c.Table, key, row) + ")")
-		}
 		out = append(out, providedRow{"relation": catalog.Str(relationName(s.schema(), c.Table.ID)), "constraint_name": catalog.Str(c.Index.Name),
-			"kind": catalog.Str("unique"), "key": describe(c.Row), "other_key": describe(c.Other),
+			"kind": catalog.Str("unique"), "key": catalog.Str(describeKey(c.Table, c.Row)), "other_key": catalog.Str(describeKey(c.Table, c.Other)),
 			"stamp": stamp(c.Stamp.HLC), "origin": origin(c.Stamp.Origin.Node), "other_stamp": stamp(c.Held.HLC), "other_origin": origin(c.Held.Origin.Node)})
 	}
 	for _, c := range s.node.store.Conflicts() {
@@ -300,51 +280,6 @@ func (s *session) conflictRows() ([]providedRow, error) {
 		out = append(out, providedRow{"relation": catalog.Str(c.Name), "kind": catalog.Str("schema: " + c.Message), "key": id(c.ID), "other_key": id(c.Other),
 			"stamp": stamp(crdt.HLC(c.ID.HLC)), "origin": origin(crdt.NodeID(c.ID.Node)),
 			"other_stamp": stamp(crdt.HLC(c.Other.HLC)), "other_origin": origin(crdt.NodeID(c.Other.Node))})
-	}
-	return out, nil
-}
-
-// localDigests answers other nodes, and this one, about the keyspaces here.
-func (n *Node) localDigests(ctx context.Context) (crdt.Vector, []replication.Digest, error) {
-	v, list := n.store.Digests()
-	sch := n.store.Schema()
-	out := make([]replication.Digest, 0, len(list))
-	for _, d := range list {
-		out = append(out, replication.Digest{Relation: relationName(sch, d.Table), Rows: d.Rows, Digest: binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, d.Digest.Hi), d.Digest.Lo)})
-	}
-	return v, out, nil
-}
-
-// verify compares every keyspace's digest among the members, at equal vectors.
-func (n *Node) verify(ctx context.Context) ([]sqlfunc.VerifyRow, error) {
-	all, err := n.repl.Digests(ctx)
-	if err != nil {
-		return nil, err
-	}
-	type answer struct {
-		digest string
-		rows   int64
-	}
-	first := map[string]answer{}
-	same := map[string]bool{}
-	out := []sqlfunc.VerifyRow{}
-	for _, nd := range all {
-		if nd.Err != nil {
-			out = append(out, sqlfunc.VerifyRow{Node: nd.Name, Relation: "", Digest: "no answer: " + nd.Err.Error()})
-			continue
-		}
-		for _, d := range nd.Digests {
-			a := answer{hex.EncodeToString(d.Digest), d.Rows}
-			if f, ok := first[d.Relation]; !ok {
-				first[d.Relation], same[d.Relation] = a, true
-			} else if f != a {
-				same[d.Relation] = false
-			}
-			out = append(out, sqlfunc.VerifyRow{Node: nd.Name, Relation: d.Relation, Rows: d.Rows, Digest: a.digest})
-		}
-	}
-	for i := range out {
-		out[i].OK = out[i].Relation != "" && same[out[i].Relation]
 	}
 	return out, nil
 }

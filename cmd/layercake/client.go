@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -180,44 +181,36 @@ func status(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 	return members
 }
 
-// verify prints every member's digest of every table, and says whether they agree.
+// verify has every member read its rows, prints their digests, and says whether they agree and what differs.
 func verify(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
-	rows, err := conn.Query(ctx, `SELECT node, relation, rows, digest FROM layercake.digests ORDER BY relation, node`)
+	rows, err := conn.Query(ctx, `SELECT node, relation, rows, digest, ok, detail FROM layercake.verify()`)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	tw := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(tw, "RELATION\tNODE\tROWS\tDIGEST")
-	type answer struct {
-		rows   int64
-		digest string
-	}
-	first := map[string]answer{}
-	nodes := map[string]map[string]bool{}
-	all := map[string]bool{}
-	different := map[string]bool{}
-	silent := 0
+	relations, nodes := map[string]bool{}, map[string]bool{}
+	var different, silent, found []string
 	for rows.Next() {
-		var node, relation, digest string
+		var node, relation, digest, detail string
 		var n int64
-		if err := rows.Scan(&node, &relation, &n, &digest); err != nil {
+		var ok bool
+		if err := rows.Scan(&node, &relation, &n, &digest, &ok, &detail); err != nil {
 			return err
 		}
 		if relation == "" {
-			silent++
-			fmt.Fprintf(tw, "-\t%s\t-\t%s\n", node, digest)
+			silent = append(silent, fmt.Sprintf("%s: %s", node, detail))
 			continue
 		}
-		a := answer{n, digest}
-		if f, ok := first[relation]; !ok {
-			first[relation] = a
-			nodes[relation] = map[string]bool{}
-		} else if f != a {
-			different[relation] = true
-		}
-		nodes[relation][node], all[node] = true, true
+		relations[relation], nodes[node] = true, true
 		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", relation, node, n, digest)
+		if !ok && !slices.Contains(different, relation) {
+			different = append(different, relation)
+		}
+		if detail != "" {
+			found = append(found, fmt.Sprintf("  %s on %s: %s", relation, node, detail))
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return err
@@ -225,21 +218,22 @@ func verify(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	for r, m := range nodes {
-		if len(m) != len(all) {
-			different[r] = true
-		}
+	for _, s := range silent {
+		fmt.Fprintln(stdout, s)
 	}
 	switch {
 	case len(different) > 0:
-		for r := range different {
+		for _, r := range different {
 			fmt.Fprintf(stdout, "DIFFERENT: %s\n", r)
 		}
+		for _, f := range found {
+			fmt.Fprintln(stdout, f)
+		}
 		return exitCode(1)
-	case silent > 0:
-		fmt.Fprintf(stdout, "%d member(s) gave no answer: equality could not be told\n", silent)
+	case len(silent) > 0:
+		fmt.Fprintf(stdout, "%d member(s) gave no answer: equality could not be told\n", len(silent))
 		return exitCode(2)
 	}
-	fmt.Fprintf(stdout, "equal: %d relation(s) on %d node(s)\n", len(first), len(all))
+	fmt.Fprintf(stdout, "equal: %d relation(s) on %d node(s)\n", len(relations), len(nodes))
 	return nil
 }

@@ -40,6 +40,7 @@ var startOptions = []option{
 	{name: "gossip-key-file", help: "file with 16, 24 or 32 bytes that encrypt gossip"},
 	{name: "max-connections", def: "1000", help: "client connections at most"},
 	{name: "max-clock-offset", def: "500ms", help: "an entry stamped further ahead waits"},
+	{name: "verify-interval", def: "1m", help: "how often the members' digests are compared; 0 for never"},
 	{name: "log-level", def: "info", help: "debug, info, warn or error"},
 	{name: "config", help: "config file, TOML: these names as keys, and a table [settings] of session defaults"},
 }
@@ -112,6 +113,12 @@ func serverConfig(o *options, getenv func(string) string) (server.Config, error)
 		return cfg, usageError(fmt.Sprintf("--max-clock-offset: %q is not a duration such as 500ms", o.get("max-clock-offset")))
 	}
 	cfg.MaxClockOffset = d
+	if d, err = time.ParseDuration(o.get("verify-interval")); err != nil || d < 0 {
+		return cfg, usageError(fmt.Sprintf("--verify-interval: %q is not a duration such as 1m", o.get("verify-interval")))
+	}
+	if cfg.VerifyInterval = d; d == 0 {
+		cfg.VerifyInterval = -1
+	}
 	if v := o.get("consistency"); v != "" {
 		if cfg.Settings == nil {
 			cfg.Settings = map[string]string{}

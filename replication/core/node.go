@@ -108,6 +108,8 @@ type Node struct {
 	errs   map[crdt.Origin]blocked    // origins that cannot be applied, and why
 	batch  []crdt.Entry               // being applied
 	single int                        // so many batches more are of one entry: a batch failed
+	held   bool                       // see Hold
+	limit  crdt.Vector                // what may be applied while held
 	subs   uint64                     // the last subscription's number
 
 	tickets  Ticket

@@ -225,7 +225,7 @@ func (n *Node) waiting() []crdt.Origin {
 // ripe says whether e may be applied when at tells what is: its predecessor and dependencies are there, and its stamp is
 // not too far ahead of the clock. An entry that is too far ahead waits, with all that follows it.
 func (n *Node) ripe(e *crdt.Entry, at func(crdt.Origin) uint64) bool {
-	if at(e.Origin)+1 != e.Seq {
+	if at(e.Origin)+1 != e.Seq || n.heldBack(e) {
 		return false
 	}
 	if b, ok := n.errs[e.Origin]; ok && n.now.Before(b.until) {

@@ -95,6 +95,7 @@ type VerifyRow struct {
 	Rows           int64
 	Digest         string
 	OK             bool
+	Detail         string // what is wrong, for a reader
 }
 
 // part returns the connection's Session as T.

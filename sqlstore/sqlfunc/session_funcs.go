@@ -405,7 +405,7 @@ func verify(ctx *sqlite.Context, _ []catalog.Value) (catalog.Value, error) {
 	var b []byte
 	for _, r := range rows {
 		b = catalog.AppendRow(b, []catalog.Value{catalog.Str(r.Node), catalog.Str(r.Relation), catalog.Int(r.Rows),
-			catalog.Str(r.Digest), catalog.Bool(r.OK)})
+			catalog.Str(r.Digest), catalog.Bool(r.OK), catalog.Str(r.Detail)})
 	}
 	return catalog.BlobBytes(b), nil
 }

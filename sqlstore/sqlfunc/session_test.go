@@ -90,7 +90,7 @@ func (s *fakeSession) WaitFor(token string) error {
 }
 func (s *fakeSession) TransactionStatus(id string) (string, error) { return "committed", nil }
 func (s *fakeSession) Verify() ([]sqlfunc.VerifyRow, error) {
-	return []sqlfunc.VerifyRow{{Node: "n1", Relation: "t", Rows: 3, Digest: "ab", OK: true}}, nil
+	return []sqlfunc.VerifyRow{{Node: "n1", Relation: "t", Rows: 3, Digest: "ab", OK: true, Detail: "fine"}}, nil
 }
 func (s *fakeSession) Repair(table uint32) (int64, error) { return 2, nil }
 
@@ -159,7 +159,7 @@ func TestSessionFunctions(t *testing.T) {
 		{"lc_wait_for('x')", "", "wait x"},
 		{"lc_transaction_status('x')", "committed", ""},
 		{"lc_repair(5)", "2", ""},
-		{"(SELECT group_concat(c0 || c1 || c2 || c3 || c4) FROM lc_rows(lc_verify(), 5))", "n1t3ab1", ""},
+		{"(SELECT group_concat(c0 || c1 || c2 || c3 || c4 || c5) FROM lc_rows(lc_verify(), 6))", "n1t3ab1fine", ""},
 		{"(SELECT group_concat(value) FROM lc_unnest(lc_listening_channels()))", "a,b", ""},
 		{"substr(lc_version(), 1, 15)", "PostgreSQL 15.8", ""},
 	} {
