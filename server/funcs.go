@@ -416,6 +416,15 @@ func fetch[T any](f *functions, name string, get func(context.Context) (T, error
 }
 
 // Repair implements sqlfunc.Cluster.
-func (f *functions) Repair(uint32) (int64, error) {
-	return 0, pgerror.New(pgerror.FeatureNotSupported, "layercake.repair() is not supported yet")
+func (f *functions) Repair(oid uint32) (int64, error) {
+	t := f.s.schema().RelationByOID(oid)
+	switch {
+	case t == nil:
+		return 0, pgerror.New(pgerror.UndefinedTable, "relation with OID %d does not exist", oid)
+	case t.Kind != catalog.KindTable || t.System:
+		return 0, pgerror.New(pgerror.WrongObjectType, "\"%s\" is not a table", t.Name)
+	case !f.s.owns(t.Owner):
+		return 0, pgerror.New(pgerror.InsufficientPrivilege, "must be owner of table %s", t.Name)
+	}
+	return fetch(f, fmt.Sprint("repair ", oid), func(ctx context.Context) (int64, error) { return f.s.node.repair(ctx, t.ID) })
 }

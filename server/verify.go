@@ -13,6 +13,7 @@ import (
 
 	"layercake/catalog"
 	"layercake/crdt"
+	"layercake/pgerror"
 	"layercake/replication"
 	"layercake/sqlstore"
 	"layercake/sqlstore/sqlfunc"
@@ -32,6 +33,9 @@ type comparison struct {
 func (n *Node) compare(ctx context.Context, ask string) (*comparison, error) {
 	round, _, members, err := n.repl.Agree(ctx, []byte(ask))
 	if err != nil {
+		if pgerror.Code(err) == pgerror.InternalError && ctx.Err() == nil {
+			err = pgerror.New(pgerror.InsufficientResources, "the members could not be compared: %v; safe to retry", err)
+		}
 		return nil, err
 	}
 	c := &comparison{n: n, round: round, members: members, notes: make([][]noted, len(members)), names: map[catalog.ID]string{}}
@@ -166,12 +170,12 @@ func (n *Node) verify(ctx context.Context) ([]sqlfunc.VerifyRow, error) {
 	out := c.absent()
 	for _, id := range c.tables {
 		scans, err := askAll[sqlstore.Scan](ctx, c, question{What: askScan, Table: id})
-		if err != nil {
-			return nil, err
+		var details []string
+		if err == nil {
+			details, err = c.explain(ctx, id, scans)
 		}
-		details, err := c.explain(ctx, id, scans)
 		if err != nil {
-			return nil, err
+			return nil, pgerror.New(pgerror.InsufficientResources, "the members' rows of %s could not be compared: %v; safe to retry", c.names[id], err)
 		}
 		for _, i := range c.taking() {
 			s := &scans[i]

@@ -32,9 +32,11 @@ type pin struct {
 	mu     sync.Mutex // held by the question that is being answered
 	r      *sqlstore.Reader
 	timer  *time.Timer
-	mends  map[catalog.ID]int // as when it was taken
+	mends  map[catalog.ID]int // as when it was taken, and as it has changed through this pin
 	scans  map[catalog.ID]sqlstore.Scan
 	closed bool
+
+	corrected map[catalog.ID]bool // the kept digest has been put right
 }
 
 // pinTime is how long a snapshot is kept for a member that asks nothing. It keeps the WAL from shrinking.
@@ -71,7 +73,7 @@ type question struct {
 	Buckets []int             `json:",omitempty"`
 	Keys    [][]byte          `json:",omitempty"`
 	Row     *sqlstore.RowCopy `json:",omitempty"`
-	Grave   crdt.Stamp        `json:",omitzero"`
+	End     crdt.Stamp        `json:",omitzero"`
 	Fixes   []sqlstore.Fix    `json:",omitempty"`
 }
 
@@ -87,13 +89,9 @@ type shownRows struct {
 }
 
 type copies struct {
-	Rows   []sqlstore.RowCopy
-	Graves []sqlstore.Grave
-}
-
-type logged struct {
-	Cells           []bool
-	Insert, Deleted bool
+	Rows    []sqlstore.RowCopy
+	Graves  []sqlstore.Grave
+	Cleared crdt.Stamp // when the table was last truncated
 }
 
 // scanBuckets is how many parts a table's digest is compared in, someRows about how many rows are told apart at a time,
@@ -142,7 +140,7 @@ func (w *witness) pin(ctx context.Context, round uint64, v crdt.Vector) error {
 	if err != nil {
 		return err
 	}
-	p := &pin{r: r, mends: mends, scans: map[catalog.ID]sqlstore.Scan{}}
+	p := &pin{r: r, mends: mends, scans: map[catalog.ID]sqlstore.Scan{}, corrected: map[catalog.ID]bool{}}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed || w.pins[round] != nil {
@@ -235,16 +233,17 @@ func (w *witness) answer(ctx context.Context, p *pin, q *question) (any, error) 
 		}
 		return out, nil
 	case askCopies:
-		rows, graves, err := p.r.Copies(ctx, q.Table, q.Keys)
-		return copies{rows, graves}, err
+		var c copies
+		var err error
+		if c.Rows, c.Graves, err = p.r.Copies(ctx, q.Table, q.Keys); err == nil {
+			c.Cleared, err = p.r.Truncated(q.Table)
+		}
+		return c, err
 	case askLogged:
 		if q.Row == nil {
 			return nil, errors.New("malformed question")
 		}
-		var l logged
-		var err error
-		l.Cells, l.Insert, l.Deleted, err = p.r.Logged(ctx, q.Table, q.Row, q.Grave)
-		return l, err
+		return p.r.Logged(ctx, q.Table, q.Row, q.End)
 	case askMend:
 		return w.mend(ctx, p, q)
 	}
@@ -269,16 +268,21 @@ func (w *witness) mend(ctx context.Context, p *pin, q *question) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	digest, rows := s.Digest, s.Rows-s.KeptRows
+	digest.Sub(s.Kept)
 	w.mu.Lock()
 	if w.mends[q.Table] != p.mends[q.Table] {
 		w.mu.Unlock()
 		return 0, errors.New("the table was repaired meanwhile")
 	}
-	w.mends[q.Table]++
+	if p.corrected[q.Table] {
+		digest, rows = crdt.Digest{}, 0
+	} else {
+		w.mends[q.Table]++
+		p.mends[q.Table], p.corrected[q.Table] = w.mends[q.Table], true
+	}
 	w.mu.Unlock()
-	digest := s.Digest
-	digest.Sub(s.Kept)
-	return w.n.store.Mend(ctx, q.Table, digest, s.Rows-s.KeptRows, q.Fixes)
+	return w.n.store.Mend(ctx, q.Table, digest, rows, q.Fixes)
 }
 
 // describeKey shows which row it is: by its primary key, or by all its columns.

@@ -81,6 +81,22 @@ func (r *Reader) Copies(ctx context.Context, table catalog.ID, keys [][]byte) (r
 	return rows, graves, nil
 }
 
+// Truncated is the stamp of the last TRUNCATE of a keyspace, zero if there was none.
+func (r *Reader) Truncated(table catalog.ID) (s crdt.Stamp, err error) {
+	if _, err := r.space(table); err != nil {
+		return s, err
+	}
+	r.s.mu.RLock()
+	org := origins{byNum: r.s.origins.byNum}
+	r.s.mu.RUnlock()
+	err = each(r.conn, "SELECT trunc_h,trunc_o FROM lc_spaces WHERE id=? AND trunc_h<>0", []catalog.Value{table.Value()},
+		func(v []catalog.Value) (err error) {
+			s, err = org.stamp(crdt.HLC(v[0].Int()), v[1].Int())
+			return err
+		})
+	return s, err
+}
+
 // grave is the stamp of a tombstone, zero if there is none.
 func (sp *space) grave(c *sqlite.Conn, org *origins, key []byte) (s crdt.Stamp, err error) {
 	err = each(c, "SELECT h,o FROM lc_tombstones WHERE t=? AND k=?", []catalog.Value{catalog.Int(sp.num), catalog.BlobBytes(key)},
@@ -115,48 +131,63 @@ func (sp *space) describe(c *RowCopy, org *origins, r *row) (err error) {
 	return nil
 }
 
-// Logged says which cells of c the log vouches for: the entry with the cell's stamp is here and writes this very value
-// into this very row. insert says the same of the INSERT, and grave whether an entry with that stamp deletes the row.
-// What has been trimmed off the log vouches for nothing.
-func (r *Reader) Logged(ctx context.Context, table catalog.ID, c *RowCopy, grave crdt.Stamp) (cells []bool, insert, deleted bool, err error) {
-	sp, err := r.space(table)
-	if err != nil {
-		return nil, false, false, err
-	}
-	cells = make([]bool, len(c.Cells))
-	stamps := map[crdt.Stamp]bool{c.Insert: true, grave: true}
-	for i := range c.Cells {
-		if o := c.Cells[i].Own; o != nil {
-			stamps[*o] = true
-		}
-	}
-	for s := range stamps {
-		if s.IsZero() {
-			continue
-		}
-		groups, err := r.entryAt(ctx, s)
-		if err != nil {
-			return nil, false, false, err
-		}
-		for i := range groups {
-			g := &groups[i]
-			if g.Keyspace != sp.id {
-				continue
-			}
-			if g.Op == crdt.Truncate {
-				deleted = deleted || s == grave
-				continue
-			}
-			if err := vouch(sp, g, c, s, cells, &insert, &deleted, grave); err != nil {
-				return nil, false, false, err
-			}
-		}
-	}
-	return cells, insert, deleted, nil
+// Logged is what the log says of a row. What has been trimmed off it says nothing.
+type Logged struct {
+	Insert  bool   // an entry with the stamp of the row's INSERT inserts it
+	Cells   []bool // by cell: an entry with its stamp writes just this value into just this row
+	Deleted bool   // an entry with the tombstone's stamp deletes the row
+	Refuted bool   // an entry with one of the row's stamps is there, and does not write what the row holds
 }
 
-// vouch looks for c in one group of the entry with the stamp s.
-func vouch(sp *space, g *crdt.Group, c *RowCopy, s crdt.Stamp, cells []bool, insert, deleted *bool, grave crdt.Stamp) error {
+// Logged looks a row, and the stamp of its end if it is not zero, up in the log.
+func (r *Reader) Logged(ctx context.Context, table catalog.ID, c *RowCopy, end crdt.Stamp) (l Logged, err error) {
+	sp, err := r.space(table)
+	if err != nil {
+		return l, err
+	}
+	l.Cells = make([]bool, len(c.Cells))
+	stamps := map[crdt.Stamp]bool{c.Insert: false, end: false} // whether the entry is there
+	for i := range c.Cells {
+		if o := c.Cells[i].Own; o != nil {
+			stamps[*o] = false
+		}
+	}
+	delete(stamps, crdt.Stamp{})
+	for s := range stamps {
+		groups, there, err := r.entryAt(ctx, s)
+		if err != nil {
+			return l, err
+		}
+		stamps[s] = there
+		for i := range groups {
+			switch g := &groups[i]; {
+			case g.Keyspace != sp.id:
+			case g.Op == crdt.Truncate:
+				l.Deleted = l.Deleted || s == end
+			default:
+				if err := l.look(sp, g, c, s, end); err != nil {
+					return l, err
+				}
+			}
+		}
+	}
+	l.Refuted = stamps[c.Insert] && !l.Insert
+	for i := range c.Cells {
+		l.Refuted = l.Refuted || !l.Cells[i] && stamps[c.StampOf(i)]
+	}
+	return l, nil
+}
+
+// StampOf is the stamp of a cell.
+func (c *RowCopy) StampOf(cell int) crdt.Stamp {
+	if o := c.Cells[cell].Own; o != nil {
+		return *o
+	}
+	return c.Insert
+}
+
+// look looks for c in one group of the entry with the stamp s.
+func (l *Logged) look(sp *space, g *crdt.Group, c *RowCopy, s, end crdt.Stamp) error {
 	m := merger{sp: sp, g: g, foreign: g.KeyID != sp.keyID}
 	if err := m.prepare(); err != nil {
 		return nil // it goes by a key that the table never had: Apply would not have taken it
@@ -173,16 +204,16 @@ func vouch(sp *space, g *crdt.Group, c *RowCopy, s crdt.Stamp, cells []bool, ins
 				cell := &c.Cells[i]
 				mine := cell.Own == nil && g.Op == crdt.Insert && s == c.Insert || cell.Own != nil && *cell.Own == s
 				if cell.Column == column && mine && bytes.Equal(cell.Value, catalog.AppendValue(nil, v)) {
-					cells[i] = true
+					l.Cells[i] = true
 				}
 			}
 		}
 		switch {
 		case g.Op == crdt.Delete:
-			*deleted = *deleted || s == grave
+			l.Deleted = l.Deleted || s == end
 			return nil
 		case g.Op == crdt.Insert && s == c.Insert:
-			*insert = true
+			l.Insert = true
 			for i := range m.sp.cols { // what the INSERT does not name holds what its column holds by default
 				if !slices.Contains(m.keyAt, i) && !slices.Contains(m.colAt, i) {
 					says(sp.cols[i].id, sp.cols[i].missing)
@@ -204,12 +235,12 @@ func vouch(sp *space, g *crdt.Group, c *RowCopy, s crdt.Stamp, cells []bool, ins
 }
 
 // entryAt finds the entry with a stamp, if it is still in the log.
-func (r *Reader) entryAt(ctx context.Context, s crdt.Stamp) ([]crdt.Group, error) {
+func (r *Reader) entryAt(ctx context.Context, s crdt.Stamp) (groups []crdt.Group, there bool, err error) {
 	r.s.mu.RLock()
 	num := int64(slices.Index(r.s.origins.byNum, s.Origin))
 	r.s.mu.RUnlock()
 	if num <= 0 {
-		return nil, nil
+		return nil, false, nil
 	}
 	bound := func(order string) (int64, error) {
 		v, err := one(r.conn, "SELECT id FROM lc_log WHERE id>=?1 AND id<?2 ORDER BY id "+order+" LIMIT 1",
@@ -218,36 +249,37 @@ func (r *Reader) entryAt(ctx context.Context, s crdt.Stamp) ([]crdt.Group, error
 	}
 	low, err := bound("ASC")
 	if err != nil || low == 0 {
-		return nil, err
+		return nil, false, err
 	}
 	high, err := bound("DESC")
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	// Stamps of an origin rise with its numbers.
 	for low <= high {
 		if err := ctx.Err(); err != nil {
-			return nil, context.Cause(ctx)
+			return nil, false, context.Cause(ctx)
 		}
 		mid := (low + high) / 2
 		v, err := one(r.conn, "SELECT entry FROM lc_log WHERE id=?", catalog.Int(mid))
 		if err != nil || v.IsNull() {
-			return nil, err
+			return nil, false, err
 		}
 		e, err := crdt.DecodeHead(slices.Clone(v.Bytes))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		switch {
 		case e.HLC == s.HLC:
-			return e.Groups()
+			groups, err = e.Groups()
+			return groups, err == nil, err
 		case e.HLC < s.HLC:
 			low = mid + 1
 		default:
 			high = mid - 1
 		}
 	}
-	return nil, nil
+	return nil, false, nil
 }
 
 // Fix is one row to be put right: what the node is known to hold of it now, and what it is to hold.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -18,8 +19,15 @@ var clientOptions = []option{
 	{name: "timeout", def: "30s", help: "how long to wait for answers"},
 }
 
-// runClient runs a command that asks a node: status, node list, verify.
+// runClient runs a command that asks a node: status, node list, verify, repair TABLE.
 func runClient(ctx context.Context, cmd string, args []string, getenv func(string) string, stdout io.Writer) error {
+	table := ""
+	if cmd == "repair" {
+		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+			return usageError("usage: layercake repair TABLE [--url URL]")
+		}
+		table, args = args[0], args[1:]
+	}
 	o, err := parseOptions(cmd, clientOptions, args, getenv, stdout)
 	if err != nil {
 		return err
@@ -53,6 +61,8 @@ func runClient(ctx context.Context, cmd string, args []string, getenv func(strin
 		return status(ctx, conn, stdout)
 	case "node list":
 		return nodeList(ctx, conn, stdout)
+	case "repair":
+		return repair(ctx, conn, table, stdout)
 	}
 	return verify(ctx, conn, stdout)
 }
@@ -236,4 +246,14 @@ func verify(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "equal: %d relation(s) on %d node(s)\n", len(relations), len(nodes))
 	return nil
+}
+
+// repair puts right what the members hold differently of a table.
+func repair(ctx context.Context, conn *pgx.Conn, table string, stdout io.Writer) error {
+	var rows int64
+	if err := conn.QueryRow(ctx, `SELECT layercake.repair($1::text::regclass)`, table).Scan(&rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(stdout, "%d row(s) put right; the replicas of %s are equal\n", rows, table)
+	return err
 }

@@ -23,11 +23,12 @@ usage: layercake COMMAND [flags]
   demo        run a cluster in one process, in a temporary folder
   status      show the node and its cluster
   node list   list the cluster's members
-  verify      compare the replicas of every table on all members
+  verify      read every table on all members, compare them, and name the rows that differ
+  repair      put right the rows of a table that members hold differently: layercake repair TABLE
   health      exit 0 when the node takes statements, by its HTTP address (for health checks)
   version     print the version
 
-status, node list and verify take --url postgres://user@host:port/db, else LAYERCAKE_URL, else libpq's PG…
+status, node list, verify and repair take --url postgres://user@host:port/db, else LAYERCAKE_URL, else libpq's PG…
 variables. They exit 0 when all is well, 1 when something is not, 2 when it could not be told.
 `
 
@@ -52,7 +53,7 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdout
 		err = runDemo(ctx, rest, getenv, stdout, stderr)
 	case "health":
 		err = runHealth(ctx, rest, getenv, stdout)
-	case "status", "verify":
+	case "status", "verify", "repair":
 		err = runClient(ctx, cmd, rest, getenv, stdout)
 	case "node":
 		if len(rest) == 0 || rest[0] != "list" {
