@@ -250,36 +250,3 @@ func (n *Node) streamRows() []providedRow {
 	}
 	return out
 }
-
-// conflictRows lists what concurrent writers left for the application to settle: rows that share a unique key, and
-// schema objects that a merge had to give a name of its own.
-func (s *session) conflictRows() ([]providedRow, error) {
-	collisions, err := fetch(&s.funcs, "collisions", s.node.store.Collisions)
-	if err != nil {
-		return nil, err
-	}
-	names := map[crdt.NodeID]string{}
-	for _, m := range s.node.repl.Members() {
-		names[m.ID] = m.Name
-	}
-	origin := func(id crdt.NodeID) catalog.Value {
-		if n := names[id]; n != "" {
-			return catalog.Str(n)
-		}
-		return catalog.Str(fmt.Sprintf("%016x", uint64(id)))
-	}
-	stamp := func(h crdt.HLC) catalog.Value { return catalog.Int(micros(hlcTime(h))) }
-	var out []providedRow
-	for _, c := range collisions {
-		out = append(out, providedRow{"relation": catalog.Str(relationName(s.schema(), c.Table.ID)), "constraint_name": catalog.Str(c.Index.Name),
-			"kind": catalog.Str("unique"), "key": catalog.Str(describeKey(c.Table, c.Row)), "other_key": catalog.Str(describeKey(c.Table, c.Other)),
-			"stamp": stamp(c.Stamp.HLC), "origin": origin(c.Stamp.Origin.Node), "other_stamp": stamp(c.Held.HLC), "other_origin": origin(c.Held.Origin.Node)})
-	}
-	for _, c := range s.node.store.Conflicts() {
-		id := func(i catalog.ID) catalog.Value { return catalog.Str(fmt.Sprintf("%016x%016x", i.HLC, i.Node)) }
-		out = append(out, providedRow{"relation": catalog.Str(c.Name), "kind": catalog.Str("schema: " + c.Message), "key": id(c.ID), "other_key": id(c.Other),
-			"stamp": stamp(crdt.HLC(c.ID.HLC)), "origin": origin(crdt.NodeID(c.ID.Node)),
-			"other_stamp": stamp(crdt.HLC(c.Other.HLC)), "other_origin": origin(crdt.NodeID(c.Other.Node))})
-	}
-	return out, nil
-}
