@@ -2,11 +2,15 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 func TestSingleNode(t *testing.T) {
@@ -298,6 +302,46 @@ func TestCausalToken(t *testing.T) {
 		t.Errorf("after wait_for the node shows %s rows, want 1", got)
 	}
 	fails(t, b, "22P02", "SELECT layercake.wait_for('nonsense')")
+}
+
+// TestCausalTokenSetting: the token can be set, in a connection string too.
+func TestCausalTokenSetting(t *testing.T) {
+	c := three(t)
+	exec(t, c.conn(0, "consistency=all"), "CREATE TABLE kv (k int PRIMARY KEY)")
+	a, b := c.conn(0, "consistency=none"), c.conn(2, "consistency=none")
+	c.net.split([]int{0, 1}, []int{2})
+	exec(t, a, "CREATE TABLE later (k int)")
+	exec(t, a, "INSERT INTO kv VALUES (1)")
+	token := one(t, a, "SELECT layercake.session_token()")
+	exec(t, b, "SET consistency_timeout = '200ms'")
+	fails(t, b, "53000", "SET layercake.causal_token = '"+token+"'")
+	fails(t, b, "53000", "SELECT set_config('layercake.causal_token', $1, false)", token)
+	if got := one(t, b, "SHOW layercake.causal_token"); got != "" {
+		t.Errorf("a token that was not reached is set: %s", got)
+	}
+	cfg, err := pgx.ParseConfig(c.url(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.RuntimeParams["options"] = "-c consistency_timeout=100ms -c layercake.causal_token=" + token
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	var e *pgconn.PgError
+	if conn, err := pgx.ConnectConfig(ctx, cfg); !errors.As(err, &e) || e.Code != "53000" {
+		t.Errorf("connecting behind the token: %v, %v, want 53000", conn, err)
+	}
+	c.net.heal()
+	moved := c.conn(2, "consistency_timeout=20s", "layercake.causal_token="+token)
+	if got := one(t, moved, "SELECT (SELECT count(*) FROM kv) + (SELECT count(*) FROM later)"); got != "1" {
+		t.Errorf("the session that moved sees %s rows, want 1", got)
+	}
+	exec(t, b, "SET consistency_timeout = '20s'")
+	exec(t, b, "SET layercake.causal_token = '"+token+"'")
+	if got := one(t, b, "SHOW layercake.causal_token"); got != token {
+		t.Errorf("the token is %q", got)
+	}
+	exec(t, b, "RESET layercake.causal_token")
+	fails(t, b, "22P02", "SET layercake.causal_token = 'nonsense'")
 }
 
 // Sequences give numbers from blocks that a majority granted: three nodes that insert at once never meet.

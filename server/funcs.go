@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"layercake/catalog"
@@ -234,6 +235,11 @@ func (f *functions) Setting(name string) (string, bool) { return f.s.showSetting
 
 // SetConfig implements sqlfunc.Settings.
 func (f *functions) SetConfig(name, value string, local bool) (string, error) {
+	if strings.EqualFold(name, causalToken) {
+		if err := f.WaitFor(value); err != nil {
+			return "", err
+		}
+	}
 	if err := f.s.setSetting(name, &value, local); err != nil {
 		return "", err
 	}
@@ -360,29 +366,11 @@ func (f *functions) SessionToken() (string, error) {
 
 // WaitFor implements sqlfunc.Cluster.
 func (f *functions) WaitFor(token string) error {
-	v, err := decodeToken(token)
-	if err != nil {
+	wait, err := f.s.node.behind(token, f.s.settings.timeout)
+	if err != nil || wait == nil {
 		return err
 	}
-	if f.s.node.store.Vector().Covers(v) {
-		return nil
-	}
-	f.wait = func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeoutCause(ctx, f.s.settings.timeout, pgerror.New(pgerror.InsufficientResources,
-			"this node has not caught up with the session token in time"))
-		defer cancel()
-		for {
-			changed := f.s.node.store.Changed()
-			if f.s.node.store.Vector().Covers(v) {
-				return nil
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-	}
+	f.wait = wait
 	return errAgain
 }
 

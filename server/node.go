@@ -433,7 +433,11 @@ func (b *backend) Open(ctx context.Context, info pgwire.ConnInfo, startup map[st
 		started: n.now(), statements: map[string]*prepared{}, portals: map[string]*portal{}, owner: newLockOwner(info.PID),
 		advisory: newLockOwner(info.PID), reported: map[string]string{}, listening: map[string]bool{}}
 	s.funcs.s = s
-	if err := s.configure(schema, startup); err != nil {
+	err := s.configure(schema, startup)
+	if err == nil {
+		err = s.awaitToken(ctx, s.settings.must(causalToken))
+	}
+	if err != nil {
 		e := *pgerror.From(err)
 		e.Severity = "FATAL"
 		return nil, &e

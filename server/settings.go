@@ -64,6 +64,7 @@ var settingList = []setting{
 	{name: "IntervalStyle", value: "postgres", vartype: "enum", values: []string{"postgres", "postgres_verbose", "sql_standard", "iso_8601"}, report: true, desc: "Sets the display format for interval values."},
 	{name: "is_superuser", value: "on", vartype: "bool", readOnly: true, report: true, desc: "Shows whether the current user is a superuser."},
 	{name: "jit", value: "off", vartype: "bool", desc: "Allow JIT compilation."},
+	{name: causalToken, value: "", vartype: "string", check: checkToken, desc: "Names what the session has seen elsewhere (layercake.session_token()): setting it waits until this node has that too."},
 	{name: "lc_collate", value: "C", vartype: "string", readOnly: true, desc: "Shows the collation order locale."},
 	{name: "lc_ctype", value: "C.UTF-8", vartype: "string", readOnly: true, desc: "Shows the character classification and case conversion locale."},
 	{name: "lc_messages", value: "C", vartype: "string", desc: "Sets the language in which messages are displayed."},

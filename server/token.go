@@ -1,16 +1,66 @@
 package server
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
+	"time"
 
 	"layercake/crdt"
 	"layercake/pgerror"
 	"layercake/replication"
 )
 
-// A session token is a version vector as text: what a session has seen, to be waited for on another node.
+// A session token is a version vector as text: what a session has seen, to be waited for on another node. What a node
+// has applied it has for good, so that one wait is enough: layercake.wait_for() and setting layercake.causal_token are
+// the same, but that a connection string can hold a setting.
+
+const causalToken = "layercake.causal_token"
+
+func checkToken(v string) (string, error) {
+	if v == "" {
+		return "", nil
+	}
+	_, err := decodeToken(v)
+	return v, err
+}
+
+// behind returns what waits until this node has all that a token names; nil if it has. "" names nothing.
+func (n *Node) behind(token string, timeout time.Duration) (wait func(context.Context) error, err error) {
+	if token == "" {
+		return nil, nil
+	}
+	v, err := decodeToken(token)
+	if err != nil || n.store.Vector().Covers(v) {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, timeout, pgerror.New(pgerror.InsufficientResources,
+			"this node has not caught up with the session token in time"))
+		defer cancel()
+		for {
+			changed := n.store.Changed()
+			if n.store.Vector().Covers(v) {
+				return nil
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}, nil
+}
+
+// awaitToken waits until this node has all that a token names.
+func (s *session) awaitToken(ctx context.Context, token string) error {
+	wait, err := s.node.behind(token, s.settings.timeout)
+	if err != nil || wait == nil {
+		return err
+	}
+	return wait(ctx)
+}
 
 func encodeToken(v crdt.Vector) string {
 	var b []byte

@@ -18,7 +18,7 @@ func (s *session) runUtility(ctx context.Context, c *compiled, st *pgsql.Stateme
 	case *pgsql.Transaction:
 		return s.runTransaction(ctx, p)
 	case *pgsql.Set:
-		return s.runSet(p)
+		return s.runSet(ctx, p)
 	case *pgsql.Show:
 		return "SHOW", s.runShow(p, c, out)
 	case *pgsql.Prepare:
@@ -160,7 +160,7 @@ func (s *session) chain(p *pgsql.Transaction, last *transaction) {
 	}
 }
 
-func (s *session) runSet(p *pgsql.Set) (string, error) {
+func (s *session) runSet(ctx context.Context, p *pgsql.Set) (string, error) {
 	tag := "SET"
 	if p.Reset {
 		tag = "RESET"
@@ -187,6 +187,11 @@ func (s *session) runSet(p *pgsql.Set) (string, error) {
 			v = strings.Join(quoted, ", ")
 		}
 		value = &v
+	}
+	if value != nil && strings.EqualFold(p.Name, causalToken) {
+		if err := s.awaitToken(ctx, *value); err != nil {
+			return "", err
+		}
 	}
 	if err := s.setSetting(p.Name, value, p.Local); err != nil {
 		return "", err
