@@ -21,6 +21,9 @@ type Conflict struct {
 	Other   ID // the object it collided with, or missed; zero: none
 	Name    string
 	Message string
+	// Moot says that it was left out because what it belongs to, or needs, was dropped: that has won, as if it had come
+	// later, and nothing is left to settle.
+	Moot bool
 }
 
 // BuildSchema makes the Schema of object rows, which come sorted by ID. It never fails: whatever nodes that did not
@@ -53,6 +56,11 @@ type builder struct {
 
 func (b *builder) conflict(kind ObjectKind, id, other ID, name, format string, args ...any) {
 	b.conflicts = append(b.conflicts, Conflict{Kind: kind, ID: id, Other: other, Name: name, Message: fmt.Sprintf(format, args...)})
+}
+
+// moot notes an object that is left out because of a DROP.
+func (b *builder) moot(kind ObjectKind, id, other ID, name, message string) {
+	b.conflicts = append(b.conflicts, Conflict{Kind: kind, ID: id, Other: other, Name: name, Message: message, Moot: true})
 }
 
 // hashID is a hash of an ID that every node computes alike.
@@ -330,7 +338,7 @@ func (b *builder) column(o *Object) {
 	name := o.text(AttrName)
 	t := b.tables[o.parent()]
 	if t == nil {
-		b.conflict(ObjectColumn, o.ID, o.parent(), name, "left out: its table was dropped")
+		b.moot(ObjectColumn, o.ID, o.parent(), name, "left out: its table was dropped")
 		return
 	}
 	var d ColumnDef

@@ -11,7 +11,7 @@ func (b *builder) index(o *Object) {
 	name := o.text(AttrName)
 	t := b.tables[o.parent()]
 	if t == nil || t.Kind != KindTable {
-		b.conflict(ObjectIndex, o.ID, o.parent(), name, "left out: its table was dropped")
+		b.moot(ObjectIndex, o.ID, o.parent(), name, "left out: its table was dropped")
 		return
 	}
 	var d IndexDef
@@ -28,13 +28,13 @@ func (b *builder) index(o *Object) {
 	}
 	for _, k := range d.Keys {
 		if k.Expr == "" && t.ColumnIndexByID(k.Column) < 0 {
-			b.conflict(ObjectIndex, o.ID, k.Column, name, "left out: a column of it was dropped")
+			b.moot(ObjectIndex, o.ID, k.Column, name, "left out: a column of it was dropped")
 			return
 		}
 		ix.Keys = append(ix.Keys, IndexKey(k))
 	}
 	if !t.columnsExist(ix.Include) {
-		b.conflict(ObjectIndex, o.ID, ID{}, name, "left out: a column of it was dropped")
+		b.moot(ObjectIndex, o.ID, ID{}, name, "left out: a column of it was dropped")
 		return
 	}
 	ix.Name = b.take(ObjectIndex, o.ID, t.Schema, name)
@@ -49,7 +49,7 @@ func (b *builder) constraint(o *Object) {
 	name := o.text(AttrName)
 	t := b.tables[o.parent()]
 	if t == nil || t.Kind != KindTable {
-		b.conflict(ObjectConstraint, o.ID, o.parent(), name, "left out: its table was dropped")
+		b.moot(ObjectConstraint, o.ID, o.parent(), name, "left out: its table was dropped")
 		return
 	}
 	var d ConstraintDef
@@ -69,13 +69,13 @@ func (b *builder) constraint(o *Object) {
 		Match: letter(d.Match, 's'), Deferrable: d.Deferrable, InitiallyDeferred: d.InitiallyDeferred, NotValid: d.NotValid,
 	}
 	if !t.columnsExist(c.Columns) {
-		b.conflict(ObjectConstraint, o.ID, t.ID, name, "left out: a column of it was dropped")
+		b.moot(ObjectConstraint, o.ID, t.ID, name, "left out: a column of it was dropped")
 		return
 	}
 	switch c.Kind {
 	case PrimaryKey, Unique:
 		if c.Index = t.IndexByID(d.Index); c.Index == nil {
-			b.conflict(ObjectConstraint, o.ID, d.Index, name, "left out: its index is gone")
+			b.moot(ObjectConstraint, o.ID, d.Index, name, "left out: its index is gone")
 			return
 		}
 		for _, k := range c.Index.Keys {
@@ -87,7 +87,7 @@ func (b *builder) constraint(o *Object) {
 	case ForeignKey:
 		parent := b.tables[c.RefTable]
 		if parent == nil || parent.Kind != KindTable || !parent.columnsExist(c.RefColumns) || len(c.RefColumns) != len(c.Columns) || len(c.Columns) == 0 {
-			b.conflict(ObjectConstraint, o.ID, c.RefTable, name, "left out: the table or a column that it refers to was dropped")
+			b.moot(ObjectConstraint, o.ID, c.RefTable, name, "left out: the table or a column that it refers to was dropped")
 			return
 		}
 	case Check:

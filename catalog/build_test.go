@@ -324,6 +324,11 @@ func TestConcurrentDDL(t *testing.T) {
 	if other != 1 || len(conflicts) < 9 {
 		t.Errorf("%d other tables, conflicts %v", other, conflicts)
 	}
+	for _, c := range conflicts {
+		if dropped := strings.HasPrefix(c.Message, "left out: ") && (strings.HasSuffix(c.Message, "dropped") || strings.HasSuffix(c.Message, "gone")); c.Moot != dropped {
+			t.Errorf("%s: %q is to be settled: %v", c.Name, c.Message, !c.Moot)
+		}
+	}
 	again, _ := o.build()
 	if again.Relation("public", "t").OID != tab.OID || tab.OID < catalog.FirstNormalOID {
 		t.Errorf("OIDs differ from one build to the next")

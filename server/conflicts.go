@@ -56,6 +56,9 @@ func (s *session) conflictRows() ([]providedRow, error) {
 		out = append(out, r)
 	}
 	for _, c := range s.node.store.Conflicts() {
+		if c.Moot {
+			continue
+		}
 		id := func(i catalog.ID) catalog.Value { return catalog.Str(fmt.Sprintf("%016x%016x", i.HLC, i.Node)) }
 		out = append(out, providedRow{"relation": catalog.Str(c.Name), "kind": catalog.Str("schema: " + c.Message), "key": id(c.ID), "other_key": id(c.Other),
 			"stamp": stamp(crdt.HLC(c.ID.HLC)), "origin": origin(crdt.NodeID(c.ID.Node)),
