@@ -56,6 +56,25 @@ type holding struct {
 	release func() // of the Witness; nil while its Hold is being waited for
 }
 
+// ready says whether this node could hold soon: not while a transaction is long under way. The others would hold for
+// nothing meanwhile.
+func (r *Replicator) ready(ctx context.Context, limit time.Duration) error {
+	r.mu.Lock()
+	busy := r.holding != nil
+	r.mu.Unlock()
+	if busy {
+		return errBusy
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit/2)
+	defer cancel()
+	release, err := r.cfg.Witness.Hold(ctx)
+	if err != nil {
+		return errBusy
+	}
+	release()
+	return nil
+}
+
 // hold holds everything back that would move this node's vector, for limit at most, and returns the vector.
 func (r *Replicator) hold(ctx context.Context, round uint64, limit time.Duration) (crdt.Vector, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
@@ -86,7 +105,9 @@ func (r *Replicator) hold(ctx context.Context, round uint64, limit time.Duration
 		}
 		r.resume(round)
 	}()
-	release, err := r.cfg.Witness.Hold(ctx)
+	soon, giveUp := context.WithTimeout(ctx, limit/2)
+	release, err := r.cfg.Witness.Hold(soon)
+	giveUp()
 	if err != nil {
 		r.resume(round)
 		return nil, errBusy
@@ -267,11 +288,17 @@ func (a *agreement) try(ctx context.Context) (again bool, err error) {
 	var mu sync.Mutex                                       // protects a.v
 	head := slices.Clip(binary.AppendUvarint(nil, a.round)) // clipped: what is sent must not change
 	limit := binary.AppendUvarint(head, uint64(a.hold))
-	// One that hangs is found before anybody holds.
-	ok := a.each(ctx, func(ctx context.Context, t *Testimony) (err error) {
-		if t.Node != a.r.self {
-			_, err = a.r.call(ctx, t.Node, askResume, head)
+	defer func() {
+		if again {
+			a.hold = min(2*a.hold, maxHold)
 		}
+	}()
+	// One that hangs, or has a long transaction under way, is found before anybody holds.
+	ok := a.each(ctx, func(ctx context.Context, t *Testimony) (err error) {
+		if t.Node == a.r.self {
+			return a.r.ready(ctx, a.hold)
+		}
+		_, err = a.r.call(ctx, t.Node, askReady, limit)
 		return err
 	})
 	if !ok {
@@ -279,7 +306,6 @@ func (a *agreement) try(ctx context.Context) (again bool, err error) {
 	}
 	defer func() {
 		if again {
-			a.hold = min(2*a.hold, maxHold)
 			a.abandon()
 		}
 	}()

@@ -22,19 +22,32 @@ type witness struct {
 	broken  atomic.Bool  // holds nothing
 	stuck   atomic.Bool  // Note fails
 	answers atomic.Int64
+	holds   atomic.Int64
+	late    atomic.Bool // Note blocks until its time is up
 }
 
-func (w *witness) Hold(context.Context) (func(), error) {
+func (w *witness) Hold(ctx context.Context) (func(), error) {
 	if w.broken.Load() {
 		return func() {}, nil
 	}
-	w.gate.Lock()
+	for !w.gate.TryLock() {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Millisecond): // somebody puts
+		}
+	}
+	w.holds.Add(1)
 	return w.gate.Unlock, nil
 }
 
-func (w *witness) Note(_ context.Context, _ uint64, v crdt.Vector, ask []byte) ([]byte, error) {
+func (w *witness) Note(ctx context.Context, _ uint64, v crdt.Vector, ask []byte) ([]byte, error) {
 	if w.stuck.Load() {
 		return nil, errors.New("it cannot")
+	}
+	if w.late.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	at := w.n.store.Seen() // before the rows: what is in them is in the vector after them
 	var rows []string
@@ -214,27 +227,37 @@ func TestAgreeWithoutSome(t *testing.T) {
 // TestAHoldEndsByItself: a member that dies in the middle of an agreement holds nobody up.
 func TestAHoldEndsByItself(t *testing.T) {
 	nw, ws := witnesses(t, "n1", "n2")
-	ws[0].gate.RLock() // n1 never gets to hold: n2 does, and hears no more
+	ws[0].late.Store(true) // n1 never gets to note, and says no more
+	ws[1].late.Store(true)
+	before := ws[1].holds.Load()
 	ctx, cancel := context.WithCancel(context.Background())
 	agreed := make(chan struct{})
 	go func() {
 		defer close(agreed)
 		_, _, _, _ = ws[0].n.Agree(ctx, nil)
 	}()
-	eventually(t, "n2 holds", func() bool {
-		if ws[1].gate.TryRLock() {
-			ws[1].gate.RUnlock()
-			return false
-		}
-		return true
-	})
+	eventually(t, "n2 holds", func() bool { return ws[1].holds.Load() >= before+2 }) // the first was whether it could
 	nw.Cut("n1", "n2")
-	cancel()
 	if err := ws[1].put("k", "v", replication.None); err != nil {
 		t.Fatal(err)
 	}
-	ws[0].gate.RUnlock()
+	cancel()
 	<-agreed
+}
+
+// TestAgreeWaitsForOneThatIsBusy: a member that has a long transaction under way is tried again, not left out.
+func TestAgreeWaitsForOneThatIsBusy(t *testing.T) {
+	_, ws := witnesses(t, "n1", "n2", "n3")
+	ws[2].gate.RLock()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if _, _, _, err := ws[0].n.Agree(ctx, nil); err == nil {
+		t.Error("they agreed without the one that is busy")
+	}
+	ws[2].gate.RUnlock()
+	if _, _, out, err := ws[0].n.Agree(within(t, time.Minute), nil); err != nil || out[2].Err != nil {
+		t.Errorf("afterwards: %+v, %v", out, err)
+	}
 }
 
 // TestAsk: questions reach the Witness of the member that they are for.

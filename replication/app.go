@@ -16,6 +16,7 @@ const (
 	askNote   byte = 2 // note something at the agreed vector, and go on
 	askResume byte = 3 // go on: the members did not agree
 	askLater  byte = 4 // for the Witness, at any time
+	askReady  byte = 5 // whether a hold would come about at once
 )
 
 const (
@@ -85,10 +86,13 @@ func (r *Replicator) handle(ctx context.Context, a core.App) ([]byte, error) {
 	}
 	body := a.Body[n:]
 	switch a.What {
-	case askHold:
+	case askHold, askReady:
 		limit, n := binary.Uvarint(body)
-		if n <= 0 || time.Duration(limit) > maxHold {
+		if n <= 0 || limit > uint64(maxHold) {
 			return nil, core.ErrMalformed
+		}
+		if a.What == askReady {
+			return nil, r.ready(ctx, time.Duration(limit))
 		}
 		v, err := r.hold(ctx, round, time.Duration(limit))
 		return crdt.AppendVector(nil, v), err
