@@ -1,0 +1,197 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	osexec "os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// smallDisk mounts a file system of so many bytes, or skips the test where that can't be.
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("a disk of its own (tmpfs) needs root")
+	}
+	dir := filepath.Join(t.TempDir(), "disk")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := osexec.Command("mount", "-t", "tmpfs", "-o", fmt.Sprintf("size=%d", size), "tmpfs", dir).CombinedOutput(); err != nil {
+		t.Skipf("a disk of its own (tmpfs) can't be mounted: %v: %s", err, bytes.TrimSpace(out))
+	}
+	t.Cleanup(func() {
+		if out, err := osexec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
+	return dir
+}
+
+// TestFaultDiskFull fills the disk of one node under load. It says 53100 and goes on reading, the others go on writing,
+// a start with a full disk is refused or works, and when there is room again it takes writes and has everything.
+func TestFaultDiskFull(t *testing.T) {
+	layercake(t)
+	disk := smallDisk(t, either(24, 64)<<20)
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, either(8, 24)<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var nodes []*node
+	for i, folder := range []string{filepath.Join(dir, "n1"), filepath.Join(dir, "n2"), filepath.Join(disk, "n3")} {
+		n := &node{args: []string{"--name", fmt.Sprintf("n%d", i+1), "--data", folder, "--insecure"}}
+		if i > 0 {
+			n.args = append(n.args, "--join", nodes[0].gossip)
+		}
+		n.boot(t)
+		nodes = append(nodes, n)
+	}
+	full := nodes[2]
+	loadTables(t, nodes[0])
+	l := newLoad(t)
+	l.everywhere(nodes, 1, levels...)
+	l.value(strings.Repeat("x", 8000))
+	l.start()
+	l.codes(at(full, ""), "53100", 10)
+	l.value("x") // what the others write from now on must find room in the ballast's place
+	// Reads go on here, at the levels that need nobody's write to arrive, and writes elsewhere.
+	reader := dialNode(t, full, "consistency=none")
+	before := one(t, reader, "SELECT count(*) > 0 FROM kv")
+	if before != "t" {
+		t.Error("nothing can be read on the full disk")
+	}
+	l.more(at(nil, "quorum"), 20)
+	if e := fails(t, reader, "53100", "INSERT INTO kv VALUES (-2, $1)", strings.Repeat("x", 1<<20)); !strings.Contains(e.Message, "space") {
+		t.Errorf("the message does not say what is wrong: %q", e.Message)
+	}
+
+	// Killed with a full disk: it may start or say why it does not; nothing is lost either way.
+	sigkill(full)
+	full.spawn(t)
+	select {
+	case <-full.done:
+		if out := full.out.String(); !strings.Contains(out, "space") && !strings.Contains(out, "full") {
+			t.Errorf("a start on a full disk does not say what is wrong:\n%s", out)
+		}
+		t.Log("with a full disk it does not start, and says so")
+	case <-full.saidReady(t):
+		t.Log("with a full disk it starts")
+		full.kill()
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	full.boot(t)
+	l.more(at(nil, "all"), 5)
+	l.more(at(full, ""), 20)
+	l.settled(nodes...)
+}
+
+// saidReady is closed when the node has said that it is ready.
+func (n *node) saidReady(t *testing.T) <-chan struct{} {
+	ready := make(chan struct{})
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	p := n.process
+	go func() {
+		for ctx.Err() == nil {
+			p.out.mu.Lock()
+			said, changed := bytes.Contains(p.out.buf.Bytes(), []byte(`"msg":"ready"`)), p.out.changed
+			p.out.mu.Unlock()
+			if said {
+				close(ready)
+				return
+			}
+			select {
+			case <-changed:
+			case <-p.done:
+				return
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return ready
+}
+
+// TestFaultFsync makes the fsyncs of one node fail, by strace, under load. What is on disk is then unknown: the process
+// must end at once and answer nobody, and when it is started again it has all that was acknowledged.
+func TestFaultFsync(t *testing.T) {
+	if _, err := osexec.LookPath("strace"); err != nil {
+		t.Skipf("fsync errors need strace: %v", err)
+	}
+	nodes := processes(t, 3)
+	bad := nodes[2]
+	loadTables(t, nodes[0])
+	l := newLoad(t)
+	l.everywhere(nodes, 1, levels...)
+	for round := range either(2, 10) {
+		l.start()
+		l.more(at(nil, ""), 100)
+		l.more(at(nil, "all"), 5)
+		// The first ones go through: the error meets commits and checkpoints at whatever they are about.
+		inject := fmt.Sprintf("inject=fdatasync,fsync:error=EIO:when=%d+", 1+7*round)
+		trace := osexec.Command("strace", "-f", "-q", "-p", fmt.Sprint(bad.cmd.Process.Pid), "-e", "trace=fdatasync,fsync", "-e", inject, "-o", "/dev/null")
+		var said bytes.Buffer
+		trace.Stderr = &said
+		if err := trace.Start(); err != nil {
+			t.Fatal(err)
+		}
+		traced := make(chan error, 1)
+		go func() { traced <- trace.Wait() }()
+		select {
+		case <-bad.done:
+			<-traced
+		case err := <-traced:
+			select {
+			case <-bad.done:
+			default:
+				t.Skipf("strace can't be used: %v: %s", err, said.String())
+			}
+		case <-time.After(patience):
+			_ = trace.Process.Signal(syscall.SIGTERM)
+			<-traced
+			t.Fatalf("the process goes on though its fsyncs fail: %s\n%s", l, bad.out)
+		}
+		if code := bad.cmd.ProcessState.ExitCode(); code != 3 || !strings.Contains(bad.out.String(), "fsync failed") {
+			t.Errorf("it ended with code %d:\n%s", code, bad.out)
+		}
+		l.more(at(nil, "quorum"), 20)
+		reboot(t, bad)
+		l.settled(nodes...)
+	}
+}
+
+// damage changes a file of a node that is stopped, and leaves a copy.
+func damage(t *testing.T, n *node, change func(f *os.File, size int64) error) (restore func()) {
+	t.Helper()
+	path := filepath.Join(n.folder(), "layercake.db")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(change(f, int64(len(b))), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			if err := os.Remove(path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
