@@ -68,15 +68,6 @@ func isFsync(err error) bool {
 
 const ioErrDirFsync = sqlite.CodeIOErr | 5<<8
 
-// storageError makes of SQLite's I/O errors what a client may see.
-func storageError(err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) && e.Code == sqlite.CodeIOErr {
-		return pgerror.New(pgerror.IOError, "could not write to the database: I/O error")
-	}
-	return err
-}
-
 func entryError(err error, e *crdt.Entry) error {
 	return fmt.Errorf("entry %d of node %016x, epoch %x.%x: %w", e.Seq, uint64(e.Origin.Node),
 		uint64(e.Origin.Epoch.First), e.Origin.Epoch.Random, err)

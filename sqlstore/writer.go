@@ -376,11 +376,10 @@ func (w *writer) fail(cause error) {
 	if isFsync(cause) {
 		w.s.config.Fatal(fmt.Errorf("sqlstore: fsync failed: %w", cause))
 	}
-	err := storageError(cause)
 	w.s.config.Logger.Error("a group of transactions was rolled back", "err", cause)
 	for _, r := range w.group {
 		if r.err == nil {
-			r.err, r.commit = err, Commit{}
+			r.err, r.commit = cause, Commit{}
 		}
 	}
 	if w.conn.InTransaction() {

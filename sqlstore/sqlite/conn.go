@@ -47,6 +47,7 @@ type Conn struct {
 	Session any
 
 	c      *C.lc_conn
+	path   string
 	handle cgo.Handle
 	guard  bool
 	cache  stmtCache
@@ -66,7 +67,7 @@ func Open(path string, o Options) (*Conn, error) {
 	if !o.ReadOnly || o.Memory {
 		flags |= C.SQLITE_OPEN_CREATE
 	}
-	c := &Conn{guard: o.Authorizer}
+	c := &Conn{path: path, guard: o.Authorizer}
 	c.cache.init(o.StmtCache)
 	c.handle = cgo.NewHandle(c)
 	cname := C.CString(name)

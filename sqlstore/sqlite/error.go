@@ -16,7 +16,8 @@ import (
 type Error struct {
 	Code, Extended int
 	Message        string
-	Offset         int // byte offset in the SQL text where the error is, -1 when unknown
+	Offset         int    // byte offset in the SQL text where the error is, -1 when unknown
+	Path           string // of the database
 }
 
 // Primary and extended result codes that callers look for.
@@ -25,10 +26,12 @@ const (
 	CodeReadOnly   = 8
 	CodeInterrupt  = 9
 	CodeIOErr      = 10
+	CodeCorrupt    = 11
 	CodeFull       = 13
 	CodeTooBig     = 18
 	CodeConstraint = 19
 	CodeAuth       = 23
+	CodeNotADB     = 26
 
 	ConstraintUnique     = CodeConstraint | 8<<8
 	ConstraintPrimaryKey = CodeConstraint | 6<<8
@@ -39,7 +42,8 @@ const (
 
 func (e *Error) Error() string { return "sqlite: " + e.Message }
 
-// Unwrap gives the SQLSTATE of the errors that a client may well cause: errors.As finds a *pgerror.Error then.
+// Unwrap gives the SQLSTATE of the errors that a client may well cause, and of those of the disk, which name the file:
+// errors.As finds a *pgerror.Error then.
 func (e *Error) Unwrap() error {
 	switch e.Code {
 	case CodeInterrupt:
@@ -50,6 +54,11 @@ func (e *Error) Unwrap() error {
 		return pgerror.New(pgerror.OutOfMemory, "out of memory")
 	case CodeTooBig:
 		return pgerror.New(pgerror.ProgramLimitExceeded, "value or statement too large")
+	case CodeIOErr:
+		return pgerror.New(pgerror.IOError, "could not read or write the database file \"%s\": %s", e.Path, e.Message)
+	case CodeCorrupt, CodeNotADB:
+		return pgerror.New(pgerror.DataCorrupted, "the database file \"%s\" is damaged: %s", e.Path, e.Message).
+			WithHint("Other members hold the data: stop this node, and let a new one take its place.")
 	}
 	return nil
 }
@@ -74,7 +83,7 @@ func (c *Conn) makeError(rc int, msg string, offset int) error {
 	if e := parseError(msg); e != nil {
 		return e
 	}
-	return &Error{Code: rc & 0xff, Extended: rc, Message: msg, Offset: offset}
+	return &Error{Code: rc & 0xff, Extended: rc, Message: msg, Offset: offset, Path: c.path}
 }
 
 // parseError reads a message of the form "LCsssss:text", as C functions of ours write it. A detail may follow after a
