@@ -197,7 +197,9 @@ func (c *loader) run(ctx context.Context) {
 		i := len(c.fates)
 		c.fates = append(c.fates, unknown)
 		err := c.write(int64(c.id)<<40|int64(i), i%pairEvery == 0)
-		c.fates[i] = c.learn(err)
+		if c.fates[i] = c.learn(err); c.fates[i] == refused {
+			c.pause(ctx)
+		}
 	}
 }
 
@@ -210,12 +212,17 @@ func (c *loader) connect(ctx context.Context) bool {
 		return true
 	}
 	if c.at++; c.at%len(c.nodes) == 0 {
-		select {
-		case <-time.After(10 * time.Millisecond): // between attempts, not for anything to happen
-		case <-ctx.Done():
-		}
+		c.pause(ctx)
 	}
 	return false
+}
+
+// pause is what a client waits before it tries again, so that refusals do not take the processors from the others.
+func (c *loader) pause(ctx context.Context) {
+	select {
+	case <-time.After(10 * time.Millisecond):
+	case <-ctx.Done():
+	}
 }
 
 // write makes one write. Who stops the load waits for its answer.

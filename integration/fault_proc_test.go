@@ -27,12 +27,13 @@ func resident(t *testing.T, n *node) int64 {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(n.cmd.Process.Pid), "statm"))
 	if err != nil {
-		t.Skipf("the memory of a process cannot be told: %v", err)
+		t.Error(err)
+		return 0
 	}
 	f := strings.Fields(string(b))
 	pages, err := strconv.ParseInt(f[1], 10, 64)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 	return pages * int64(os.Getpagesize())
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"layercake/pgerror"
+	"layercake/sqlstore"
 )
 
 // Defaults of Config.
@@ -62,6 +63,9 @@ type Config struct {
 	MaxClockOffset time.Duration
 	// VerifyInterval is how often the members' digests are compared; negative for never.
 	VerifyInterval time.Duration
+	// MaxWAL is how many bytes the write-ahead log may grow to before the snapshots that keep it from being reused are
+	// ended (40001).
+	MaxWAL int64
 	// FastGossip notices failures within a second or two: for clusters on one machine.
 	FastGossip bool
 
@@ -88,6 +92,9 @@ func (c *Config) validate() error {
 	}
 	if c.MaxTransaction == 0 {
 		c.MaxTransaction = DefaultMaxTransaction
+	}
+	if c.MaxWAL == 0 {
+		c.MaxWAL = sqlstore.DefaultMaxWAL
 	}
 	if c.MaxClockOffset == 0 {
 		c.MaxClockOffset = DefaultMaxClockOffset

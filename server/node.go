@@ -89,7 +89,7 @@ func New(cfg Config) (*Node, error) {
 
 func (n *Node) open() (err error) {
 	n.store, err = sqlstore.Open(context.Background(), sqlstore.Config{Dir: n.cfg.Dir, Now: n.cfg.Now, MaxClockOffset: n.cfg.MaxClockOffset,
-		Logger: n.log, CompileIndex: pgsql.CompileIndex, Fatal: n.cfg.Fatal, MaxEntry: min(n.cfg.MaxTransaction, crdt.MaxEntrySize)})
+		Logger: n.log, CompileIndex: pgsql.CompileIndex, Fatal: n.cfg.Fatal, MaxEntry: min(n.cfg.MaxTransaction, crdt.MaxEntrySize), MaxWAL: n.cfg.MaxWAL})
 	if err != nil {
 		return err
 	}

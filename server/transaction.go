@@ -560,7 +560,7 @@ func (s *session) withReader(ctx context.Context, t *transaction, fn func(*sqlst
 		}
 		t.snapshot = r
 	}
-	return fn(t.snapshot)
+	return t.snapshot.Use(fn)
 }
 
 // try works something out on the writer after the transaction's ops, and takes it back.

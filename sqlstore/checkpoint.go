@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"errors"
 	"fmt"
 
 	"layercake/sqlstore/sqlite"
@@ -16,8 +17,10 @@ const (
 	// better than a WAL without bounds.
 	finishAnyway = 8 * checkpointPages
 	// From this size on the writer waits for the pass under way, which a busy disk can make a long one, and then copies
-	// the rest. It tries again only once the WAL has grown by checkpointPages: a snapshot may be what holds it.
+	// the rest. It tries again only once the WAL has grown by checkpointPages: a snapshot may be what holds it. From
+	// Config.MaxWAL on such a snapshot is ended.
 	waitPages = 12 * checkpointPages
+	pageSize  = 4096
 )
 
 // watchWAL wakes the checkpointer when the WAL has grown.
@@ -37,8 +40,16 @@ func (w *writer) restartWAL() {
 	if pages < w.waitedAt {
 		w.waitedAt = 0 // the WAL has begun anew
 	}
-	if !w.s.memory && pages >= max(waitPages, w.waitedAt+checkpointPages) {
+	most := w.s.config.MaxWAL / pageSize
+	if !w.s.memory && int64(pages) >= max(min(waitPages, most), int64(w.waitedAt+checkpointPages)) {
 		w.waitedAt = pages
+		if int64(pages) >= most {
+			before := w.s.config.Now()
+			if int64(pages) < 2*most {
+				before = before.Add(-evictAge)
+			}
+			w.s.readers.evict(before)
+		}
 		w.s.pass.Lock()
 		defer w.s.pass.Unlock()
 		w.s.finishWAL.Store(true)
@@ -67,8 +78,10 @@ func (s *Store) checkpointLoop() {
 // checkpoint copies what can be copied without waiting for anybody. A failure is not the end: the WAL has everything.
 func (s *Store) checkpoint(c *sqlite.Conn) (wal, copied int) {
 	wal, copied, err := c.Checkpoint(sqlite.CheckpointPassive)
+	var e *sqlite.Error
 	switch {
 	case err == nil:
+	case errors.As(err, &e) && e.Code == sqlite.CodeBusy: // another pass is under way
 	case isFsync(err):
 		s.config.Fatal(fmt.Errorf("sqlstore: fsync failed in a checkpoint: %w", err))
 	default:

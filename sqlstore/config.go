@@ -33,6 +33,9 @@ type Config struct {
 	GroupLimit int
 	// MaxSnapshots is how many pinned snapshots (Store.Snapshot) may be open at once; 0 is DefaultMaxSnapshots.
 	MaxSnapshots int
+	// MaxWAL is how many bytes the WAL may grow to before the old snapshots that keep it from starting anew are ended, and
+	// at twice that all of them: whoever reads from one gets 40001. 0 is DefaultMaxWAL.
+	MaxWAL int64
 }
 
 // Defaults of Config.
@@ -40,10 +43,11 @@ const (
 	DefaultMaxEntry     = 512 << 20
 	DefaultGroupLimit   = 256
 	DefaultMaxSnapshots = 512
+	DefaultMaxWAL       = 1 << 30
 )
 
 func (c *Config) validate() error {
-	if c.MaxClockOffset < 0 || c.Readers < 0 || c.MaxEntry < 0 || c.GroupLimit < 0 || c.MaxSnapshots < 0 {
+	if c.MaxClockOffset < 0 || c.Readers < 0 || c.MaxEntry < 0 || c.GroupLimit < 0 || c.MaxSnapshots < 0 || c.MaxWAL < 0 {
 		return errors.New("sqlstore: negative setting")
 	}
 	if c.MaxEntry > crdt.MaxEntrySize {
@@ -69,6 +73,9 @@ func (c *Config) validate() error {
 	}
 	if c.MaxSnapshots == 0 {
 		c.MaxSnapshots = DefaultMaxSnapshots
+	}
+	if c.MaxWAL == 0 {
+		c.MaxWAL = DefaultMaxWAL
 	}
 	return nil
 }

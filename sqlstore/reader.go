@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -26,6 +28,10 @@ type Reader struct {
 	cancel func() // stops watching ctx
 	closed bool
 	copy   *sqlite.Conn // in memory: what keeps the copy
+
+	evicted atomic.Bool // the snapshot was ended, or is to be: see evict
+	since   time.Time   // when it was held; protected by readers.mu, as is the following
+	parked  bool        // a Snapshot that lies idle between two calls of Use
 }
 
 // errRepeat makes Read begin again: the schema changed between the start and the first query.
@@ -38,13 +44,14 @@ type readers struct {
 	pinned  chan struct{} // bounds Snapshots
 	mu      sync.Mutex
 	idle    []*sqlite.Conn
+	held    map[*Reader]struct{}
 	maxIdle int
 	closed  bool
 }
 
 func newReaders(s *Store) *readers {
 	n := s.config.Readers
-	return &readers{s: s, slots: make(chan struct{}, n), pinned: make(chan struct{}, s.config.MaxSnapshots), maxIdle: 2 * n}
+	return &readers{s: s, held: make(map[*Reader]struct{}), slots: make(chan struct{}, n), pinned: make(chan struct{}, s.config.MaxSnapshots), maxIdle: 2 * n}
 }
 
 func (p *readers) take() (*sqlite.Conn, error) {
@@ -106,6 +113,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 		return err
 	}
 	r := &Reader{s: s, conn: conn, ctx: ctx, once: true}
+	s.readers.hold(r)
 	defer r.release()
 	for {
 		if err := r.begin(); err != nil {
@@ -116,7 +124,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 			err = end
 		}
 		if err == nil || !errors.Is(err, errRepeat) {
-			return err
+			return r.outcome(err)
 		}
 	}
 }
@@ -156,9 +164,8 @@ func (r *Reader) release() {
 	if r.cancel != nil {
 		r.cancel()
 	}
-	if r.conn.InTransaction() {
-		r.conn.StoreExec("ROLLBACK") // of a reader: nothing depends on it
-	}
+	r.s.readers.drop(r)
+	r.letGo()
 	r.s.readers.put(r.conn)
 }
 
@@ -196,6 +203,7 @@ func (s *Store) snapshot(ctx context.Context) (*Reader, error) {
 		if err == nil {
 			// Later calls bring contexts of their own.
 			r.ctx = context.Background()
+			s.readers.hold(r)
 			return r, nil
 		}
 		if conn.InTransaction() {
@@ -257,6 +265,9 @@ func (r *Reader) Conn() *sqlite.Conn { return r.conn }
 func (r *Reader) Query(ctx context.Context, sql string, args []catalog.Value) (*sqlite.Rows, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if r.evicted.Load() {
+		return nil, errEvicted()
 	}
 	st, err := r.conn.Stmt(sql)
 	if err != nil {

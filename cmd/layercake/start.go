@@ -41,6 +41,7 @@ var startOptions = []option{
 	{name: "max-connections", def: "1000", help: "client connections at most"},
 	{name: "max-clock-offset", def: "500ms", help: "an entry stamped further ahead waits"},
 	{name: "verify-interval", def: "1m", help: "how often the members' digests are compared; 0 for never"},
+	{name: "max-wal", def: "1024", help: "MiB that the write-ahead log may grow to before queries and transactions that keep it from being reused are ended"},
 	{name: "log-level", def: "info", help: "debug, info, warn or error"},
 	{name: "config", help: "config file, TOML: these names as keys, and a table [settings] of session defaults"},
 }
@@ -108,6 +109,11 @@ func serverConfig(o *options, getenv func(string) string) (server.Config, error)
 	if cfg.MaxConnections, err = strconv.Atoi(o.get("max-connections")); err != nil || cfg.MaxConnections < 1 {
 		return cfg, usageError(fmt.Sprintf("--max-connections: %q is not a number above 0", o.get("max-connections")))
 	}
+	wal, err := strconv.Atoi(o.get("max-wal"))
+	if err != nil || wal < 1 || wal > 1<<20 {
+		return cfg, usageError(fmt.Sprintf("--max-wal: %q is not a number of MiB from 1 to 1048576", o.get("max-wal")))
+	}
+	cfg.MaxWAL = int64(wal) << 20
 	d, err := time.ParseDuration(o.get("max-clock-offset"))
 	if err != nil || d <= 0 {
 		return cfg, usageError(fmt.Sprintf("--max-clock-offset: %q is not a duration such as 500ms", o.get("max-clock-offset")))
