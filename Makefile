@@ -1,5 +1,6 @@
 # make demo   build and run a three-node cluster in one process
 # make test   run every test
+# make faults the fault tests of docs/faults.md in their long form: some 20 minutes (FAULTS="-run TestFaultKill" for one)
 # make image  build the container image around a static binary, pulling nothing
 # make bench  measure side by side with PostgreSQL 15 (BENCH="-rounds 5 -seconds 10", -help lists the flags)
 
@@ -7,7 +8,7 @@ SHELL := /bin/bash
 GO ?= go
 BIN := bin/layercake
 
-.PHONY: all build demo test image bench clean
+.PHONY: all build demo test faults image bench clean
 
 all: build
 
@@ -25,6 +26,10 @@ demo:
 test:
 	@scripts/need test
 	scripts/test
+
+faults:
+	@scripts/need test
+	LAYERCAKE_FAULTS=long $(GO) test ./integration -count=1 -v -timeout 3h $(if $(FAULTS),$(FAULTS),-run TestFault)
 
 image:
 	@scripts/need image

@@ -3,8 +3,12 @@ package integration
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math/rand/v2"
 	"os"
 	osexec "os/exec"
 	"path/filepath"
@@ -12,6 +16,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"layercake/pgsql"
+	"layercake/sqlstore"
 )
 
 // smallDisk mounts a file system of so many bytes, or skips the test where that can't be.
@@ -38,6 +47,7 @@ func smallDisk(t *testing.T, size int) string {
 // TestFaultDiskFull fills the disk of one node under load. It says 53100 and goes on reading, the others go on writing,
 // a start with a full disk is refused or works, and when there is room again it takes writes and has everything.
 func TestFaultDiskFull(t *testing.T) {
+	t.Parallel()
 	layercake(t)
 	disk := smallDisk(t, either(24, 64)<<20)
 	ballast := filepath.Join(disk, "ballast")
@@ -124,6 +134,7 @@ func (n *node) saidReady(t *testing.T) <-chan struct{} {
 // TestFaultFsync makes the fsyncs of one node fail, by strace, under load. What is on disk is then unknown: the process
 // must end at once and answer nobody, and when it is started again it has all that was acknowledged.
 func TestFaultFsync(t *testing.T) {
+	t.Parallel()
 	if _, err := osexec.LookPath("strace"); err != nil {
 		t.Skipf("fsync errors need strace: %v", err)
 	}
@@ -194,4 +205,138 @@ func damage(t *testing.T, n *node, change func(f *os.File, size int64) error) (r
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestFaultDamage truncates and flips bits in the database file of a stopped node. The node refuses to start, or a
+// statement fails, and the message names the file; or the answers are those from before; or the check of every row
+// against its keyspace's digest says what differs. An answer is never wrong without anything that tells.
+func TestFaultDamage(t *testing.T) {
+	t.Parallel()
+	n := &node{args: []string{"--name", "n1", "--data", filepath.Join(t.TempDir(), "n1"), "--insecure"}}
+	n.boot(t)
+	conn := dialNode(t, n, "")
+	exec(t, conn, "CREATE TABLE kv (k int PRIMARY KEY, v text)")
+	exec(t, conn, "CREATE INDEX ON kv (v)")
+	exec(t, conn, "INSERT INTO kv SELECT i, md5(i::text) || repeat('y', 60) FROM generate_series(1, 3000) i")
+	answers := func(conn *pgx.Conn) (string, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), wait)
+		defer cancel()
+		var all []string
+		for _, sql := range []string{"SELECT count(*), sum(k), md5(string_agg(v, ',' ORDER BY k)) FROM kv",
+			"SELECT count(*) FROM kv WHERE v > '8'", "SELECT v FROM kv WHERE k = 1234", "SELECT name FROM layercake.nodes"} {
+			rows, err := tryQuery(ctx, conn, sql)
+			if err != nil {
+				return "", err
+			}
+			all = append(all, fmt.Sprint(rows))
+		}
+		return strings.Join(all, " "), nil
+	}
+	want, err := answers(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _ := n.stop(syscall.SIGTERM); code != 0 {
+		t.Fatalf("exit code %d:\n%s", code, n.out)
+	}
+	path := filepath.Join(n.folder(), "layercake.db")
+	outcomes := map[string]int{}
+	// tell starts the damaged node and says what came of it.
+	tell := func(what string) string {
+		n.spawn(t)
+		select {
+		case <-n.done:
+			if out := n.out.String(); !strings.Contains(out, path) || strings.Contains(out, "goroutine ") || n.cmd.ProcessState.ExitCode() != 1 {
+				t.Errorf("%s: it does not start, code %d, and does not name the file:\n%s", what, n.cmd.ProcessState.ExitCode(), out)
+			}
+			return "refused to start"
+		case <-n.saidReady(t):
+		}
+		defer n.kill()
+		got, err := answers(dialNode(t, n, ""))
+		switch {
+		case err != nil:
+			if sqlstate(err) != "XX001" && sqlstate(err) != "58030" || !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v, want XX001 that names the file", what, err)
+			}
+			return "error"
+		case got == want:
+			return "nothing read was damaged"
+		}
+		n.kill()
+		if err := scan(t, n.folder()); err == nil {
+			t.Errorf("%s: wrong answers, and the scan of all rows finds nothing: %s", what, got)
+		}
+		return "found by a scan"
+	}
+	for _, keep := range either([]int64{0, 5000, -4096}, []int64{0, 1, 50, 512, 4096, 5000, -1, -4096, -20 * 4096}) {
+		restore := damage(t, n, func(f *os.File, size int64) error {
+			if keep < 0 {
+				return f.Truncate(size + keep)
+			}
+			return f.Truncate(keep)
+		})
+		what := fmt.Sprintf("cut to %d bytes (below 0: by)", keep)
+		if out := tell(what); out != "refused to start" {
+			t.Errorf("%s: %s, want that it is refused", what, out)
+		}
+		restore()
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range either(4, 200) {
+		var at int64
+		restore := damage(t, n, func(f *os.File, size int64) error {
+			at = rnd.Int64N(size)
+			b := make([]byte, 1)
+			if _, err := f.ReadAt(b, at); err != nil {
+				return err
+			}
+			b[0] ^= 1 << rnd.IntN(8)
+			_, err := f.WriteAt(b, at)
+			return err
+		})
+		outcomes[tell(fmt.Sprintf("a bit of byte %d flipped", at))]++
+		restore()
+	}
+	// A cell's own bytes: nothing in SQLite notices.
+	restore := damage(t, n, func(f *os.File, size int64) error {
+		b := make([]byte, size)
+		if _, err := f.ReadAt(b, 0); err != nil {
+			return err
+		}
+		sum := md5.Sum([]byte("1234"))
+		cell := []byte(hex.EncodeToString(sum[:]) + strings.Repeat("y", 60))
+		for i := 0; ; i++ { // in the table, the index and the log
+			j := bytes.Index(b[i:], cell)
+			if j < 0 {
+				return nil
+			}
+			i += j
+			if _, err := f.WriteAt([]byte{cell[0] ^ 1}, int64(i)); err != nil {
+				return err
+			}
+		}
+	})
+	if out := tell("a cell changed"); out != "found by a scan" {
+		t.Errorf("a cell changed: %s, want that a scan finds it", out)
+	}
+	restore()
+	if out := tell("nothing"); out != "nothing read was damaged" {
+		t.Errorf("the file as it was: %s", out)
+	}
+	t.Logf("flipped bits: %v", outcomes)
+}
+
+// scan works out every keyspace's digest from its rows, in the folder of a stopped node.
+func scan(t *testing.T, dir string) error {
+	t.Helper()
+	s, err := sqlstore.Open(context.Background(), sqlstore.Config{Dir: dir, Logger: slog.New(slog.DiscardHandler), CompileIndex: pgsql.CompileIndex,
+		Fatal: func(error) {}})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Verify(context.Background())
 }

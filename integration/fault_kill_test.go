@@ -44,7 +44,7 @@ func TestFaultKill(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	moment := func() { l.more(at(nil, ""), either(100, 2000)+rnd.IntN(either(100, 2000))) }
+	moment := func() { l.more(at(nil, ""), either(100, 10000)+rnd.IntN(either(100, 10000))) }
 	rounds, writes := 0, either(1, 1_000_000)
 	for l.count(at(nil, "")) < writes {
 		rounds++

@@ -109,6 +109,9 @@ func (s *Store) prepareFile(c *sqlite.Conn) error {
 	if n, err := one(c, "SELECT count(*) FROM sqlite_schema"); err != nil || n.Int() != 0 {
 		return errors.Join(err, errors.New("the database belongs to another application"))
 	}
+	if err := s.unclaimed(); err != nil {
+		return err
+	}
 	node, err := randomNode()
 	if err != nil {
 		return err

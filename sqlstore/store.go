@@ -129,6 +129,9 @@ func (s *Store) open() error {
 	if err := s.w.load(); err != nil {
 		return err
 	}
+	if err := s.claim(); err != nil {
+		return err
+	}
 	if err := s.w.prepareSystem(); err != nil {
 		return err
 	}

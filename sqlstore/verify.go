@@ -14,7 +14,7 @@ import (
 )
 
 // Verify works out every keyspace's digest from its rows and compares it with the one that is kept beside them, on one
-// snapshot. The error tells what differs.
+// snapshot; then it has SQLite check the file. The error tells what differs.
 func (s *Store) Verify(ctx context.Context) error {
 	r, err := s.Snapshot(ctx)
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *Store) Verify(ctx context.Context) error {
 				r.layout.spaces[crdt.ID(id)].table.Name, sc.Digest, sc.Rows, sc.Kept, sc.KeptRows))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.integrity(ctx))...)
 }
 
 // Scan is what a keyspace's rows themselves say, beside what is kept with the writes.
