@@ -59,7 +59,7 @@ func TestFaultKill(t *testing.T) {
 		l.stop()
 		equal(t, others...)
 		for _, n := range others {
-			l.check(n, func(c *loader, f fate) bool { return c.nodes[0] != lost || f == acked && c.level != "none" })
+			l.check(n, survives(lost))
 		}
 		reboot(t, lost)
 
@@ -147,10 +147,6 @@ func TestFaultUnavailable(t *testing.T) {
 		})
 		t.Logf("one of three killed: %v without an acknowledgement for a client of another node, %v for one that moves; noticed after %v",
 			stays.longestGap().Round(time.Millisecond), moves.longestGap().Round(time.Millisecond), dead.Round(time.Millisecond))
-		// A killed process closes its connections: nobody has to wait for a time-out.
-		if stays.longestGap() > 2*time.Second {
-			t.Errorf("a client of another node waited for %v", stays.longestGap())
-		}
 		l.stop()
 		reboot(t, nodes[2])
 		moves.at = 0

@@ -6,6 +6,8 @@ import (
 	"os"
 	osexec "os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -126,13 +128,26 @@ func (n *lan) heal() {
 	}
 }
 
-// dropped is how many packets the rules of a node have dropped so far.
-func (n *lan) dropped(node int) string {
-	out, err := n.try(node, "iptables", "-w", "-L", "INPUT", "-v", "-x", "-n")
-	if err != nil {
-		n.t.Fatalf("iptables -L: %v: %s", err, out)
+// dropped is how many packets the rules have dropped since the last heal.
+func (n *lan) dropped() int {
+	n.t.Helper()
+	sum := 0
+	for i := range n.names {
+		out, err := n.try(i, "iptables", "-w", "-L", "INPUT", "-v", "-x", "-n")
+		if err != nil {
+			n.t.Fatalf("iptables -L: %v: %s", err, out)
+		}
+		for line := range strings.Lines(out) {
+			if f := strings.Fields(line); len(f) > 2 && f[2] == "DROP" {
+				k, err := strconv.Atoi(f[0])
+				if err != nil {
+					n.t.Fatalf("iptables -L: %q", line)
+				}
+				sum += k
+			}
+		}
 	}
-	return out
+	return sum
 }
 
 // processes starts a node in each namespace.

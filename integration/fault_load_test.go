@@ -342,8 +342,9 @@ func (l *load) String() string {
 func everything(*loader, fate) bool { return true }
 
 // check compares what a node holds with what the clients were told. promised says which of the writes that were
-// acknowledged or kept must be there; one that was refused never may be.
-func (l *load) check(n *node, promised func(*loader, fate) bool) {
+// acknowledged or kept must be there; one that was refused never may be. It returns how many of those that were not
+// promised are not there.
+func (l *load) check(n *node, promised func(*loader, fate) bool) (absent int) {
 	l.t.Helper()
 	for _, c := range l.loaders {
 		for code, k := range c.codes {
@@ -381,6 +382,8 @@ func (l *load) check(n *node, promised func(*loader, fate) bool) {
 			switch {
 			case (f == acked || f == kept) && !have[i][j] && promised(c, f):
 				lost[fmt.Sprintf("%s, %s, written through %s", []string{acked: "acknowledged", kept: "kept"}[f], c.level, c.nodes[0].name())]++
+			case (f == acked || f == kept) && !have[i][j]:
+				absent++
 			case f == refused && have[i][j]:
 				invented[c.level]++
 			}
@@ -397,6 +400,12 @@ func (l *load) check(n *node, promised func(*loader, fate) bool) {
 	if got[0][0] != "0" {
 		l.t.Errorf("%s shows %s transactions by half", n.name(), got[0][0])
 	}
+	return absent
+}
+
+// survives says what the others must have of the writes of a node that is gone, and all of their own.
+func survives(gone *node) func(*loader, fate) bool {
+	return func(c *loader, f fate) bool { return c.nodes[0] != gone || f == acked && c.level != "none" }
 }
 
 // name is the node's name.
