@@ -416,11 +416,13 @@ func (w *writer) load() error {
 		return err
 	}
 	w.hasLosers = n.Bool()
-	l, err := s.loadLayout(w.conn)
-	if err != nil {
-		return err
+	// A schema that is as it was keeps its version: else every plan would be stale after each failed commit, and while the
+	// disk is full that is all the time.
+	if w.layout == nil || w.ddl {
+		if w.layout, err = s.loadLayout(w.conn); err != nil {
+			return err
+		}
 	}
-	w.layout = l
 	if _, known := w.origins.num[w.self]; !known {
 		w.self = crdt.Origin{} // taken in a transaction that was lost: a new one then
 	}
@@ -439,7 +441,7 @@ func (w *writer) load() error {
 		s.states[id] = st
 	}
 	s.origins.byNum = w.origins.byNum
-	s.layout.Store(l)
+	s.layout.Store(w.layout)
 	return nil
 }
 
