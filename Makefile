@@ -29,7 +29,7 @@ test:
 
 faults:
 	@scripts/need test
-	LAYERCAKE_FAULTS=long $(GO) test ./integration -count=1 -v -timeout 3h $(if $(FAULTS),$(FAULTS),-run TestFault)
+	LAYERCAKE_FAULTS=long $(GO) test ./integration -count=1 -v -parallel 1 -timeout 3h $(if $(FAULTS),$(FAULTS),-run TestFault)
 
 image:
 	@scripts/need image

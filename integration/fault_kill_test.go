@@ -37,6 +37,7 @@ func reboot(t *testing.T, nodes ...*node) {
 // TestFaultKill kills nodes at random moments while clients write at every level through every node. While nodes are
 // gone, the others have what the level of each write promises; once they are back, everybody has everything.
 func TestFaultKill(t *testing.T) {
+	t.Parallel()
 	nodes := processes(t, 3)
 	loadTables(t, nodes[0])
 	l := newLoad(t)
@@ -109,12 +110,18 @@ func detected(t *testing.T, at, gone *node) time.Duration {
 	t.Helper()
 	conn := dialNode(t, at, "consistency=none")
 	defer conn.Close(context.Background())
-	return until(t, at.name()+" notices that "+gone.name()+" is gone", func() error {
+	took := until(t, at.name()+" notices that "+gone.name()+" is gone", func() error {
 		if s := one(t, conn, "SELECT state FROM layercake.nodes WHERE name = $1", gone.name()); s == "alive" {
 			return fmt.Errorf("its state is %s", s)
 		}
 		return nil
 	})
+	// It should take 2.5 s at most. Without pings of ours gRPC notices after 15 s; between the two there is room for a
+	// machine that is busy.
+	if took > 10*time.Second {
+		t.Errorf("%s noticed only after %v that %s is gone", at.name(), took, gone.name())
+	}
+	return took
 }
 
 // TestFaultUnavailable measures for how long clients at quorum get no acknowledgement when one of three is killed: one

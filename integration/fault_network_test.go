@@ -15,7 +15,7 @@ func TestFaultNetwork(t *testing.T) {
 	loadTables(t, nodes[0])
 	l := newLoad(t)
 	l.everywhere(nodes, either(1, 2), levels...)
-	hold := either(time.Second, 30*time.Second) // how long a fault lasts once everybody has noticed it
+	hold := either(300*time.Millisecond, 30*time.Second) // how long a fault lasts once everybody has noticed it
 	healed := func(name string) {
 		t.Helper()
 		dropped := net.dropped()
@@ -99,14 +99,16 @@ func TestFaultNetwork(t *testing.T) {
 	healed("one way, to the others")
 
 	// The other way: the others hear n3, and it does not hear them.
-	l.start()
-	net.drop(0, 2)
-	net.drop(1, 2)
-	detected(t, nodes[0], nodes[2])
-	detected(t, nodes[2], nodes[0])
-	l.more(at(nodes[1], "quorum"), 20)
-	passes(t, hold)
-	healed("one way, from the others")
+	if long {
+		l.start()
+		net.drop(0, 2)
+		net.drop(1, 2)
+		detected(t, nodes[0], nodes[2])
+		detected(t, nodes[2], nodes[0])
+		l.more(at(nodes[1], "quorum"), 20)
+		passes(t, hold)
+		healed("one way, from the others")
+	}
 
 	// A bridge: n1 and n3 do not hear each other, n2 hears both. What one writes reaches the other through n2, and a
 	// quorum is to be had everywhere.
