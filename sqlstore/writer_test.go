@@ -222,7 +222,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestFullDisk: what does not fit is refused with 53100, and writing goes on once there is room.
+// TestFullDisk: what does not fit is refused with 53100, and writing goes on once there is room. The schema keeps its
+// version meanwhile, so that statements stay compiled.
 func TestFullDisk(t *testing.T) {
 	n := open(t)
 	p := n.MustCreate(people)
@@ -234,6 +235,7 @@ func TestFullDisk(t *testing.T) {
 		})
 	}
 	limit(1) // SQLite takes the present size
+	version := n.Schema().Version
 	big := catalog.BlobBytes(make([]byte, 1<<20))
 	_, err := n.Write(context.Background(), func(tx *sqlstore.Tx) error {
 		_, err := tx.Insert(storetest.Table(tx.Schema(), p), vals(integer(2), big, null))
@@ -243,6 +245,9 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	n.Want(p, "1 before -")
+	if now := n.Schema().Version; now != version {
+		t.Errorf("the schema's version went from %d to %d", version, now)
+	}
 	limit(1 << 30)
 	n.Insert(p, integer(3), text("after"), null)
 	n.Want(p, "1 before -", "3 after -")
