@@ -63,8 +63,8 @@ func TestFaultStarve(t *testing.T) {
 	l.more(at(nil, "quorum"), 50)
 	freeze(t, nodes[2])
 	slow := time.Now()
-	l.more(at(nodes[0], "quorum"), either(200, 20000))
-	l.more(at(nodes[1], "quorum"), either(200, 20000))
+	l.more(at(nodes[0], "quorum"), either(200, 4000))
+	l.more(at(nodes[1], "quorum"), either(200, 4000))
 	passes(t, either(time.Second, 30*time.Second)-time.Since(slow))
 	if err := nodes[2].cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestFaultStarve(t *testing.T) {
 	})
 	fails(t, repeatable, "40001", "SELECT count(*) FROM hot")
 	// With them gone the WAL starts anew, while the transaction that wrote is still open.
-	l.more(at(nodes[0], ""), either(500, 20000))
+	l.more(at(nodes[0], ""), either(500, 4000))
 	exec(t, idle, "COMMIT")
 	wantOne(t, dialNode(t, nodes[0], ""), "1/3", "SELECT string_agg(n::text, '/' ORDER BY k) FROM hot")
 	memory, wal := sizes()
