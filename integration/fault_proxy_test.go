@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 )
 
-// slowPath passes on what comes to one address to another, in both directions, so much later: TCP, and UDP one way
-// (gossip answers to the address that a node tells of, not to where a packet came from).
+// slowPath passes on what comes to one address to another, in both directions, so much later and so fast: TCP, and UDP
+// one way (gossip answers to the address that a node tells of, not to where a packet came from).
 type slowPath struct {
 	delay time.Duration
+	rate  int // bytes a second for one direction of one connection, 0: any
 	to    string
 
 	mu    sync.Mutex // protects the following fields
@@ -29,7 +31,7 @@ type late struct {
 }
 
 // newSlowPath listens on an address, whose port is free at the other address too, and passes on to the other from then.
-func newSlowPath(t *testing.T, host, to string, delay time.Duration) (s *slowPath, port string) {
+func newSlowPath(t *testing.T, host, to string, delay time.Duration, rate int) (s *slowPath, port string) {
 	t.Helper()
 	for range 100 {
 		l, err := net.Listen("tcp", host+":0")
@@ -49,7 +51,7 @@ func newSlowPath(t *testing.T, host, to string, delay time.Duration) (s *slowPat
 			continue
 		}
 		free.Close()
-		s = &slowPath{delay: delay, to: net.JoinHostPort(to, port), open: []interface{ Close() error }{l, u}}
+		s = &slowPath{delay: delay, rate: rate, to: net.JoinHostPort(to, port), open: []interface{ Close() error }{l, u}}
 		s.wg.Go(func() { s.accept(l) })
 		s.wg.Go(func() { s.packets(u) })
 		t.Cleanup(s.close)
@@ -99,11 +101,22 @@ func (s *slowPath) accept(l net.Listener) {
 	}
 }
 
-// pass copies one direction. A queue of 1,024 reads bounds what is on the way.
+// pass copies one direction. A queue bounds what is on the way: 1,024 reads, or a few where the rate is what bounds it.
 func (s *slowPath) pass(from, to net.Conn) {
 	queue := make(chan late, 1024)
+	if s.rate > 0 {
+		queue = make(chan late, 4)
+	}
 	s.wg.Go(func() {
+		var last time.Time // when the last piece was through
 		for m := range queue {
+			if s.rate > 0 {
+				m.due = m.due.Add(time.Duration(len(m.data)) * time.Second / time.Duration(s.rate))
+				if next := last.Add(time.Duration(len(m.data)) * time.Second / time.Duration(s.rate)); next.After(m.due) {
+					m.due = next
+				}
+				last = m.due
+			}
 			<-time.After(time.Until(m.due)) // the fault itself
 			if _, err := to.Write(m.data); err != nil {
 				from.Close()
@@ -149,17 +162,15 @@ func (s *slowPath) packets(u net.PacketConn) {
 	}
 }
 
-// TestFaultDelay: every packet between nodes takes 200 ms. Writes above none take the round trip and are not refused,
-// no link is taken for dead, and the replicas are equal.
-func TestFaultDelay(t *testing.T) {
-	t.Parallel()
-	const delay = 200 * time.Millisecond
+// slowProcesses starts three nodes that reach each other only by slow paths, under addresses of the loopback network.
+func slowProcesses(t *testing.T, network string, delay time.Duration, rate int) []*node {
+	t.Helper()
 	dir := t.TempDir()
 	var nodes []*node
 	for i := range 3 {
-		name, host := fmt.Sprintf("n%d", i+1), fmt.Sprintf("127.0.77.%d", i+1)
-		_, rpc := newSlowPath(t, host, "127.0.0.1", delay)
-		_, gossip := newSlowPath(t, host, "127.0.0.1", delay)
+		name, host := fmt.Sprintf("n%d", i+1), fmt.Sprintf("%s.%d", network, i+1)
+		_, rpc := newSlowPath(t, host, "127.0.0.1", delay, rate)
+		_, gossip := newSlowPath(t, host, "127.0.0.1", delay, 0)
 		n := &node{pg: "127.0.0.1:0", rpc: "127.0.0.1:" + rpc, gossip: "127.0.0.1:" + gossip, health: "127.0.0.1:0",
 			args: []string{"--name", name, "--data", filepath.Join(dir, name), "--insecure", "--advertise", host}}
 		if i > 0 {
@@ -168,6 +179,15 @@ func TestFaultDelay(t *testing.T) {
 		n.boot(t)
 		nodes = append(nodes, n)
 	}
+	return nodes
+}
+
+// TestFaultDelay: every packet between nodes takes 200 ms. Writes above none take the round trip and are not refused,
+// no link is taken for dead, and the replicas are equal.
+func TestFaultDelay(t *testing.T) {
+	t.Parallel()
+	const delay = 200 * time.Millisecond
+	nodes := slowProcesses(t, "127.0.77", delay, 0)
 	loadTables(t, nodes[0])
 	l := newLoad(t)
 	l.timeout = "20s" // no answer may be late because this machine is busy
@@ -190,4 +210,30 @@ func TestFaultDelay(t *testing.T) {
 	rtt := query(t, conn, "SELECT name, round(rtt_ms::numeric), round(clock_offset_ms::numeric) FROM layercake.nodes WHERE NOT is_self ORDER BY name")
 	t.Logf("a write at quorum took %v; round trips and clock offsets: %v", took.Round(time.Millisecond), rtt)
 	l.settled(nodes...)
+}
+
+// TestFaultThrottle: the links between nodes carry 200 kB a second, and one node writes far more at once than they carry
+// within the time after which a silent link is cut. A link that is busy is not silent: everything arrives, at that rate.
+func TestFaultThrottle(t *testing.T) {
+	t.Parallel()
+	const rate, rows = 200 << 10, 500
+	nodes := slowProcesses(t, "127.0.78", 0, rate)
+	loadTables(t, nodes[0])
+	conn := dialNode(t, nodes[0], "consistency=none")
+	value := strings.Repeat("x", 4<<10)
+	// One entry that takes ten seconds, then many small ones.
+	exec(t, conn, "INSERT INTO kv SELECT g, $1 FROM generate_series(1, $2) g", value, rows)
+	for i := range either(1, 10) * rows / 5 {
+		exec(t, conn, "INSERT INTO kv VALUES ($1, $2)", rows+1+i, value)
+	}
+	began := time.Now()
+	sizes := peaks(t, nodes...)
+	equal(t, nodes...)
+	took := time.Since(began)
+	memory, _ := sizes()
+	if n := strings.Count(nodes[0].out.String(), `"msg":"link lost"`); n > 0 {
+		t.Errorf("links were lost %d times", n)
+	}
+	t.Logf("%d KiB over links of %d KiB/s: equal digests after %v; %d MiB of memory", (rows+either(1, 10)*rows/5)*4, rate>>10, took.Round(time.Millisecond), memory[0]>>20)
+	well(t, nodes...)
 }
