@@ -42,6 +42,7 @@ func TestFaultKill(t *testing.T) {
 	loadTables(t, nodes[0])
 	l := newLoad(t)
 	l.everywhere(nodes, either(1, 4), levels...)
+	l.watch(nodes...)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
@@ -169,6 +170,7 @@ func TestFaultStop(t *testing.T) {
 	loadTables(t, nodes[0])
 	l := newLoad(t)
 	l.everywhere(nodes, 1, levels...)
+	l.watch(nodes...)
 	l.start()
 	l.more(at(nil, "all"), 20)
 	frozen := nodes[2]

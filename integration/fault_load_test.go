@@ -59,6 +59,7 @@ type loader struct {
 	at    int
 
 	acks    atomic.Int64
+	told    atomic.Int64 // the key of the last write that was acknowledged
 	lastAck time.Time
 	gap     time.Duration // longest time between two acknowledgements since the last call of resetGap
 	mu      sync.Mutex    // protects lastAck, gap and codes
@@ -67,12 +68,13 @@ type loader struct {
 
 // load is a set of clients that write for as long as it runs.
 type load struct {
-	t       *testing.T
-	timeout string // consistency_timeout
-	row     atomic.Pointer[string]
-	loaders []*loader
-	stopped context.CancelFunc
-	wg      sync.WaitGroup
+	t        *testing.T
+	timeout  string // consistency_timeout
+	row      atomic.Pointer[string]
+	loaders  []*loader
+	watchers []*watcher
+	stopped  context.CancelFunc
+	wg       sync.WaitGroup
 }
 
 // pairEvery: every such write is a transaction of two statements, whose rows must be there both or not at all.
@@ -121,6 +123,9 @@ func (l *load) start() {
 	l.t.Cleanup(l.stop)
 	for _, c := range l.loaders {
 		l.wg.Go(func() { c.run(ctx) })
+	}
+	for _, w := range l.watchers {
+		l.wg.Go(func() { w.run(ctx) })
 	}
 }
 
@@ -196,9 +201,13 @@ func (c *loader) run(ctx context.Context) {
 		}
 		i := len(c.fates)
 		c.fates = append(c.fates, unknown)
-		err := c.write(int64(c.id)<<40|int64(i), i%pairEvery == 0)
-		if c.fates[i] = c.learn(err); c.fates[i] == refused {
-			c.pause(ctx)
+		key := int64(c.id)<<40 | int64(i)
+		c.fates[i] = c.learn(c.write(key, i%pairEvery == 0))
+		switch c.fates[i] {
+		case acked:
+			c.told.Store(key)
+		case refused:
+			pause(ctx)
 		}
 	}
 }
@@ -212,13 +221,13 @@ func (c *loader) connect(ctx context.Context) bool {
 		return true
 	}
 	if c.at++; c.at%len(c.nodes) == 0 {
-		c.pause(ctx)
+		pause(ctx)
 	}
 	return false
 }
 
 // pause is what a client waits before it tries again, so that refusals do not take the processors from the others.
-func (c *loader) pause(ctx context.Context) {
+func pause(ctx context.Context) {
 	select {
 	case <-time.After(10 * time.Millisecond):
 	case <-ctx.Done():
@@ -463,4 +472,7 @@ func (l *load) settled(nodes ...*node) {
 		l.check(n, everything)
 	}
 	l.t.Logf("%s", l)
+	if len(l.watchers) > 0 {
+		l.t.Logf("%d reads at quorum saw the last acknowledged write", l.report())
+	}
 }

@@ -15,6 +15,7 @@ func TestFaultNetwork(t *testing.T) {
 	loadTables(t, nodes[0])
 	l := newLoad(t)
 	l.everywhere(nodes, either(1, 2), levels...)
+	l.watch(nodes...)
 	hold := either(300*time.Millisecond, 30*time.Second) // how long a fault lasts once everybody has noticed it
 	healed := func(name string) {
 		t.Helper()
