@@ -31,6 +31,7 @@ var alone = map[string]string{
 	"github.com/hashicorp/memberlist":     "cluster",
 	"github.com/jackc/pgx/v5/pgproto3":    "pgwire",
 	"github.com/pganalyze/pg_query_go/v6": "pgsql",
+	"github.com/klauspost/compress/s2":    "crdt",
 	"github.com/mattn/go-sqlite3":         "sqlstore",
 	"google.golang.org/grpc":              "replication",
 }

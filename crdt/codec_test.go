@@ -85,6 +85,8 @@ func TestEveryTruncationIsRefused(t *testing.T) {
 func FuzzEntry(f *testing.F) {
 	f.Add(sample().Bytes)
 	f.Add([]byte{1})
+	f.Add(bulk(nil, 400, func(i int) string { return "packed" }).Bytes)
+	f.Add(bulk([]byte("hidden"), 400, func(i int) string { return "numbered" }).Bytes)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := crdt.DecodeHead(b)
 		if err != nil {

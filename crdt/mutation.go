@@ -1,6 +1,9 @@
 package crdt
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // ID names a keyspace or a column: the stamp of its creation (catalog.ID has the same fields).
 type ID struct {
@@ -34,12 +37,14 @@ type Group struct {
 	Key      []ID // its columns
 	Columns  []ID // the other columns of INSERT; the cells that UPDATE sets
 	Rows     int
+	First    []byte // INSERT under numbered hidden keys: the first row's (see EncodeInserts); else nil
 
-	data    []byte
+	data    []byte // the rows, packed if packed is not 0
+	packed  int    // the length of the rows once unpacked
 	origins []Origin
 }
 
-// Row is one mutation of a Group. Its slices alias the entry's bytes.
+// Row is one mutation of a Group. Its slices alias the entry's bytes, or what was unpacked of them.
 type Row struct {
 	Seen   Stamp  // UPDATE: the stamp of the INSERT that it saw
 	Key    []byte // encoded values of the key columns, or of the hidden key
@@ -51,11 +56,17 @@ func (g *Group) KeyLen() int { return max(1, len(g.Key)) }
 
 // Each calls fn for each row in the order written, until fn fails.
 func (g *Group) Each(fn func(Row) error) error {
-	b := g.data
-	for range g.Rows {
+	b, err := g.Encoded(nil)
+	if err != nil {
+		return err
+	}
+	for i := range g.Rows {
 		r, rest, err := g.next(b)
 		if err != nil {
 			return err
+		}
+		if g.First != nil {
+			r.Key = g.numberedKey(i)
 		}
 		if err := fn(r); err != nil {
 			return err
@@ -78,15 +89,18 @@ func (g *Group) next(b []byte) (Row, []byte, error) {
 		r.Seen = Stamp{HLC: HLC(binary.BigEndian.Uint64(rest)), Origin: g.origins[i]}
 		b = rest[8:]
 	}
-	n, err := valuesSize(b, g.KeyLen())
-	if err != nil {
-		return Row{}, nil, err
+	if g.First == nil {
+		n, err := valuesSize(b, g.KeyLen())
+		if err != nil {
+			return Row{}, nil, err
+		}
+		r.Key, b = b[:n:n], b[n:]
 	}
-	r.Key, b = b[:n:n], b[n:]
 	if g.Op == Delete {
 		return r, b, nil
 	}
-	if n, err = valuesSize(b, len(g.Columns)); err != nil {
+	n, err := valuesSize(b, len(g.Columns))
+	if err != nil {
 		return Row{}, nil, err
 	}
 	r.Values = b[:n:n]
@@ -103,7 +117,8 @@ func (g *Group) next(b []byte) (Row, []byte, error) {
 //	columns: uvarint count, 16 each | uvarint rows | uvarint length | rows
 //
 // and a row is, for UPDATE, the origin's number (uvarint) and clock (8 bytes) of the INSERT seen; then the key's values;
-// then, except for DELETE, the columns' values. TRUNCATE has neither columns nor rows. The zero Body is empty.
+// then, except for DELETE, the columns' values. TRUNCATE has neither columns nor rows. EncodeInserts tells of two further
+// forms. The zero Body is empty.
 type Body struct {
 	origins []Origin
 	numbers map[Origin]uint64
@@ -112,31 +127,36 @@ type Body struct {
 
 // GroupWriter collects the rows of one group.
 type GroupWriter struct {
-	head []byte
-	body *Body
-	rows int
-	data []byte
+	head  []byte
+	body  *Body
+	rows  int
+	data  []byte
+	whole []byte // instead of all that: the group as EncodeInserts made it
 }
 
-// Group starts a group; key is empty (and keyID zero) for rows that go by their hidden key. Groups stand in the entry in the order in which they were started; one without rows is left
-// out unless it is a TRUNCATE.
+// Group starts a group; key is empty (and keyID zero) for rows that go by their hidden key. Groups stand in the entry in
+// the order in which they were started; one without rows is left out unless it is a TRUNCATE.
 func (b *Body) Group(op Op, keyspace, keyID ID, key, columns []ID) *GroupWriter {
-	head := append(make([]byte, 0, 1+idSize*(2+len(key)+len(columns))+8), byte(op))
-	head = appendID(head, keyspace)
-	head = binary.AppendUvarint(head, uint64(len(key)))
-	for _, id := range key {
-		head = appendID(head, id)
-	}
-	if len(key) > 0 {
-		head = appendID(head, keyID)
-	}
-	head = binary.AppendUvarint(head, uint64(len(columns)))
-	for _, id := range columns {
-		head = appendID(head, id)
-	}
-	g := &GroupWriter{head: head, body: b}
+	g := &GroupWriter{head: appendGroupHead(nil, byte(op), keyspace, keyID, key, columns), body: b}
 	b.groups = append(b.groups, g)
 	return g
+}
+
+func appendGroupHead(dst []byte, op byte, keyspace, keyID ID, key, columns []ID) []byte {
+	dst = slices.Grow(dst, 1+idSize*(2+len(key)+len(columns))+8)
+	dst = appendID(append(dst, op), keyspace)
+	dst = binary.AppendUvarint(dst, uint64(len(key)))
+	for _, id := range key {
+		dst = appendID(dst, id)
+	}
+	if len(key) > 0 {
+		dst = appendID(dst, keyID)
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(columns)))
+	for _, id := range columns {
+		dst = appendID(dst, id)
+	}
+	return dst
 }
 
 // Insert adds an INSERT: the encoded values of the key and of the columns.
@@ -186,7 +206,7 @@ func (b *Body) origin(o Origin) uint64 {
 func (b *Body) Size() int {
 	size := 10 + len(b.origins)*OriginSize
 	for _, g := range b.groups {
-		size += len(g.head) + 20 + len(g.data)
+		size += len(g.head) + 20 + len(g.data) + len(g.whole)
 	}
 	return size
 }
@@ -200,6 +220,10 @@ func (b *Body) append(out []byte) []byte {
 		out = AppendOrigin(out, o)
 	}
 	for _, g := range b.groups {
+		if g.whole != nil {
+			out = append(out, g.whole...)
+			continue
+		}
 		if g.rows == 0 && Op(g.head[0]) != Truncate {
 			continue
 		}
@@ -236,9 +260,10 @@ func decodeBody(b []byte) ([]Group, error) {
 		}
 	}
 	var groups []Group
+	var room unpackRoom
 	for len(b) > 0 {
 		g := Group{origins: origins}
-		if b, err = g.decode(b); err != nil {
+		if b, err = g.decode(b, &room); err != nil {
 			return nil, err
 		}
 		groups = append(groups, g)
@@ -246,12 +271,13 @@ func decodeBody(b []byte) ([]Group, error) {
 	return groups, nil
 }
 
-func (g *Group) decode(b []byte) ([]byte, error) {
+func (g *Group) decode(b []byte, room *unpackRoom) ([]byte, error) {
 	if len(b) < 1+idSize {
 		return nil, malformed("group")
 	}
-	g.Op = Op(b[0])
-	if g.Op < Insert || g.Op > Truncate {
+	form := b[0]
+	g.Op = Op(form &^ (formNumbered | formPacked))
+	if g.Op < Insert || g.Op > Truncate || g.Op != Insert && Op(form) != g.Op {
 		return nil, malformed("operation")
 	}
 	g.Keyspace = decodeID(b[1:])
@@ -259,20 +285,40 @@ func (g *Group) decode(b []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if form&formNumbered != 0 {
+		if b, err = g.decodeFirst(b); err != nil {
+			return nil, err
+		}
+	}
 	rows, b, err := uvarint(b)
 	if err != nil {
 		return nil, err
+	}
+	if form&formPacked != 0 {
+		if b, err = g.decodePacked(b, room); err != nil {
+			return nil, err
+		}
 	}
 	size, b, err := uvarint(b)
 	if err != nil {
 		return nil, err
 	}
-	// Every row has at least one byte, so that a count beyond the bytes is a lie.
-	if size > uint64(len(b)) || rows > size {
+	if size > uint64(len(b)) {
 		return nil, malformed("group is longer than its bytes")
 	}
-	g.Rows, g.data = int(rows), b[:size:size]
-	rest := g.data
+	g.data = b[:size:size]
+	rest, err := g.Encoded(room.take(g.packed))
+	if err != nil {
+		return nil, err
+	}
+	// Every row has at least one byte, so that a count beyond the bytes is a lie.
+	if rows > uint64(len(rest)) {
+		return nil, malformed("more rows than bytes")
+	}
+	if g.First != nil && rows > 1<<32-uint64(binary.BigEndian.Uint32(g.First[len(g.First)-4:])) {
+		return nil, malformed("numbered keys")
+	}
+	g.Rows = int(rows)
 	for range g.Rows {
 		if _, rest, err = g.next(rest); err != nil {
 			return nil, err
