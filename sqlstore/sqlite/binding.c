@@ -147,6 +147,36 @@ static int stmt_fail(lc_stmt *s, int rc, const char *text) {
   return rc;
 }
 
+// bind_next binds the encoded value at p to parameter i and returns what follows, NULL after an error (s->rc).
+static const uint8_t *bind_next(lc_stmt *s, int i, const uint8_t *p, const uint8_t *end) {
+  lc_value v;
+  int rc;
+  p = lc_decode(p, end, &v);
+  if (!p) {
+    stmt_fail(s, SQLITE_MISUSE, "malformed arguments");
+    return NULL;
+  }
+  switch (v.kind) {
+    case LC_INTEGER:
+      rc = sqlite3_bind_int64(s->st, i, v.i);
+      break;
+    case LC_REAL:
+      rc = sqlite3_bind_double(s->st, i, v.r);
+      break;
+    case LC_TEXT:
+      rc = sqlite3_bind_text64(s->st, i, (const char *)v.p, (sqlite3_uint64)v.n, SQLITE_STATIC, SQLITE_UTF8);
+      break;
+    case LC_BLOB:
+      rc = sqlite3_bind_blob64(s->st, i, v.p, (sqlite3_uint64)v.n, SQLITE_STATIC);
+      break;
+    default:
+      rc = sqlite3_bind_null(s->st, i);
+  }
+  if (rc == SQLITE_OK) return p;
+  stmt_fail(s, rc, NULL);
+  return NULL;
+}
+
 // bind gives the statement its arguments, in place: the bytes must outlive the run.
 static int bind(lc_stmt *s, const uint8_t *p, int64_t len, int nargs) {
   const uint8_t *end = p + len;
@@ -159,27 +189,8 @@ static int bind(lc_stmt *s, const uint8_t *p, int64_t len, int nargs) {
     return stmt_fail(s, SQLITE_MISUSE, msg);
   }
   for (int i = 1; i <= nargs; i++) {
-    lc_value v;
-    int rc;
-    p = lc_decode(p, end, &v);
-    if (!p) return stmt_fail(s, SQLITE_MISUSE, "malformed arguments");
-    switch (v.kind) {
-      case LC_INTEGER:
-        rc = sqlite3_bind_int64(s->st, i, v.i);
-        break;
-      case LC_REAL:
-        rc = sqlite3_bind_double(s->st, i, v.r);
-        break;
-      case LC_TEXT:
-        rc = sqlite3_bind_text64(s->st, i, (const char *)v.p, (sqlite3_uint64)v.n, SQLITE_STATIC, SQLITE_UTF8);
-        break;
-      case LC_BLOB:
-        rc = sqlite3_bind_blob64(s->st, i, v.p, (sqlite3_uint64)v.n, SQLITE_STATIC);
-        break;
-      default:
-        rc = sqlite3_bind_null(s->st, i);
-    }
-    if (rc != SQLITE_OK) return stmt_fail(s, rc, NULL);
+    p = bind_next(s, i, p, end);
+    if (!p) return s->rc;
   }
   return SQLITE_OK;
 }
@@ -218,6 +229,56 @@ int lc_stmt_exec(lc_stmt *s, const uint8_t *args, int64_t len, int nargs) {
       stmt_fail(s, rc, NULL);
     }
   }
+  rest(s);
+  return rc;
+}
+
+// count_up adds one to the big-endian number in the last four bytes of a key.
+static void count_up(uint8_t *key, int n) {
+  for (int i = n - 1; i >= n - 4 && ++key[i] == 0; i--) {
+  }
+}
+
+int lc_stmt_rows(lc_stmt *s, const uint8_t *head, int64_t headlen, int nhead, const uint8_t *from, int keylen,
+                 const uint8_t *rows, int64_t len, int nrows, int64_t *rowids, int64_t *used) {
+  lc_conn *c = s->conn;
+  const uint8_t *p = rows, *end = p + len, *h = head;
+  int was = c->guard, rc = SQLITE_OK, first = nhead + (keylen > 0);
+  uint8_t key[LC_KEY];
+  s->changes = 0;
+  s->rows = 0;
+  *used = 0;
+  if (keylen > LC_KEY || (keylen && keylen < 4) || first > s->nparam) return stmt_fail(s, SQLITE_MISUSE, "malformed rows");
+  if (keylen) memcpy(key, from, keylen);
+  for (int i = 1; i <= nhead && rc == SQLITE_OK; i++)
+    if (!(h = bind_next(s, i, h, head + headlen))) rc = s->rc;
+  c->guard = s->guard;
+  while (rc == SQLITE_OK && s->rows < nrows) {
+    const uint8_t *q = p;
+    if (keylen && (rc = sqlite3_bind_blob64(s->st, first, key, keylen, SQLITE_STATIC)) != SQLITE_OK) {
+      stmt_fail(s, rc, NULL);
+      break;
+    }
+    for (int i = first + 1; i <= s->nparam && q; i++) q = bind_next(s, i, q, end);
+    if (!q) {
+      rc = s->rc;
+      break;
+    }
+    while ((rc = sqlite3_step(s->st)) == SQLITE_ROW) {
+    }
+    if (rc != SQLITE_DONE) {
+      stmt_fail(s, rc, NULL);
+      break;
+    }
+    rc = sqlite3_reset(s->st);
+    rowids[s->rows++] = sqlite3_last_insert_rowid(c->db);
+    p = q;
+    if (keylen) count_up(key, keylen);
+  }
+  c->guard = was;
+  *used = p - rows;
+  s->changes = s->rows;
+  if (rc == SQLITE_OK) rc = s->rc = SQLITE_DONE;
   rest(s);
   return rc;
 }

@@ -68,6 +68,13 @@ int lc_exec(lc_conn *c, const char *sql, int64_t n, int guard);
 lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard);
 void lc_finalize(lc_stmt *s);
 int lc_stmt_exec(lc_stmt *s, const uint8_t *args, int64_t len, int nargs);
+// lc_stmt_rows runs the statement once for each row. Its first parameters take the values of head, the same for all rows;
+// the next one, if keylen is not 0, takes a BLOB: key for the first row, whose last four bytes count up from row to row;
+// the others take the values of a row. It says in s->rows for how many rows the statement has run, and in used how many
+// bytes they took. rowids has room for nrows.
+enum { LC_KEY = 64 };  // the longest key
+int lc_stmt_rows(lc_stmt *s, const uint8_t *head, int64_t headlen, int nhead, const uint8_t *key, int keylen,
+                 const uint8_t *rows, int64_t len, int nrows, int64_t *rowids, int64_t *used);
 int lc_stmt_query(lc_stmt *s, const uint8_t *args, int64_t len, int nargs, int maxrows, int64_t maxbytes);
 int lc_stmt_fetch(lc_stmt *s, int maxrows, int64_t maxbytes);
 void lc_stmt_reset(lc_stmt *s);
