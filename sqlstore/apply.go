@@ -238,6 +238,9 @@ func (m *merger) find() (found bool, err error) {
 	c := m.tx.w.conn
 	m.lost = false
 	if m.hidden != nil {
+		if err := m.tx.indexHidden(m.sp); err != nil {
+			return false, err
+		}
 		found, err = readRow(c, m.sp.byHiddenSQL, []catalog.Value{catalog.BlobBytes(m.hidden)}, &m.found)
 	} else {
 		found, err = readRow(c, m.sp.byKeySQL, m.keyVals, &m.found)
@@ -311,6 +314,11 @@ func (m *merger) insert() error {
 		}
 	}
 	r := row{h: int64(tx.stamp.HLC), o: tx.num, hidden: m.hidden, vals: m.full}
+	if m.hidden != nil && !tx.freshKey(m.hidden) {
+		if err := tx.indexHidden(sp); err != nil {
+			return err
+		}
+	}
 	if !tx.w.hasLosers {
 		// Most rows are new: SQLite itself finds out when one is not.
 		err := tx.insertMerged(sp, &r, nil)

@@ -337,12 +337,10 @@ func (tx *Tx) rebuild(l *layout, old, next *space) error {
 	for _, c := range into.cols {
 		cols += "," + c.phys
 	}
+	tx.forgetHiddenIndex(old)
 	create, _, _ := strings.Cut(into.createSQL(), ";")
 	sql := create + ";INSERT INTO " + into.phys + "(rowid," + cols + ") SELECT rowid," + cols + " FROM " + next.phys +
 		";DROP TABLE " + next.phys + ";ALTER TABLE " + into.phys + " RENAME TO " + next.phys
-	if next.hidden {
-		sql += ";" + next.hiddenIndexSQL()
-	}
 	return tx.w.conn.StoreExec(sql)
 }
 
@@ -469,6 +467,7 @@ func (tx *Tx) buildIndex(sp *space, ix *catalog.Index, o object, sql string, loc
 // drop drops a table, physically and for ever.
 func (tx *Tx) drop(l *layout, sp *space) error {
 	ts := tx.touch(sp)
+	tx.forgetHiddenIndex(sp)
 	if err := tx.w.conn.StoreExec("DROP TABLE " + sp.phys); err != nil {
 		return err
 	}

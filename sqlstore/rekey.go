@@ -94,7 +94,7 @@ func (tx *Tx) leavePrimaryKey(l *layout, ts *txSpace, sp, old *space) error {
 			return err
 		}
 	case !old.hidden:
-		if err := c.StoreExec("ALTER TABLE " + sp.phys + " ADD COLUMN _k BLOB;" + sp.hiddenIndexSQL()); err != nil {
+		if err := c.StoreExec("ALTER TABLE " + sp.phys + " ADD COLUMN _k BLOB"); err != nil {
 			return err
 		}
 	}

@@ -114,6 +114,34 @@ func TestAddPrimaryKeyInTheTransactionThatFillsTheTable(t *testing.T) {
 	a.Want(id, "0 v 8", "1 changed 9")
 }
 
+func dropKey(n *storetest.Node, table catalog.ID) (drop []catalog.Change) {
+	for _, c := range storetest.Table(n.Schema(), table).Constraints {
+		if c.Kind == catalog.PrimaryKey {
+			drop = append(drop, catalog.Change{Op: catalog.Drop, ID: c.ID}, catalog.Change{Op: catalog.Drop, ID: c.Index.ID})
+		}
+	}
+	return drop
+}
+
+// TestInsertsOfADroppedKeyMeet: two nodes insert one key that a third has dropped meanwhile. The rows are still one, there
+// as elsewhere.
+func TestInsertsOfADroppedKeyMeet(t *testing.T) {
+	a, b, c := open(t), open(t), open(t)
+	p := a.MustCreate(people)
+	b.Pull(a)
+	c.Pull(a)
+	c.MustAlter(dropKey(c, p)...)
+	a.Insert(p, integer(5), text("lesser"), null)
+	b.Clock.T = a.Clock.T
+	b.Insert(p, integer(5), text("greater"), null)
+	c.Pull(a)
+	c.Pull(b)
+	c.Want(p, "5 greater -")
+	a.Pull(b, c)
+	b.Pull(a)
+	storetest.Same(t, a, b, c)
+}
+
 func TestDropPrimaryKey(t *testing.T) {
 	for _, typ := range []uint32{catalog.Int4OID, catalog.TextOID} {
 		a, b := open(t), open(t)
@@ -134,14 +162,7 @@ func TestDropPrimaryKey(t *testing.T) {
 		b.Update(p, key(0), map[int]catalog.Value{1: text("by the old key")})
 		b.Delete(p, key(1))
 		b.Insert(p, key(5), text("by the old key"), text("m@x"))
-		tab := storetest.Table(a.Schema(), p)
-		var drop []catalog.Change
-		for _, c := range tab.Constraints {
-			if c.Kind == catalog.PrimaryKey {
-				drop = append(drop, catalog.Change{Op: catalog.Drop, ID: c.ID}, catalog.Change{Op: catalog.Drop, ID: c.Index.ID})
-			}
-		}
-		a.MustAlter(drop...)
+		a.MustAlter(dropKey(a, p)...)
 		a.Insert(p, key(0), text("again"), null)
 		a.Pull(b)
 		b.Pull(a)

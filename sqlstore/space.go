@@ -156,7 +156,8 @@ func params(n int) string {
 	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
 }
 
-// createSQL makes the table and the indexes that the rows' identity rests on; the others come from indexes.
+// createSQL makes the table, and the index of the object rows' key. The other indexes come from indexes, that of the hidden
+// key when it is needed.
 func (sp *space) createSQL() string {
 	var b strings.Builder
 	b.WriteString("CREATE TABLE " + sp.phys + "(_h INTEGER,_o INTEGER,_c BLOB")
@@ -173,15 +174,7 @@ func (sp *space) createSQL() string {
 		}
 	}
 	b.WriteString(")")
-	if sp.hidden {
-		b.WriteString(";" + sp.hiddenIndexSQL())
-	}
 	return b.String() + sp.objectKeySQL()
-}
-
-// hiddenIndexSQL indexes the hidden key.
-func (sp *space) hiddenIndexSQL() string {
-	return "CREATE UNIQUE INDEX k" + strings.TrimPrefix(sp.phys, "t") + " ON " + sp.phys + "(_k)"
 }
 
 // objectKeySQL is the primary key's index of the object keyspace, which no object row describes.

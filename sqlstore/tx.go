@@ -33,6 +33,7 @@ type Tx struct {
 
 	// What rollback restores.
 	before     *layout
+	keysBefore map[int64]bool
 	nOrigins   int
 	selfBefore crdt.Origin
 	wasStale   bool
@@ -373,6 +374,9 @@ func (tx *Tx) Truncate(t *catalog.Table) error {
 
 // clear empties a keyspace physically.
 func (tx *Tx) clear(ts *txSpace) error {
+	if err := tx.dropHiddenIndex(ts.sp); err != nil {
+		return err
+	}
 	if err := run(tx.w.conn, "DELETE FROM "+ts.sp.phys); err != nil {
 		return err
 	}
@@ -516,7 +520,7 @@ func (tx *Tx) logEntry(e *crdt.Entry, num int64) error {
 
 // rollback takes back what the transaction did to the writer's state.
 func (tx *Tx) rollback() {
-	tx.w.layout = tx.before
+	tx.w.layout, tx.w.hiddenIndexes = tx.before, tx.keysBefore
 	tx.w.forgetOrigins(tx.nOrigins)
 	tx.w.self = tx.selfBefore
 	tx.w.systemStale = tx.wasStale

@@ -84,6 +84,8 @@ type writer struct {
 	hasFlags  bool   // some row's "_u…" is, or was, not 0
 	hasLosers bool   // lc_losers has, or had, a row
 
+	hiddenIndexes map[int64]bool // tables (their local numbers) whose hidden key has an index; never changed in place
+
 	waitedAt    int  // WAL size, in pages, at which the writer last waited for the checkpointer
 	systemStale bool // the system tables do not show the layout's schema yet
 
@@ -228,7 +230,7 @@ func (w *writer) runRequest(r *request) {
 			return
 		}
 	}
-	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, nOrigins: len(w.origins.byNum), selfBefore: w.self, wasStale: w.systemStale}
+	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, keysBefore: w.hiddenIndexes, nOrigins: len(w.origins.byNum), selfBefore: w.self, wasStale: w.systemStale}
 	r.err = w.call(tx, r.fn)
 	if r.err == nil && !r.try {
 		r.commit, r.err = tx.finish()
@@ -416,6 +418,9 @@ func (w *writer) load() error {
 		return err
 	}
 	w.hasLosers = n.Bool()
+	if w.hiddenIndexes, err = loadHiddenIndexes(w.conn); err != nil {
+		return err
+	}
 	// A schema that is as it was keeps its version: else every plan would be stale after each failed commit, and while the
 	// disk is full that is all the time.
 	if w.layout == nil || w.ddl {
