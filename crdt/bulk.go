@@ -76,6 +76,9 @@ func (g *Group) Encoded(room []byte) ([]byte, error) {
 	return out, nil
 }
 
+// Packed says whether the rows have to be unpacked.
+func (g *Group) Packed() bool { return g.packed > 0 }
+
 // numberedKey is the encoded hidden key of row i of a group with numbered keys.
 func (g *Group) numberedKey(i int) []byte {
 	n := len(g.First)

@@ -61,12 +61,9 @@ func (g *Group) Each(fn func(Row) error) error {
 		return err
 	}
 	for i := range g.Rows {
-		r, rest, err := g.next(b)
+		r, rest, err := g.Row(i, b)
 		if err != nil {
 			return err
-		}
-		if g.First != nil {
-			r.Key = g.numberedKey(i)
 		}
 		if err := fn(r); err != nil {
 			return err
@@ -74,6 +71,15 @@ func (g *Group) Each(fn func(Row) error) error {
 		b = rest
 	}
 	return nil
+}
+
+// Row decodes row number i of the group, which is at the front of encoded rows (see Encoded), and returns what follows.
+func (g *Group) Row(i int, encoded []byte) (Row, []byte, error) {
+	r, rest, err := g.next(encoded)
+	if err == nil && g.First != nil {
+		r.Key = g.numberedKey(i)
+	}
+	return r, rest, err
 }
 
 func (g *Group) next(b []byte) (Row, []byte, error) {

@@ -93,7 +93,7 @@ func errSchemaChanged() error {
 // replayState is what one run over a transaction's ops keeps: the rowids of the rows it inserted, and which rows it has
 // touched. Inserted rows get into the maps only when somebody asks for one: nobody does after a COPY.
 type replayState struct {
-	inserted  map[int][]int64
+	inserted  map[int]sqlstore.RowIDs
 	unindexed []insertedRows
 	own       map[rowRef]ownRow
 	touched   map[rowRef]bool
@@ -103,7 +103,7 @@ type replayState struct {
 type insertedRows struct {
 	op    int
 	table catalog.ID
-	ids   []int64
+	ids   sqlstore.RowIDs
 }
 
 type rowRef struct {
@@ -112,7 +112,7 @@ type rowRef struct {
 }
 
 func newReplay() *replayState {
-	return &replayState{inserted: map[int][]int64{}}
+	return &replayState{inserted: map[int]sqlstore.RowIDs{}}
 }
 
 // index brings the maps up to date. It must run before anything is looked up in them or taken out.
@@ -121,8 +121,8 @@ func (r *replayState) index() {
 		r.own, r.touched = map[rowRef]ownRow{}, map[rowRef]bool{}
 	}
 	for _, in := range r.unindexed {
-		for j, id := range in.ids {
-			ref := rowRef{in.table, id}
+		for j := range in.ids.Len() {
+			ref := rowRef{in.table, in.ids.At(j)}
 			r.own[ref], r.touched[ref] = ownRow{in.op, j}, true
 		}
 	}
@@ -152,13 +152,13 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 		if o.rows.n >= manyRows {
 			return r.insertMany(tx, i, o, t)
 		}
-		ids := make([]int64, 0, o.rows.n)
+		var ids sqlstore.RowIDs
 		err := o.rows.each(func(_ int, row []catalog.Value) error {
 			id, err := tx.Insert(t, row)
 			if err != nil {
 				return uniqueError(err, o.plan, t, row)
 			}
-			ids = append(ids, id)
+			ids.Add(id)
 			return nil
 		})
 		r.inserted[i] = ids
@@ -168,7 +168,8 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 		r.index()
 		id := o.rowid
 		if o.own != nil {
-			id = r.inserted[o.own.op][o.own.row]
+			ids := r.inserted[o.own.op]
+			id = ids.At(o.own.row)
 		}
 		ref := rowRef{t.ID, id}
 		if o.own == nil && !r.touched[ref] {
@@ -205,18 +206,28 @@ const manyRows = 1000
 
 // insertMany inserts the many rows of op number i.
 func (r *replayState) insertMany(tx *sqlstore.Tx, i int, o *op, t *catalog.Table) error {
-	c := o.rows.cursor()
-	var row []catalog.Value
-	ids, err := tx.InsertMany(t, func() (_ []catalog.Value, ok bool, err error) {
-		row, ok, err = c.next()
-		return row, ok, err
+	chunk := -1
+	ids, err := tx.InsertMany(t, func() ([]byte, int, error) {
+		chunk++
+		return o.rows.chunk(chunk)
 	})
 	r.inserted[i] = ids
 	r.unindexed = append(r.unindexed, insertedRows{i, t.ID, ids})
-	if err != nil {
-		return uniqueError(err, o.plan, t, row)
+	var u *sqlstore.UniqueError
+	if !errors.As(err, &u) {
+		return err
 	}
-	return nil
+	c := o.rows.cursor()
+	for range ids.Len() {
+		if _, _, err := c.next(); err != nil {
+			return err
+		}
+	}
+	row, _, e := c.next() // the one at fault
+	if e != nil {
+		return e
+	}
+	return uniqueError(err, o.plan, t, row)
 }
 
 // sameShape says whether rows and statements made for one table fit the other.

@@ -362,10 +362,10 @@ func (s *session) recheck(w *worker, ops []op, r *replayState) error {
 // stillOwn says whether row j of op i is there at the end of the transaction.
 func (r *replayState) stillOwn(table catalog.ID, i, j int) bool {
 	ids := r.inserted[i]
-	if j >= len(ids) {
+	if j >= ids.Len() {
 		return false
 	}
-	own, ok := r.ownRowOf(rowRef{table, ids[j]})
+	own, ok := r.ownRowOf(rowRef{table, ids.At(j)})
 	return ok && own == ownRow{i, j}
 }
 

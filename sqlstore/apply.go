@@ -146,6 +146,9 @@ func (tx *Tx) applyGroup(sp *space, g *crdt.Group) error {
 	if err := m.prepare(); err != nil {
 		return err
 	}
+	if cols := m.bulkColumns(); cols != nil {
+		return m.insertBulk(cols)
+	}
 	return g.Each(func(r crdt.Row) error {
 		if err := m.decode(r); err != nil {
 			return err

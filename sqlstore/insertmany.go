@@ -4,149 +4,98 @@ import (
 	"fmt"
 
 	"layercake/catalog"
-	"layercake/crdt"
 )
 
-// insertBatch is how many rows InsertMany hands to its goroutine at once.
-const insertBatch = 256
-
-// inserts are rows that SQLite has, and the digest and the log have not yet.
-type inserts struct {
-	rows []row
-	vals []catalog.Value // of the rows, one after the other
-}
-
 // InsertMany inserts rows as Insert does, one after the other, and returns their rowids; with an error, those of the rows
-// before the one at fault. next gives the values of one row, ok false after the last; the slice may be used again at its
-// next call, the bytes that it points to must not change before InsertMany returns.
-//
-// What the digest and the log need of a row is worked out beside SQLite's own work, on a goroutine that has ended when
-// InsertMany returns: a bulk load keeps two processors busy.
-func (tx *Tx) InsertMany(t *catalog.Table, next func() (vals []catalog.Value, ok bool, err error)) (ids []int64, err error) {
+// before the one at fault. next gives some rows, whole ones and best a megabyte or so: for each the values of all of
+// t.Columns in catalog's row encoding; n is 0 after the last. The bytes are InsertMany's until it returns.
+func (tx *Tx) InsertMany(t *catalog.Table, next func() (rows []byte, n int, err error)) (ids RowIDs, err error) {
 	if err := tx.watch.enter(); err != nil {
-		return nil, err
+		return RowIDs{}, err
 	}
 	ts, err := tx.open(t)
 	tx.watch.leave()
 	if err != nil {
-		return nil, err
+		return RowIDs{}, err
 	}
 	sp := ts.sp
-	if sp.key != nil && (ts.st.tombs > 0 || len(ts.log.del) > 0) {
-		return tx.insertEach(t, next) // a row may bring a deleted one back
+	if len(t.Columns) != sp.live {
+		return RowIDs{}, fmt.Errorf("sqlstore: %d columns for the %d of %s", len(t.Columns), sp.live, t.Name)
 	}
-	const batches = 4
-	work, free := make(chan *inserts, batches), make(chan *inserts, batches)
-	for range batches {
-		free <- &inserts{}
+	// A row may bring a deleted one back, or have no bytes at all.
+	if sp.live == 0 || sp.key != nil && (ts.st.tombs > 0 || len(ts.log.del) > 0) {
+		return tx.insertEach(t, next)
 	}
-	done := make(chan error, 1)
-	go func() { done <- tx.note(ts, work, free) }()
+	cols := make([]int, sp.live)
+	for i := range cols {
+		cols[i] = i
+	}
+	b := tx.newBulk(ts, cols, sp.key == nil, true)
 	defer func() {
-		close(work)
-		if e := <-done; err == nil {
+		if e := b.finish(); err == nil {
 			err = e
 		}
+		l := &ts.log.bulk
+		for i := range ids.Len() {
+			l.ids.Add(ids.At(i))
+			delete(l.gone, ids.At(i)) // a rowid may be used again
+		}
 	}()
-	b := <-free
-	// A row at fault has not reached SQLite; those before it have, and count.
-	defer func() { work <- b }()
 	for {
-		vals, ok, err := next()
-		if err != nil || !ok {
+		rows, n, err := next()
+		if err != nil || n == 0 {
 			return ids, err
+		}
+		var first []byte
+		if sp.key == nil {
+			first = newHiddenKey(nil, tx.stamp, tx.hidden)
 		}
 		if err := tx.watch.enter(); err != nil {
 			return ids, err
 		}
-		r, err := tx.insertRow(sp, t, vals)
+		done, used, err := b.insert(rows, n, first)
 		tx.watch.leave()
-		if err != nil {
-			return ids, err
+		if first != nil {
+			tx.hidden += uint32(done)
 		}
-		from := len(b.vals)
-		b.vals = append(b.vals, sp.withDropped(vals)...)
-		r.vals = b.vals[from:len(b.vals):len(b.vals)]
-		b.rows = append(b.rows, r)
-		ids = append(ids, r.rowid)
-		if len(b.rows) == insertBatch {
-			work <- b
-			b = <-free
-			b.rows, b.vals = b.rows[:0], b.vals[:0]
+		for _, id := range b.ids {
+			ids.Add(id)
+		}
+		if err != nil {
+			return ids, tx.refused(sp, err, rows[used:])
 		}
 	}
 }
 
-func (tx *Tx) insertEach(t *catalog.Table, next func() ([]catalog.Value, bool, error)) (ids []int64, err error) {
+// refused makes a UniqueError of SQLite's, for the row at the front of rows.
+func (tx *Tx) refused(sp *space, err error, rows []byte) error {
+	e, ok := isUnique(err)
+	if !ok {
+		return err
+	}
+	vals := make([]catalog.Value, sp.live)
+	if _, err := catalog.DecodeRow(vals, rows); err != nil {
+		return err
+	}
+	return tx.uniqueError(sp, e, vals)
+}
+
+func (tx *Tx) insertEach(t *catalog.Table, next func() ([]byte, int, error)) (ids RowIDs, err error) {
+	vals := make([]catalog.Value, len(t.Columns))
 	for {
-		vals, ok, err := next()
-		if err != nil || !ok {
+		rows, n, err := next()
+		if err != nil || n == 0 {
 			return ids, err
 		}
-		id, err := tx.Insert(t, vals)
-		if err != nil {
-			return ids, err
+		for range n {
+			if rows, err = catalog.DecodeRow(vals, rows); err != nil {
+				return ids, err
+			}
+			id, err := tx.Insert(t, vals)
+			if err != nil {
+				return ids, err
+			}
+			ids.Add(id)
 		}
-		ids = append(ids, id)
 	}
-}
-
-// insertRow gives SQLite a new row, within a watched change. The caller owes it to the digest and the log; vals of the
-// result are not set.
-func (tx *Tx) insertRow(sp *space, t *catalog.Table, vals []catalog.Value) (row, error) {
-	if len(vals) != sp.live {
-		return row{}, fmt.Errorf("sqlstore: %d values for the %d columns of %s", len(vals), sp.live, t.Name)
-	}
-	args := append(tx.args[:0], catalog.Int(int64(tx.stamp.HLC)), catalog.Int(tx.num))
-	var hidden []byte
-	if sp.hidden {
-		k := catalog.Value{}
-		if sp.key == nil {
-			hidden = newHiddenKey(make([]byte, 0, hiddenKeySize), tx.stamp, tx.hidden)
-			tx.hidden++
-			k = catalog.BlobBytes(hidden)
-		}
-		args = append(args, k)
-	}
-	args = append(args, vals...)
-	tx.args = args
-	rowid, err := tx.insert(sp, sp.insertSQL, args)
-	if err != nil {
-		if e, ok := isUnique(err); ok {
-			return row{}, tx.uniqueError(sp, e, vals)
-		}
-		return row{}, err
-	}
-	return row{rowid: rowid, h: int64(tx.stamp.HLC), o: tx.num, hidden: hidden}, nil
-}
-
-// note adds inserted rows to the digest and the log, in order. It takes all batches even after a failure, so that who
-// sends them need not ask.
-func (tx *Tx) note(ts *txSpace, work <-chan *inserts, free chan<- *inserts) (err error) {
-	var hasher crdt.RowHasher
-	for b := range work {
-		if err == nil {
-			err = tx.noteBatch(ts, &hasher, b)
-		}
-		free <- b
-	}
-	return err
-}
-
-func (tx *Tx) noteBatch(ts *txSpace, hasher *crdt.RowHasher, b *inserts) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("sqlstore: panic in a bulk load: %v", p)
-		}
-	}()
-	for i := range b.rows {
-		h, err := ts.sp.hash(hasher, &tx.w.origins, &b.rows[i])
-		if err != nil {
-			return err
-		}
-		ts.st.digest.Add(h)
-		ts.st.rows++
-		ts.log.inserted(ts.sp, &b.rows[i])
-	}
-	return nil
 }

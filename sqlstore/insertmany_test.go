@@ -1,26 +1,26 @@
 package sqlstore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"layercake/catalog"
 	"layercake/sqlstore"
 	"layercake/sqlstore/storetest"
 )
 
-// rowsOf gives InsertMany n rows, in one slice that it uses again.
-func rowsOf(n int, row func(i int) []catalog.Value) func() ([]catalog.Value, bool, error) {
-	i, buf := 0, []catalog.Value(nil)
-	return func() ([]catalog.Value, bool, error) {
-		if i == n {
-			return nil, false, nil
+// rowsOf gives InsertMany n rows, some hundred at a time.
+func rowsOf(n int, row func(i int) []catalog.Value) func() ([]byte, int, error) {
+	i := 0
+	return func() (rows []byte, k int, err error) {
+		for ; i < n && k < 400; i, k = i+1, k+1 {
+			rows = catalog.AppendRow(rows, row(i))
 		}
-		i++
-		buf = append(buf[:0], row(i-1)...)
-		return buf, true, nil
+		return rows, k, nil
 	}
 }
 
@@ -31,7 +31,6 @@ func person(i int) []catalog.Value {
 // TestInsertMany: rows that went in at once are the same, for the digest and for other nodes, as rows that went in one by
 // one; also where a row was deleted before, where the table has no key, and where the load stops half-way.
 func TestInsertMany(t *testing.T) {
-	keyless := storetest.TableSpec{Name: "notes", Columns: []storetest.Column{{Name: "a", Type: catalog.Int4OID}, {Name: "b", Type: catalog.TextOID}}}
 	for _, tt := range []struct {
 		name    string
 		table   storetest.TableSpec
@@ -65,14 +64,14 @@ func TestInsertMany(t *testing.T) {
 			_, err := n.Write(ctx, func(tx *sqlstore.Tx) error {
 				ids, err := tx.InsertMany(storetest.Table(tx.Schema(), p), rowsOf(tt.rows, row))
 				if tt.taken < 0 {
-					if len(ids) != tt.rows {
-						t.Errorf("got %d rowids, want %d", len(ids), tt.rows)
+					if ids.Len() != tt.rows {
+						t.Errorf("got %d rowids, want %d", ids.Len(), tt.rows)
 					}
 					return err
 				}
 				var u *sqlstore.UniqueError
-				if !errors.As(err, &u) || len(ids) != tt.taken {
-					t.Errorf("got %d rowids and %v, want %d and a UniqueError", len(ids), err, tt.taken)
+				if !errors.As(err, &u) || ids.Len() != tt.taken {
+					t.Errorf("got %d rowids and %v, want %d and a UniqueError", ids.Len(), err, tt.taken)
 				}
 				return nil // what went in before stays
 			})
@@ -91,5 +90,256 @@ func TestInsertMany(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// loadMany inserts rows in bulk, in a transaction of their own.
+func loadMany(n *storetest.Node, table catalog.ID, rows int, row func(i int) []catalog.Value) {
+	n.Helper()
+	n.MustWrite(func(tx *sqlstore.Tx) error {
+		_, err := tx.InsertMany(storetest.Table(tx.Schema(), table), rowsOf(rows, row))
+		return err
+	})
+}
+
+var keyless = storetest.TableSpec{Name: "notes", Columns: []storetest.Column{{Name: "a", Type: catalog.Int4OID}, {Name: "b", Type: catalog.TextOID}}}
+
+func note(i int) []catalog.Value { return vals(integer(int64(i)), text(fmt.Sprint("note ", i))) }
+
+// TestInsertManyThenMore: what the same transaction does to rows that it has loaded, and to their table, reaches other
+// nodes too.
+func TestInsertManyThenMore(t *testing.T) {
+	touch := func(tx *sqlstore.Tx, table catalog.ID, key int64, fn func(t *catalog.Table, id int64) error) error {
+		tab := storetest.Table(tx.Schema(), table)
+		id, err := storetest.Find(tx, tab, 0, integer(key))
+		if err != nil {
+			return err
+		}
+		return fn(tab, id)
+	}
+	for _, spec := range []storetest.TableSpec{keyless, {Name: "keyed", Columns: keyless.Columns, Key: []string{"a"}}, {Name: "texts", Columns: keyless.Columns, Key: []string{"b"}}} {
+		for name, more := range map[string]func(n *storetest.Node, tx *sqlstore.Tx, p catalog.ID) error{
+			"nothing": func(*storetest.Node, *sqlstore.Tx, catalog.ID) error { return nil },
+			"update": func(_ *storetest.Node, tx *sqlstore.Tx, p catalog.ID) error {
+				col := 1
+				if spec.Name == "texts" {
+					col = 0
+				}
+				return touch(tx, p, 3, func(tab *catalog.Table, id int64) error {
+					return tx.Update(tab, id, []int{col}, vals(integer(-3)))
+				})
+			},
+			"delete, and insert under the rowid that is free": func(_ *storetest.Node, tx *sqlstore.Tx, p catalog.ID) error {
+				for _, key := range []int64{5, 999, 998} {
+					if err := touch(tx, p, key, tx.Delete); err != nil {
+						return err
+					}
+				}
+				if _, err := tx.Insert(storetest.Table(tx.Schema(), p), note(5)); err != nil {
+					return err
+				}
+				if err := touch(tx, p, 5, tx.Delete); err != nil {
+					return err
+				}
+				_, err := tx.InsertMany(storetest.Table(tx.Schema(), p), rowsOf(2, func(i int) []catalog.Value { return note(998 + i) }))
+				return err
+			},
+			"another column": func(n *storetest.Node, tx *sqlstore.Tx, p catalog.ID) error {
+				return tx.Alter([]catalog.Change{storetest.AddColumn(n.NewID(), p, 3, storetest.Column{Name: "c", Type: catalog.Int4OID, Missing: integer(9)})})
+			},
+			"truncate, and load again": func(_ *storetest.Node, tx *sqlstore.Tx, p catalog.ID) error {
+				tab := storetest.Table(tx.Schema(), p)
+				if err := tx.Truncate(tab); err != nil {
+					return err
+				}
+				_, err := tx.InsertMany(tab, rowsOf(70, note))
+				return err
+			},
+		} {
+			t.Run(spec.Name+": "+name, func(t *testing.T) {
+				a, b := open(t), open(t)
+				p := a.MustCreate(spec)
+				a.Insert(p, integer(-1), text("before"))
+				b.Pull(a)
+				a.MustWrite(func(tx *sqlstore.Tx) error {
+					if _, err := tx.InsertMany(storetest.Table(tx.Schema(), p), rowsOf(1000, note)); err != nil {
+						return err
+					}
+					return more(a, tx, p)
+				})
+				b.Pull(a)
+				storetest.Same(t, a, b)
+				if got, want := fmt.Sprint(b.Rows(p)), fmt.Sprint(a.Rows(p)); got != want {
+					t.Errorf("rows are %.200s, want %.200s", got, want)
+				}
+				// Rows are still known by the keys that the entry named.
+				b.Update(p, integer(60), map[int]catalog.Value{map[bool]int{true: 0, false: 1}[spec.Name == "texts"]: integer(-60)})
+				b.Delete(p, integer(61))
+				a.Pull(b)
+				storetest.Same(t, a, b)
+			})
+		}
+	}
+	t.Run("a primary key", func(t *testing.T) {
+		a, b := open(t), open(t)
+		p := a.MustCreate(keyless)
+		b.Pull(a)
+		a.MustWrite(func(tx *sqlstore.Tx) error {
+			if _, err := tx.InsertMany(storetest.Table(tx.Schema(), p), rowsOf(1000, note)); err != nil {
+				return err
+			}
+			return tx.Alter(addKey(a, p, 0))
+		})
+		b.Insert(p, note(7)...) // by a hidden key: it meets the loaded row
+		b.Pull(a)
+		a.Pull(b)
+		storetest.Same(t, a, b)
+		if d := a.Digest(p); d.Rows != 1000 {
+			t.Errorf("%d rows", d.Rows)
+		}
+	})
+}
+
+// TestLoadsMeet: loads of the same keys on two nodes, and whatever a third holds under these keys, merge alike everywhere,
+// though each node finds other rows in its way.
+func TestLoadsMeet(t *testing.T) {
+	a, b, c := open(t), open(t), open(t)
+	p := a.MustCreate(people)
+	r := a.MustCreate(storetest.TableSpec{Name: "late_key", Columns: []storetest.Column{{Name: "v", Type: catalog.Float8OID}, {Name: "k", Type: catalog.TextOID}, {Name: "w", Type: catalog.TextOID}}, Key: []string{"k"}})
+	b.Pull(a)
+	c.Pull(a)
+	number := func(i int) []catalog.Value {
+		v := catalog.Float(float64(i) / 4)
+		if i%100 == 7 {
+			v = catalog.Value{Kind: catalog.Text, Bytes: []byte("NaN")}
+		}
+		return vals(v, text(fmt.Sprint("key ", i)), null)
+	}
+	c.Insert(p, integer(450), text("c"), text("450@x")) // key and mail taken
+	c.Insert(p, integer(-1), text("c"), text("460@x"))  // mail taken
+	c.Insert(r, catalog.Float(1), text("key 3"), text("c"))
+	loadMany(a, p, 1000, person)
+	loadMany(a, r, 1000, number)
+	loadMany(b, p, 1500, func(i int) []catalog.Value { return person(i + 500) })
+	loadMany(b, r, 300, func(i int) []catalog.Value { return number(i + 900) })
+	c.Delete(p, integer(450))
+	b.Delete(p, integer(700))
+	nodes := []*storetest.Node{a, b, c}
+	c.Pull(b, a)
+	a.Pull(b, c)
+	b.Pull(c, a)
+	storetest.Same(t, nodes...)
+	d := open(t)
+	d.Pull(b)
+	storetest.Same(t, append(nodes, d)...)
+	if got := len(d.Rows(r)); got != 1200 {
+		t.Errorf("%d rows, want 1200", got)
+	}
+}
+
+// TestLoadOfAnOlderForm: a load whose table has got another form meanwhile, on the node that it reaches, comes to the same
+// rows there.
+func TestLoadOfAnOlderForm(t *testing.T) {
+	for name, alter := range map[string]func(n *storetest.Node, p catalog.ID) []catalog.Change{
+		"a column more": func(n *storetest.Node, p catalog.ID) []catalog.Change {
+			return []catalog.Change{storetest.AddColumn(n.NewID(), p, 3, storetest.Column{Name: "c", Type: catalog.Int4OID, Missing: integer(9)})}
+		},
+		"a column less": func(n *storetest.Node, p catalog.ID) []catalog.Change {
+			return []catalog.Change{{Op: catalog.Drop, ID: storetest.Table(n.Schema(), p).Columns[0].ID}}
+		},
+		"a primary key":   func(n *storetest.Node, p catalog.ID) []catalog.Change { return addKey(n, p, 0) },
+		"no key any more": dropKey,
+		"no table": func(_ *storetest.Node, p catalog.ID) []catalog.Change {
+			return []catalog.Change{{Op: catalog.Drop, ID: p}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := open(t), open(t)
+			spec := keyless
+			if name == "no key any more" {
+				spec.Key = []string{"b"}
+			}
+			p := a.MustCreate(spec)
+			b.Pull(a)
+			loadMany(a, p, 500, note)
+			b.MustAlter(alter(b, p)...)
+			b.Pull(a)
+			a.Pull(b)
+			storetest.Same(t, a, b)
+			if name == "no table" {
+				return
+			}
+			// And a load of the new form, over rows that were deleted, where there is a key.
+			b.Delete(p, integer(3))
+			row := func(i int) []catalog.Value {
+				out := note(i + 1000)
+				for len(out) < len(storetest.Table(b.Schema(), p).Columns) {
+					out = append(out, integer(1))
+				}
+				return out[:len(storetest.Table(b.Schema(), p).Columns)]
+			}
+			loadMany(b, p, 500, row)
+			a.Pull(b)
+			storetest.Same(t, a, b)
+		})
+	}
+}
+
+// TestTruncateAfterLoad: a greater TRUNCATE that a node knows already takes a load away, all of it.
+func TestTruncateAfterLoad(t *testing.T) {
+	for _, spec := range []storetest.TableSpec{keyless, people} {
+		a, b := open(t), open(t)
+		p := a.MustCreate(spec)
+		b.Pull(a)
+		row := person
+		if spec.Name == keyless.Name {
+			row = note
+		}
+		loadMany(a, p, 500, row)
+		b.Clock.T = a.Clock.T.Add(time.Second)
+		b.MustWrite(func(tx *sqlstore.Tx) error { return tx.Truncate(storetest.Table(tx.Schema(), p)) })
+		b.Pull(a)
+		a.Pull(b)
+		storetest.Same(t, a, b)
+		if d := b.Digest(p); d.Rows != 0 {
+			t.Errorf("%s: %d rows", spec.Name, d.Rows)
+		}
+	}
+}
+
+func TestRowIDs(t *testing.T) {
+	var r sqlstore.RowIDs
+	want := []int64{7, 8, 9, 3, 4, 4, 1 << 40, 1<<40 + 1, 0}
+	for _, id := range want {
+		r.Add(id)
+	}
+	if r.Len() != len(want) {
+		t.Errorf("%d rowids", r.Len())
+	}
+	for i := range want {
+		if got := r.At(i); got != want[i] {
+			t.Errorf("row %d has %d, want %d", i, got, want[i])
+		}
+	}
+}
+
+// TestLoadWithNaN: a NaN that an entry has as a number is the text that SQLite keeps, for the digest too.
+func TestLoadWithNaN(t *testing.T) {
+	a, b := open(t), open(t)
+	p := a.MustCreate(storetest.TableSpec{Name: "f", Columns: []storetest.Column{{Name: "v", Type: catalog.Float8OID}}})
+	b.Pull(a)
+	nan := append([]byte{byte(catalog.Real)}, 1, 0, 0, 0, 0, 0, 0xf8, 0x7f)
+	a.MustWrite(func(tx *sqlstore.Tx) error {
+		k := 0
+		_, err := tx.InsertMany(storetest.Table(tx.Schema(), p), func() ([]byte, int, error) {
+			k++
+			return bytes.Repeat(nan, 100), 100 * (k % 2), nil
+		})
+		return err
+	})
+	b.Pull(a)
+	storetest.Same(t, a, b)
+	if got := b.Rows(p)[99]; got != "NaN" {
+		t.Errorf("got %q", got)
 	}
 }

@@ -45,7 +45,7 @@ func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, local bool) (*s
 		return nil, err
 	}
 	// What this very transaction inserted goes out under the new key: nobody ever hears of its hidden key.
-	if sp.key != nil && !tx.remote && len(ts.log.ins) > 0 {
+	if sp.key != nil && !tx.remote && ts.log.hasInserts() {
 		if err := run(tx.w.conn, "UPDATE "+sp.phys+" SET _k=NULL WHERE _h=? AND _o=?", catalog.Int(int64(tx.stamp.HLC)),
 			catalog.Int(tx.num)); err != nil {
 			return nil, err

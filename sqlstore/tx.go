@@ -29,6 +29,7 @@ type Tx struct {
 	hasher crdt.RowHasher
 	args   []catalog.Value
 	key    []byte
+	room   []byte // what packed rows are unpacked into
 	old    row
 
 	// What rollback restores.
@@ -157,6 +158,35 @@ func (tx *Tx) Insert(t *catalog.Table, vals []catalog.Value) (int64, error) {
 	}
 	ts.log.inserted(sp, &r)
 	return r.rowid, nil
+}
+
+// insertRow gives SQLite a new row, within a watched change. The caller owes it to the digest and the log; vals of the
+// result are not set.
+func (tx *Tx) insertRow(sp *space, t *catalog.Table, vals []catalog.Value) (row, error) {
+	if len(vals) != sp.live {
+		return row{}, fmt.Errorf("sqlstore: %d values for the %d columns of %s", len(vals), sp.live, t.Name)
+	}
+	args := append(tx.args[:0], catalog.Int(int64(tx.stamp.HLC)), catalog.Int(tx.num))
+	var hidden []byte
+	if sp.hidden {
+		k := catalog.Value{}
+		if sp.key == nil {
+			hidden = newHiddenKey(make([]byte, 0, hiddenKeySize), tx.stamp, tx.hidden)
+			tx.hidden++
+			k = catalog.BlobBytes(hidden)
+		}
+		args = append(args, k)
+	}
+	args = append(args, vals...)
+	tx.args = args
+	rowid, err := tx.insert(sp, sp.insertSQL, args)
+	if err != nil {
+		if e, ok := isUnique(err); ok {
+			return row{}, tx.uniqueError(sp, e, vals)
+		}
+		return row{}, err
+	}
+	return row{rowid: rowid, h: int64(tx.stamp.HLC), o: tx.num, hidden: hidden}, nil
 }
 
 // withDropped appends what a new row holds in the columns that were dropped.

@@ -11,8 +11,7 @@ import (
 )
 
 // txLog collects what a transaction's entry is to say of one keyspace: the last state of each row, once. Rows that the
-// transaction inserted are encoded as they come (a bulk load keeps nothing else of them); only when one of them is
-// touched again is it looked for.
+// transaction inserted are encoded as they come; only when one of them is touched again is it looked for.
 type txLog struct {
 	truncated bool
 	reread    bool // the table's form has changed since: the rows are read again at the end
@@ -21,6 +20,7 @@ type txLog struct {
 	ins  []insRow // where each of them ends
 	at   map[int64]int
 	redo map[int][]byte // INSERTs that were rewritten; nil: gone
+	bulk bulkLog        // rows that InsertMany inserted
 
 	upd   map[int64]*updRow
 	order []int64 // of upd; may name rows that left it
@@ -86,7 +86,7 @@ func (sp *space) appendInsert(dst []byte, r *row) []byte {
 // inserted notes a row that the transaction inserted.
 func (l *txLog) inserted(sp *space, r *row) {
 	if n := len(l.buf); n > 64<<10 && cap(l.buf)-n < 4<<10 {
-		l.buf = slices.Grow(l.buf, n) // append would copy a bulk load ten times over
+		l.buf = slices.Grow(l.buf, n) // append would copy many rows ten times over
 	}
 	l.buf = sp.appendInsert(l.buf, r)
 	if l.at != nil {
@@ -113,6 +113,8 @@ func (l *txLog) find(rowid int64) (int, bool) {
 func (l *txLog) rewritten(sp *space, r *row) {
 	if i, ok := l.find(r.rowid); ok {
 		l.redo[i] = sp.appendInsert(nil, r)
+	} else if l.bulk.ids.Len() > 0 {
+		l.reread = true
 	}
 }
 
@@ -121,6 +123,11 @@ func (l *txLog) removed(rowid int64) {
 	if i, ok := l.find(rowid); ok {
 		l.redo[i] = nil
 		delete(l.at, rowid)
+	} else if l.bulk.ids.Len() > 0 {
+		if l.bulk.gone == nil {
+			l.bulk.gone = make(map[int64]bool)
+		}
+		l.bulk.gone[rowid], l.reread = true, true
 	}
 }
 
@@ -167,10 +174,12 @@ func (l *txLog) deleted(sp *space, key []byte, r *row) {
 
 // changed notes that the table has a new form: columns or key are others.
 func (l *txLog) changed() {
-	if len(l.ins) > 0 || len(l.upd) > 0 {
+	if l.hasInserts() || len(l.upd) > 0 {
 		l.reread = true
 	}
 }
+
+func (l *txLog) hasInserts() bool { return len(l.ins) > 0 || l.bulk.ids.Len() > 0 }
 
 // body gathers the transaction's mutations: nil if there are none.
 func (tx *Tx) body() (*crdt.Body, error) {
@@ -219,6 +228,10 @@ func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
 	}
 	some = l.encodeDeletes(b) || some
 	some = l.encodeUpdates(b, sp) || some
+	for _, g := range l.bulk.groups {
+		b.Append(g)
+		some = true
+	}
 	cols := make([]crdt.ID, len(sp.rest))
 	for i, c := range sp.rest {
 		cols[i] = sp.cols[c].id
@@ -296,7 +309,8 @@ func (l *txLog) encodeUpdates(b *crdt.Body, sp *space) bool {
 	return some
 }
 
-// readAgain encodes what was collected once more, after the table has got another form.
+// readAgain encodes what was collected once more, after the table has got another form, or a row of a bulk load was touched
+// again.
 func (l *txLog) readAgain(tx *Tx, sp *space) error {
 	last := make(map[int64]bool, len(l.ins))
 	var rows []int64
@@ -308,7 +322,13 @@ func (l *txLog) readAgain(tx *Tx, sp *space) error {
 		rows = append(rows, l.ins[i].rowid)
 	}
 	slices.Reverse(rows)
-	l.buf, l.ins, l.at, l.redo = nil, nil, nil, nil
+	for i := range l.bulk.ids.Len() {
+		if id := l.bulk.ids.At(i); !l.bulk.gone[id] && !last[id] {
+			last[id] = true
+			rows = append(rows, id)
+		}
+	}
+	l.buf, l.ins, l.at, l.redo, l.bulk = nil, nil, nil, nil, bulkLog{}
 	for _, id := range rows {
 		r, _, err := tx.read(sp, id)
 		if err != nil {

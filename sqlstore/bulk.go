@@ -1,0 +1,225 @@
+package sqlstore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"layercake/catalog"
+	"layercake/crdt"
+)
+
+// bulk inserts encoded rows into a table: SQLite gets many in one call, straight from their bytes, and what the digest and
+// the log need of them is worked out beside that on a goroutine. A bulk load keeps two processors busy.
+type bulk struct {
+	tx   *Tx
+	ts   *txSpace
+	sql  string
+	cols []int // indexes into space.cols: what a row's values are, all live columns in some order
+	at   []int // for each of space.order, its place among a row's values; -1: dropped, rows hold what it was by default
+	log  []int // places of a row's values in the order in which the entry has them; nil: the entry has the rows already
+
+	ids  []int64 // of the rows that the last insert inserted
+	head []catalog.Value
+
+	work   chan bulkRows
+	done   chan error
+	digest crdt.Digest // of the rows noted
+	rows   int64
+}
+
+// bulkRows are rows that SQLite has, and the digest and the log have not yet.
+type bulkRows struct {
+	rows  []byte
+	n     int
+	first []byte // numbered hidden keys: that of the first row
+}
+
+// newBulk prepares for rows with the given columns. numbered says that they get hidden keys; own, that they are the
+// transaction's own and go into its entry. The caller must finish it.
+func (tx *Tx) newBulk(ts *txSpace, cols []int, numbered, own bool) *bulk {
+	sp := ts.sp
+	b := &bulk{tx: tx, ts: ts, cols: cols, work: make(chan bulkRows, 2), done: make(chan error, 1),
+		head: []catalog.Value{catalog.Int(int64(tx.stamp.HLC)), catalog.Int(tx.num)}}
+	names := []string{"_h", "_o"}
+	if numbered {
+		names = append(names, "_k")
+	}
+	for _, c := range cols {
+		names = append(names, sp.cols[c].phys)
+	}
+	b.sql = "INSERT INTO " + sp.phys + "(" + strings.Join(names, ",") + ") VALUES(" + params(len(names)) + ")"
+	for _, c := range sp.order {
+		b.at = append(b.at, slices.Index(cols, c))
+	}
+	if own {
+		b.log = make([]int, 0, len(cols))
+		for _, list := range [][]int{sp.key, sp.rest} {
+			for _, c := range list {
+				b.log = append(b.log, slices.Index(cols, c))
+			}
+		}
+	}
+	go func() { b.done <- b.note() }()
+	return b
+}
+
+// insert inserts n rows, or as many as there are before one that SQLite refuses, and says how many and how many bytes they
+// take. The rows must not change before finish.
+func (b *bulk) insert(rows []byte, n int, first []byte) (done, used int, err error) {
+	st, err := b.tx.w.conn.StoreStmt(b.sql)
+	if err != nil {
+		return 0, 0, err
+	}
+	b.ids = slices.Grow(b.ids[:0], n)[:n]
+	done, used, err = st.ExecRows(b.head, first, rows, b.ids)
+	b.ids = b.ids[:done]
+	if done > 0 {
+		b.work <- bulkRows{rows[:used], done, first}
+	}
+	return done, used, err
+}
+
+// finish waits until all rows are noted.
+func (b *bulk) finish() error {
+	close(b.work)
+	err := <-b.done
+	b.ts.st.digest.Add(b.digest)
+	b.ts.st.rows += b.rows
+	return err
+}
+
+// note adds inserted rows to the digest and the log. It takes all there are even after a failure, so that who sends them
+// need not ask.
+func (b *bulk) note() (err error) {
+	var hasher crdt.RowHasher
+	vals := make([][]byte, len(b.cols))
+	for w := range b.work {
+		if err == nil {
+			err = b.noteRows(&hasher, vals, w)
+		}
+	}
+	return err
+}
+
+func (b *bulk) noteRows(hs *crdt.RowHasher, vals [][]byte, w bulkRows) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("sqlstore: panic in a bulk load: %v", p)
+		}
+	}()
+	sp := b.ts.sp
+	hidden := slices.Clone(w.first)
+	logged := w.rows
+	moved := b.log != nil && !slices.IsSorted(b.log)
+	if moved {
+		logged = make([]byte, 0, len(w.rows))
+	}
+	rest := w.rows
+	for range w.n {
+		for i := range vals {
+			n, err := crdt.ValueSize(rest)
+			if err != nil {
+				return err
+			}
+			vals[i], rest = rest[:n], rest[n:]
+		}
+		hs.Begin(b.tx.stamp, hidden)
+		b.hash(hs, vals)
+		b.digest.Add(hs.Sum())
+		if hidden != nil {
+			number := hidden[len(hidden)-4:]
+			binary.BigEndian.PutUint32(number, binary.BigEndian.Uint32(number)+1)
+		}
+		if moved {
+			for _, i := range b.log {
+				logged = append(logged, vals[i]...)
+			}
+		}
+	}
+	b.rows += int64(w.n)
+	if b.log == nil {
+		return nil
+	}
+	return b.ts.log.bulk.add(sp, w.first, w.n, logged)
+}
+
+// hash is space.hashPlain for encoded values.
+func (b *bulk) hash(hs *crdt.RowHasher, vals [][]byte) {
+	sp := b.ts.sp
+	buf := hs.Buffer()
+	for i, c := range sp.order {
+		if b.at[i] < 0 {
+			continue
+		}
+		v, col := vals[b.at[i]], &sp.cols[c]
+		if v[0] == byte(catalog.Real) && math.IsNaN(math.Float64frombits(binary.LittleEndian.Uint64(v[1:]))) {
+			v = catalog.AppendValue(nil, catalog.Str("NaN")) // which is what SQLite stores
+		}
+		if string(v) == string(col.tag) {
+			continue
+		}
+		buf = binary.BigEndian.AppendUint64(buf, col.id.HLC)
+		buf = binary.BigEndian.AppendUint64(buf, col.id.Node)
+		buf = append(append(buf, 0), v...)
+	}
+	hs.SetBuffer(buf)
+}
+
+// bulkLog is what a transaction's entry is to say of rows that it inserted in bulk: groups that are encoded already. Only
+// when one of the rows is touched again, or the table gets another form, are the rows read again (txLog.readAgain).
+type bulkLog struct {
+	groups [][]byte
+	size   int // of the groups
+	raw    int // of the rows in them, unpacked
+	ids    RowIDs
+	gone   map[int64]bool // rows that were deleted again
+}
+
+func (l *bulkLog) add(sp *space, first []byte, n int, rows []byte) error {
+	cols := make([]crdt.ID, len(sp.rest))
+	for i, c := range sp.rest {
+		cols[i] = sp.cols[c].id
+	}
+	g := crdt.EncodeInserts(sp.id, sp.keyID, sp.keyIDs, cols, first, n, rows)
+	l.groups = append(l.groups, g)
+	l.size += len(g)
+	if l.raw += len(rows); l.raw > crdt.MaxEntrySize {
+		return tooBig(l.raw, crdt.MaxEntrySize)
+	}
+	return nil
+}
+
+// RowIDs are the rowids that the rows of a load got, in the order of the rows. Mostly they count up, and take no memory.
+type RowIDs struct {
+	runs []rowRun
+	n    int
+}
+
+// rowRun: row number at has the rowid id, the next one id+1, and so on until the next run.
+type rowRun struct {
+	at int
+	id int64
+}
+
+// Add adds the rowid of one more row.
+func (r *RowIDs) Add(id int64) {
+	if k := len(r.runs) - 1; k < 0 || id != r.runs[k].id+int64(r.n-r.runs[k].at) {
+		r.runs = append(r.runs, rowRun{r.n, id})
+	}
+	r.n++
+}
+
+// Len is the number of rows.
+func (r *RowIDs) Len() int { return r.n }
+
+// At is the rowid of row i.
+func (r *RowIDs) At(i int) int64 {
+	k, found := slices.BinarySearchFunc(r.runs, i, func(run rowRun, i int) int { return run.at - i })
+	if !found {
+		k--
+	}
+	return r.runs[k].id + int64(i-r.runs[k].at)
+}
