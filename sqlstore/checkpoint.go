@@ -57,6 +57,9 @@ func (w *writer) restartWAL() {
 	if w.s.finishWAL.CompareAndSwap(true, false) {
 		w.s.checkpoint(w.conn)
 	}
+	if w.s.shrinkWAL.CompareAndSwap(true, false) {
+		w.truncateWAL()
+	}
 }
 
 func (s *Store) checkpointLoop() {

@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(killEnv); dir != "" {
 		writeUntilKilled(dir)
 	}
+	if dir := os.Getenv(killLoadEnv); dir != "" {
+		loadUntilKilled(dir)
+	}
 	os.Exit(m.Run())
 }
 

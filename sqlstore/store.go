@@ -45,6 +45,8 @@ type Store struct {
 	checkpointer  *sqlite.Conn
 	finishWAL     atomic.Bool
 	pass          sync.Mutex // held during a pass of the checkpointer
+	loads         chan struct{}
+	shrinkWAL     atomic.Bool
 
 	// memMu stands in for SQLite's snapshots in memory, where a reader would keep the writer from committing.
 	memMu sync.RWMutex
@@ -90,6 +92,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		requests:    make(chan *request, 4*config.GroupLimit),
 		closing:     make(chan struct{}),
 		checkpoints: make(chan struct{}, 1),
+		loads:       make(chan struct{}, 1),
 		changed:     make(chan struct{}),
 		changes:     make(map[crdt.ID]uint64),
 	}
@@ -154,8 +157,9 @@ func (s *Store) start() {
 	s.done.Add(1)
 	go func() { defer s.done.Done(); s.w.loop() }()
 	if s.checkpointer != nil {
-		s.done.Add(1)
+		s.done.Add(2)
 		go func() { defer s.done.Done(); s.checkpointLoop() }()
+		go func() { defer s.done.Done(); s.tidyLoop() }()
 	}
 }
 

@@ -86,8 +86,9 @@ type writer struct {
 
 	hiddenIndexes map[int64]bool // tables (their local numbers) whose hidden key has an index; never changed in place
 
-	waitedAt    int  // WAL size, in pages, at which the writer last waited for the checkpointer
-	systemStale bool // the system tables do not show the layout's schema yet
+	changes     int64 // rows changed on the connection before the group under way
+	waitedAt    int   // WAL size, in pages, at which the writer last waited for the checkpointer
+	systemStale bool  // the system tables do not show the layout's schema yet
 
 	self     crdt.Origin // zero Node until the first write (rule E2)
 	lastDeps crdt.Vector // dependencies of self's last entry
@@ -311,6 +312,7 @@ func (w *writer) commit() {
 	w.txState = false
 	w.publish()
 	w.watchWAL()
+	w.watchBulk()
 }
 
 // flush writes what is kept once a group.

@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 // Without statistics, which nobody reads, malloc and free take no lock that all connections share. SQLite takes this only
 // before its first use.
@@ -341,6 +344,14 @@ int lc_stmt_fetch(lc_stmt *s, int maxrows, int64_t maxbytes) {
 void lc_stmt_reset(lc_stmt *s) {
   rest(s);
   trim(&s->out);
+}
+
+int lc_trim(void) {
+#ifdef __GLIBC__
+  return malloc_trim(0);
+#else
+  return 0;
+#endif
 }
 
 int lc_checkpoint(lc_conn *c, int mode, int *wal, int *done) {

@@ -205,6 +205,12 @@ func (c *Conn) Checkpoint(mode CheckpointMode) (wal, done int, err error) {
 // WALPages returns the WAL's size in pages after this connection's last commit.
 func (c *Conn) WALPages() int { return int(c.c.wal_pages) }
 
+// ReleaseMemory gives back what the connection's page cache holds and does not need just now.
+func (c *Conn) ReleaseMemory() { C.sqlite3_db_release_memory(c.c.db) }
+
+// TrimMemory gives freed memory, of all connections, back to the system.
+func TrimMemory() { C.lc_trim() }
+
 // Version returns SQLite's version.
 func Version() string { return C.GoString(C.sqlite3_libversion()) }
 

@@ -78,6 +78,7 @@ int lc_stmt_rows(lc_stmt *s, const uint8_t *head, int64_t headlen, int nhead, co
 int lc_stmt_query(lc_stmt *s, const uint8_t *args, int64_t len, int nargs, int maxrows, int64_t maxbytes);
 int lc_stmt_fetch(lc_stmt *s, int maxrows, int64_t maxbytes);
 void lc_stmt_reset(lc_stmt *s);
+int lc_trim(void);  // nonzero: memory was given back
 int lc_checkpoint(lc_conn *c, int mode, int *wal, int *done);
 
 int lc_authorize(void *arg, int action, const char *a, const char *b, const char *db, const char *trigger);

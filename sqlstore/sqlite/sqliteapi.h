@@ -97,6 +97,7 @@ int sqlite3_close_v2(sqlite3 *);
 int sqlite3_db_config(sqlite3 *, int, ...);
 int sqlite3_busy_timeout(sqlite3 *, int);
 int sqlite3_limit(sqlite3 *, int, int);
+int sqlite3_db_release_memory(sqlite3 *);
 void sqlite3_interrupt(sqlite3 *);
 int sqlite3_is_interrupted(sqlite3 *);
 int sqlite3_get_autocommit(sqlite3 *);
