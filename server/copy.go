@@ -154,10 +154,16 @@ func (s *session) copyInTransaction(ctx context.Context, c *compiled, p *pgsql.C
 func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (*rowBuffer, error) {
 	d := copyformat.NewReader(data, copyOptions(p))
 	t := p.Table
-	buf := &rowBuffer{cols: len(t.Columns)}
+	buf := &rowBuffer{cols: len(t.Columns), dir: s.node.cfg.Dir} // not the system's folder: it may be memory
 	row := make([]catalog.Value, len(t.Columns))
 	in := make([]catalog.Value, len(p.Columns))
-	limit := s.node.cfg.MaxTransaction
+	limit := int64(s.node.cfg.MaxTransaction)
+	room := limit
+	if s.tran != nil {
+		for i := range s.tran.ops {
+			room -= s.tran.ops[i].rows.bytes()
+		}
+	}
 	for {
 		fields, err := d.Next()
 		if errors.Is(err, io.EOF) {
@@ -197,7 +203,7 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 			}
 		}
 		buf.add(row)
-		if buf.bytes() > int64(limit) {
+		if buf.bytes() > room {
 			return nil, pgerror.New(pgerror.ProgramLimitExceeded, "transaction too big to replicate: more than %d bytes", limit).
 				WithHint("Load the data in several COPY commands.")
 		}

@@ -26,6 +26,7 @@ type rowBuffer struct {
 
 	size   int64 // bytes in chunks
 	memory int64 // bytes in chunks that are in memory
+	dir    string // where the file is made; "" is the system's folder for temporary files
 	file   *os.File
 	end    int64 // of the file
 	err    error // the first failure to write; told by whoever reads
@@ -80,7 +81,7 @@ func (b *rowBuffer) write(p []byte) {
 		return
 	}
 	if b.file == nil {
-		f, err := os.CreateTemp("", "layercake-rows-")
+		f, err := os.CreateTemp(b.dir, "layercake-rows-")
 		if err == nil {
 			err = os.Remove(f.Name())
 		}

@@ -140,10 +140,10 @@ func (b *bulk) noteRows(hs *crdt.RowHasher, vals [][]byte, w bulkRows) (err erro
 		}
 	}
 	b.rows += int64(w.n)
-	if b.log == nil {
-		return nil
+	if b.log != nil {
+		b.ts.log.bulk.add(sp, w.first, w.n, logged)
 	}
-	return b.ts.log.bulk.add(sp, w.first, w.n, logged)
+	return nil
 }
 
 // hash is space.hashPlain for encoded values.
@@ -173,12 +173,12 @@ func (b *bulk) hash(hs *crdt.RowHasher, vals [][]byte) {
 type bulkLog struct {
 	groups [][]byte
 	size   int // of the groups
-	raw    int // of the rows in them, unpacked
+	raw    int // of the groups, unpacked
 	ids    RowIDs
 	gone   map[int64]bool // rows that were deleted again
 }
 
-func (l *bulkLog) add(sp *space, first []byte, n int, rows []byte) error {
+func (l *bulkLog) add(sp *space, first []byte, n int, rows []byte) {
 	cols := make([]crdt.ID, len(sp.rest))
 	for i, c := range sp.rest {
 		cols[i] = sp.cols[c].id
@@ -186,10 +186,7 @@ func (l *bulkLog) add(sp *space, first []byte, n int, rows []byte) error {
 	g := crdt.EncodeInserts(sp.id, sp.keyID, sp.keyIDs, cols, first, n, rows)
 	l.groups = append(l.groups, g)
 	l.size += len(g)
-	if l.raw += len(rows); l.raw > crdt.MaxEntrySize {
-		return tooBig(l.raw, crdt.MaxEntrySize)
-	}
-	return nil
+	l.raw += max(len(g), len(rows))
 }
 
 // RowIDs are the rowids that the rows of a load got, in the order of the rows. Mostly they count up, and take no memory.

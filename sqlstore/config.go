@@ -27,7 +27,8 @@ type Config struct {
 	CompileIndex func(*catalog.Schema, *catalog.Table, *catalog.Index) (keys []string, where string, err error)
 	// Fatal is called when fsync failed: what is on disk is then unknown, and the process must end. nil panics.
 	Fatal func(error)
-	// MaxEntry is the longest entry that a transaction may make, in bytes; 0 is DefaultMaxEntry.
+	// MaxEntry is the longest entry that a transaction may make, in bytes; 0 is DefaultMaxEntry. Bulk loads are counted
+	// unpacked; packed, no entry may be longer than SQLite's longest value, 10^9 bytes.
 	MaxEntry int
 	// GroupLimit is how many transactions may share one fsync; 0 is DefaultGroupLimit.
 	GroupLimit int
@@ -37,6 +38,9 @@ type Config struct {
 	// at twice that all of them: whoever reads from one gets 40001. 0 is DefaultMaxWAL.
 	MaxWAL int64
 }
+
+// maxBlob is how long an entry can be for SQLite: the longest value, and some room for the head.
+const maxBlob = 1_000_000_000 - 1<<16
 
 // Defaults of Config.
 const (

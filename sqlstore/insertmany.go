@@ -41,10 +41,13 @@ func (tx *Tx) InsertMany(t *catalog.Table, next func() (rows []byte, n int, err 
 			delete(l.gone, ids.At(i)) // a rowid may be used again
 		}
 	}()
-	for {
+	for size := ts.log.bulk.raw; ; {
 		rows, n, err := next()
 		if err != nil || n == 0 {
 			return ids, err
+		}
+		if size += len(rows); size > tx.w.s.config.MaxEntry {
+			return ids, tooBig(size, tx.w.s.config.MaxEntry)
 		}
 		var first []byte
 		if sp.key == nil {

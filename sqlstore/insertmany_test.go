@@ -343,3 +343,21 @@ func TestLoadWithNaN(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestLoadIsCountedUnpacked: how long others are waited for, and what a transaction may have, goes by what there is to do.
+func TestLoadIsCountedUnpacked(t *testing.T) {
+	n := open(t)
+	p := n.MustCreate(keyless)
+	row := func(int) []catalog.Value { return vals(integer(1), text("all the same")) }
+	c := n.MustWrite(func(tx *sqlstore.Tx) error {
+		_, err := tx.InsertMany(storetest.Table(tx.Schema(), p), rowsOf(5000, row))
+		return err
+	})
+	if want := 5000 * len(catalog.AppendRow(nil, row(0))); c.Bytes < want {
+		t.Errorf("the load counts as %d bytes, and has %d", c.Bytes, want)
+	}
+	es, err := n.Entries(context.Background(), c.Origin, c.Seq, 1)
+	if err != nil || len(es) != 1 || len(es[0].Bytes) > c.Bytes/5 {
+		t.Errorf("%d entries, %v; the load is not packed", len(es), err)
+	}
+}

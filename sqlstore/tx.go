@@ -512,7 +512,14 @@ func (tx *Tx) finish() (Commit, error) {
 // append writes the entry.
 func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 	w := tx.w
-	if size, limit := body.Size(), w.s.config.MaxEntry; size > limit {
+	size, limit := body.Size(), w.s.config.MaxEntry
+	if size > maxBlob {
+		return Commit{}, tooBig(size, maxBlob)
+	}
+	for _, ts := range tx.order {
+		size += ts.log.bulk.raw - ts.log.bulk.size
+	}
+	if size > limit {
 		return Commit{}, tooBig(size, limit)
 	}
 	last := w.heads[tx.stamp.Origin]
@@ -533,7 +540,7 @@ func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 		w.lastDeps[o] = n
 	}
 	w.depsNew = false
-	return Commit{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Bytes: len(e.Bytes)}, nil
+	return Commit{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Bytes: size}, nil
 }
 
 func (tx *Tx) logEntry(e *crdt.Entry, num int64) error {

@@ -31,7 +31,7 @@ type Commit struct {
 	HLC    crdt.HLC
 	Index  uint64
 	Empty  bool
-	Bytes  int // the entry's size
+	Bytes  int // the entry's size, unpacked: what who applies it has to do
 }
 
 // Write runs fn on the writer, and returns when what it did is durable. fn's error rolls back what fn did, and nothing
