@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -359,5 +360,48 @@ func TestLoadIsCountedUnpacked(t *testing.T) {
 	es, err := n.Entries(context.Background(), c.Origin, c.Seq, 1)
 	if err != nil || len(es) != 1 || len(es[0].Bytes) > c.Bytes/5 {
 		t.Errorf("%d entries, %v; the load is not packed", len(es), err)
+	}
+}
+
+// TestLongEntry: an entry that is read and written in pieces arrives whole, and is found again by who starts anew.
+func TestLongEntry(t *testing.T) {
+	dir := t.TempDir()
+	a, b := openDir(t, dir), open(t)
+	p := a.MustCreate(keyless)
+	r := rand.New(rand.NewPCG(1, 2))
+	noise := make([]byte, 1<<20)
+	for i := range noise {
+		noise[i] = byte(r.Uint32())
+	}
+	a.MustWrite(func(tx *sqlstore.Tx) error {
+		i := 0
+		_, err := tx.InsertMany(storetest.Table(tx.Schema(), p), func() ([]byte, int, error) {
+			if i++; i > 20 {
+				return nil, 0, nil
+			}
+			return catalog.AppendRow(nil, vals(integer(int64(i)), catalog.BlobBytes(noise[i:]))), 1, nil
+		})
+		return err
+	})
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openDir(t, dir)
+	a.Insert(p, integer(21), text("more"))
+	b.Pull(a)
+	if !b.Vector().Equal(a.Vector()) || b.Digest(p) != a.Digest(p) || b.Digest(p).Rows != 21 {
+		t.Errorf("%+v became %+v", a.Digest(p), b.Digest(p))
+	}
+	if err := b.Verify(context.Background()); err != nil {
+		t.Error(err)
+	}
+	for o, n := range b.Vector() {
+		for seq := uint64(1); seq <= n; seq++ {
+			x, err := a.Entries(context.Background(), o, seq, 1)
+			y, err2 := b.Entries(context.Background(), o, seq, 1)
+			if err != nil || err2 != nil || len(x) != 1 || len(y) != 1 || !bytes.Equal(x[0].Bytes, y[0].Bytes) || x[0].Hash != y[0].Hash {
+				t.Errorf("entry %d differs, %v, %v", seq, err, err2)
+			}
+		}
 	}
 }

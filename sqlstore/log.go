@@ -2,9 +2,11 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 
 	"layercake/catalog"
 	"layercake/crdt"
+	"layercake/sqlstore/sqlite"
 )
 
 // Entries returns an origin's durable entries from a sequence number on, in order, until they add up to maxBytes (at
@@ -29,10 +31,14 @@ func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxByte
 	err := s.readLog(ctx, func(r *Reader) error {
 		out = nil
 		size := 0
-		return each(r.conn, "SELECT entry FROM lc_log WHERE id>=?1 AND id<=?2 ORDER BY id",
+		return each(r.conn, "SELECT id,"+shortEntry+" FROM lc_log WHERE id>=?1 AND id<=?2 ORDER BY id",
 			[]catalog.Value{catalog.Int(num<<seqBits | int64(from)), catalog.Int(num<<seqBits | int64(last))},
 			func(v []catalog.Value) error {
-				e, err := crdt.DecodeHead(v[0].Bytes)
+				b, err := getLog(r.conn, v[0].Int(), v[1])
+				if err != nil {
+					return err
+				}
+				e, err := crdt.DecodeHead(b)
 				if err != nil {
 					return err
 				}
@@ -44,6 +50,42 @@ func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxByte
 			})
 	})
 	return out, err
+}
+
+// longEntry is the length from which on entries are read and written in pieces: SQLite's statements would hold each
+// several times in memory.
+const longEntry = 16 << 20
+
+// shortEntry is a SELECT's term for an entry that is not long; for a long one it is NULL, and getLog reads it.
+const shortEntry = "CASE WHEN length(entry)<16777216 THEN entry END"
+
+func getLog(c *sqlite.Conn, id int64, short catalog.Value) (_ []byte, err error) {
+	if !short.IsNull() {
+		return short.Bytes, nil
+	}
+	b, err := c.OpenBlob("lc_log", "entry", id, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	out := make([]byte, b.Size())
+	return out, b.ReadAt(out, 0)
+}
+
+// putLog writes an entry into the log.
+func putLog(c *sqlite.Conn, id int64, entry []byte) (err error) {
+	if len(entry) < longEntry {
+		return run(c, "INSERT INTO lc_log VALUES(?,?)", catalog.Int(id), catalog.BlobBytes(entry))
+	}
+	if err := run(c, "INSERT INTO lc_log VALUES(?,zeroblob(?))", catalog.Int(id), catalog.Int(int64(len(entry)))); err != nil {
+		return err
+	}
+	b, err := c.OpenBlob("lc_log", "entry", id, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	return b.WriteAt(entry, 0)
 }
 
 // readLog is Read for the store's own tables, whatever the schema is.

@@ -544,8 +544,7 @@ func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 }
 
 func (tx *Tx) logEntry(e *crdt.Entry, num int64) error {
-	err := run(tx.w.conn, "INSERT INTO lc_log VALUES(?,?)", catalog.Int(num<<seqBits|int64(e.Seq)), catalog.BlobBytes(e.Bytes))
-	if err != nil {
+	if err := putLog(tx.w.conn, num<<seqBits|int64(e.Seq), e.Bytes); err != nil {
 		return err
 	}
 	if tx.heads == nil {

@@ -98,6 +98,14 @@ int sqlite3_db_config(sqlite3 *, int, ...);
 int sqlite3_busy_timeout(sqlite3 *, int);
 int sqlite3_limit(sqlite3 *, int, int);
 int sqlite3_db_release_memory(sqlite3 *);
+
+// Access to a BLOB in pieces.
+typedef struct sqlite3_blob sqlite3_blob;
+int sqlite3_blob_open(sqlite3 *, const char *, const char *, const char *, sqlite3_int64, int, sqlite3_blob **);
+int sqlite3_blob_bytes(sqlite3_blob *);
+int sqlite3_blob_read(sqlite3_blob *, void *, int, int);
+int sqlite3_blob_write(sqlite3_blob *, const void *, int, int);
+int sqlite3_blob_close(sqlite3_blob *);
 void sqlite3_interrupt(sqlite3 *);
 int sqlite3_is_interrupted(sqlite3 *);
 int sqlite3_get_autocommit(sqlite3 *);
