@@ -103,6 +103,7 @@ type cluster struct {
 
 	password string // of the superuser; "" for a cluster that lets everybody in
 	limit    int    // bytes of one transaction; 0 is the default
+	http     bool   // nodes serve HTTP
 }
 
 // dcs gives each node's data centre; its length is the number of nodes.
@@ -159,6 +160,9 @@ func (c *cluster) add(dc string) int {
 	cfg := server.Config{Name: fmt.Sprintf("n%d", i+1), DC: dc, Dir: filepath.Join(c.dir, fmt.Sprintf("n%d", i+1)),
 		PGAddr: "127.0.0.1:0", RPCAddr: "127.0.0.1:0", GossipAddr: "127.0.0.1:0", Insecure: c.password == "", Password: c.password, FastGossip: true,
 		MaxTransaction: c.limit, Logger: c.logger(), Dial: c.net.dial(i)}
+	if c.http {
+		cfg.HTTPAddr = "127.0.0.1:0"
+	}
 	for j := range c.nodes {
 		if c.nodes[j] != nil {
 			cfg.Join = append(cfg.Join, c.nodes[j].GossipAddr())

@@ -124,7 +124,7 @@ func (c *compiler) references(t *catalog.Table, set []int) []ReferenceCheck {
 		}
 		r.Columns = cols
 		r.Lookup = sub.finish("SELECT rowid, _h, _o, _c FROM "+quoteIdent(parent.Phys)+" WHERE "+cond+" LIMIT 1", nil, "")
-		r.Lookup.Reads = []catalog.ID{parent.ID}
+		r.Lookup.Reads, r.Lookup.Overlay = []catalog.ID{parent.ID}, parent.ID
 		r.Lookup.Stable = false
 		out = append(out, r)
 	}
@@ -166,7 +166,7 @@ func (c *compiler) referenced(t *catalog.Table, set []int) []ReferencedCheck {
 			}
 			r := ReferencedCheck{Constraint: con, Child: child, Columns: cols}
 			r.Find = sub.finish("SELECT 1 FROM "+quoteIdent(child.Phys)+" WHERE "+cond+" LIMIT 1", nil, "")
-			r.Find.Reads = []catalog.ID{child.ID}
+			r.Find.Reads, r.Find.Overlay = []catalog.ID{child.ID}, child.ID
 			r.Find.Stable = false
 			r.OnDelete = c.referentialAction(t, child, con, con.OnDelete, false)
 			r.OnUpdate = c.referentialAction(t, child, con, con.OnUpdate, true)

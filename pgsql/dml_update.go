@@ -196,8 +196,9 @@ func (r *rowChange) target(rv *pg.RangeVar, others []*pg.Node) {
 func (r *rowChange) where(n *pg.Node) {
 	r.cond = r.compiler.where(n, r.s)
 	r.m.Source = &Query{}
-	if !r.join && r.pinned(n) {
-		r.m.Source.Point = true
+	if !r.join {
+		r.m.Source.Overlay = r.t.ID
+		r.m.Source.Point = r.pinned(n)
 	}
 }
 
@@ -373,9 +374,11 @@ func (r *rowChange) finishSource(out []string, list []*pg.Node, row []*expr) {
 	if r.join {
 		sql += " GROUP BY " + r.it.alias + ".rowid" // a row found several times is changed once
 	}
-	point := m.Source != nil && m.Source.Point
-	m.Source = r.finish(sql, nil, m.Tag)
-	m.Source.Point = point
+	source := r.finish(sql, nil, m.Tag)
+	if m.Source != nil {
+		source.Point, source.Overlay = m.Source.Point, m.Source.Overlay
+	}
+	m.Source = source
 }
 
 // delete compiles DELETE.

@@ -33,6 +33,8 @@ const (
 	ArgRowID                   // rowid of the existing row at hand (ON CONFLICT's target)
 	ArgPack                    // Pack's values, as one row in catalog's row encoding (BLOB)
 	ArgCTE                     // the RETURNING rows of Modify.With[Index] (or Query.With[Index]), as a row set
+	ArgHidden                  // rowids of Table's rows that the open transaction has changed, for lc_holds (see Query.Overlaid)
+	ArgOwn                     // the transaction's own rows of Table, each after its version, as a row set
 )
 
 // Arg is the source of one SQLite parameter.
@@ -42,6 +44,7 @@ type Arg struct {
 	Name  string
 	Value catalog.Value
 	Pack  []Arg
+	Table catalog.ID // ArgHidden, ArgOwn
 }
 
 // Query is a statement that returns rows: compiled SQLite SQL whose parameters ?1, ?2 … are Args[0], Args[1] …
@@ -64,6 +67,7 @@ type Query struct {
 	Volatile bool         // calls nextval, setval, set_config and the like: not to be run twice unseen
 	Point    bool         // reads one table, with WHERE holding equality on every primary key column: at most one row
 	Stable   bool         // its result depends on nothing but constants: needs no barrier
+	Overlay  catalog.ID   // the table that Overlaid may be asked for: SQLite goes on using its indexes; zero: none
 
 	Ranges []Range // what the SQL's table aliases stand for, for EXPLAIN
 

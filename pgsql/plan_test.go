@@ -67,6 +67,26 @@ func TestIndexUse(t *testing.T) {
 		for _, r := range rows {
 			b.WriteString(string(r[3].Bytes) + "\n")
 		}
+		if q.Overlay != (catalog.ID{}) {
+			over, ok := q.Overlaid(d.env.Schema.RelationByID(q.Overlay))
+			if !ok {
+				t.Errorf("%s: can't be overlaid", c.sql)
+				continue
+			}
+			explain.SQL, explain.Args = "EXPLAIN QUERY PLAN "+over.SQL, over.Args
+			if rows, err = d.query(&explain, nil); err != nil {
+				t.Errorf("%s: %v", over.SQL, err)
+				continue
+			}
+			var plan strings.Builder
+			for _, r := range rows {
+				plan.WriteString(string(r[3].Bytes) + "\n")
+			}
+			_, how, _ := strings.Cut(c.want, " USING ") // SQLite gives the table another alias
+			if !strings.Contains(plan.String(), how) {
+				t.Errorf("%s, overlaid\n%s\ngot %s\nwant %s", c.sql, over.SQL, plan.String(), how)
+			}
+		}
 		if !strings.Contains(b.String(), c.want) || strings.Contains(b.String(), "TEMP B-TREE") {
 			t.Errorf("%s\n%s\ngot %s\nwant %s", c.sql, q.SQL, b.String(), c.want)
 		}

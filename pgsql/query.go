@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -54,7 +55,7 @@ func (c *compiler) topQuery(sel *pg.SelectStmt) *Query {
 		sql = "SELECT " + c.selectList(exprs) + " FROM (" + sql + ") AS " + alias
 	}
 	q := c.finish(sql, cols, "SELECT")
-	q.Point = r.point
+	q.Point, q.Overlay = r.point, r.over
 	at := max(len(cols), 1)
 	if len(cols) == 0 {
 		at = 1
@@ -184,26 +185,28 @@ func (q *selecting) addLock(it *rangeItem, lock RowLock) {
 	q.locks = append(q.locks, &lockedItem{item: it, lock: lock})
 }
 
-// point notes a query that finds one row by its primary key (see Query.Point).
+// point notes a query that finds one row by its primary key (see Query.Point), or rows of one table by one of its indexes
+// (see Query.Overlay).
 func (q *selecting) point(r *rel) {
 	list := q.node.FromClause
-	if len(list) != 1 || list[0].GetRangeVar() == nil || len(q.items) != 1 || q.grouped {
+	if len(list) != 1 || list[0].GetRangeVar() == nil || len(q.items) != 1 || q.node.WhereClause == nil {
 		return
 	}
 	it := q.items[0]
 	if it.table == nil || !it.physical || it.table.Kind != catalog.KindTable {
 		return
 	}
-	if q.c.pinsKey(q.node.WhereClause, it, q.scope) {
+	fixed := fixedColumns(q.node.WhereClause, it)
+	if fixesIndex(it.table, fixed) {
+		r.over = it.table.ID
+	}
+	if !q.grouped && fixesKey(it.table, fixed) {
 		r.point, r.one = true, true
 	}
 }
 
-// pinsKey says whether a condition holds equality with a constant or parameter on every primary key column.
-func (c *compiler) pinsKey(where *pg.Node, it *rangeItem, s *scope) bool {
-	if where == nil {
-		return false
-	}
+// fixedColumns are the columns that a condition compares for equality with a constant or parameter.
+func fixedColumns(where *pg.Node, it *rangeItem) map[catalog.ID]bool {
 	var eqs []string
 	var walk func(n *pg.Node)
 	walk = func(n *pg.Node) {
@@ -225,24 +228,24 @@ func (c *compiler) pinsKey(where *pg.Node, it *rangeItem, s *scope) bool {
 		}
 	}
 	walk(where)
-	for _, con := range it.table.Constraints {
-		if con.Kind != catalog.PrimaryKey {
-			continue
+	fixed := make(map[catalog.ID]bool, len(eqs))
+	for i, col := range it.table.Columns {
+		if i < len(it.cols) && slices.Contains(eqs, it.cols[i].name) {
+			fixed[col.ID] = true
 		}
-		for _, id := range con.Columns {
-			found := false
-			for i, col := range it.table.Columns {
-				for _, name := range eqs {
-					found = found || col.ID == id && i < len(it.cols) && it.cols[i].name == name
-				}
-			}
-			if !found {
-				return false
-			}
-		}
-		return len(con.Columns) > 0
 	}
-	return false
+	return fixed
+}
+
+// fixesKey says whether every primary key column is fixed.
+func fixesKey(t *catalog.Table, fixed map[catalog.ID]bool) bool {
+	pk := primaryKey(t)
+	return pk != nil && len(pk.Columns) > 0 && !slices.ContainsFunc(pk.Columns, func(id catalog.ID) bool { return !fixed[id] })
+}
+
+// fixesIndex says whether the first key of a whole index is fixed.
+func fixesIndex(t *catalog.Table, fixed map[catalog.ID]bool) bool {
+	return slices.ContainsFunc(t.Indexes, func(i *catalog.Index) bool { return i.Where == "" && fixed[i.Keys[0].Column] })
 }
 
 func isConstantNode(n *pg.Node) bool {

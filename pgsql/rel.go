@@ -15,10 +15,11 @@ type rel struct {
 	exprs []*expr // of a simple query: its columns, convertible until sql is called; nil: wrap
 	build func() string
 	locks []*lockedItem
-	one   bool // at most one row
-	point bool // see Query.Point
-	terms int  // SELECTs that the text is a chain of
-	plain bool // the text may stand in a chain of set operations as it is
+	one   bool       // at most one row
+	point bool       // see Query.Point
+	over  catalog.ID // see Query.Overlay
+	terms int        // SELECTs that the text is a chain of
+	plain bool       // the text may stand in a chain of set operations as it is
 
 	bare   bool // neither grouped nor distinct, no windows, ORDER BY or LIMIT, one column:
 	single bool // lc_one is to be put around that column

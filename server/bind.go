@@ -44,6 +44,10 @@ func (s *session) argValue(ctx context.Context, a *pgsql.Arg, params []catalog.V
 			return catalog.Value{}, err
 		}
 		return catalog.BlobBytes(rows), nil
+	case pgsql.ArgHidden:
+		return s.tran.overlays[a.Table].hiddenRows(), nil
+	case pgsql.ArgOwn:
+		return s.tran.overlays[a.Table].ownRows(), nil
 	case pgsql.ArgPack:
 		data := []byte{}
 		for i := range a.Pack {

@@ -200,7 +200,7 @@ func (w *worker) checkParents(m *pgsql.Modify, row []catalog.Value, set []int) e
 				WithDetail("Key (%s)=(%s) is not present in table \"%s\".", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, row), r.Parent.Name).
 				WithTable(m.Table.Schema, m.Table.Name).WithConstraint(r.Constraint.Name)
 		}
-		if len(w.share) < bulkRows {
+		if _, seen := version(parent); seen.O != ownOrigin && len(w.share) < bulkRows {
 			w.share = append(w.share, parentKey(r.Parent.ID, parent[0].Int()))
 		}
 	}
@@ -282,7 +282,7 @@ func (w *worker) stillThere(m *pgsql.Modify, columns []int, old []catalog.Value)
 		if len(u.Columns) != len(columns) || !subset(columns, u.Columns) {
 			continue
 		}
-		row, err := w.first(u.Lookup, &rowArgs{new: old})
+		row, err := w.lookup(u, old)
 		return row != nil, err
 	}
 	return false, nil

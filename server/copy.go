@@ -222,7 +222,7 @@ func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 		if w.tx == nil {
 			// No key to reserve.
 		} else if rows.n <= bulkRows {
-			err := rows.each(func(_ int, row []catalog.Value) error { return s.claimKeys(row, nil, -1) })
+			err := rows.each(func(_ int, row []catalog.Value) error { return s.claimKeys(row, nil, nil) })
 			if err != nil {
 				return nil, err
 			}
@@ -244,7 +244,7 @@ func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 		if err := s.check(row, checks); err != nil {
 			return err
 		}
-		if err := s.claimKeys(row, nil, -1); err != nil {
+		if err := s.claimKeys(row, nil, nil); err != nil {
 			return err
 		}
 		s.addInsert(row)

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -149,21 +150,30 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 	if len(q.Locks) > 0 {
 		return s.runLocking(ctx, c, q, params, out)
 	}
-	if t != nil && (t.needsWriter(q.Reads) || q.System && t.schema != nil) {
-		var buf *rowBuffer
-		_, err := s.try(ctx, t, params, t.only(idSet(q.Reads)), func(w *worker) error {
-			if err := s.current(w.q, c); err != nil {
-				return err
-			}
-			var err error
-			buf, err = w.collect(q, nil)
-			return err
-		})
-		if err != nil {
-			return 0, err
+	if t == nil || t.sees(q) {
+		n, err := s.queryOnReader(ctx, c, q, params, out)
+		if !errors.Is(err, errNeedsWriter) {
+			return n, err
 		}
-		return int64(buf.n), s.emit(buf, q.Columns, out)
 	}
+	var buf *rowBuffer
+	_, err := s.try(ctx, t, params, t.only(idSet(q.Reads)), func(w *worker) error {
+		if err := s.current(w.q, c); err != nil {
+			return err
+		}
+		var err error
+		buf, err = w.collect(q, nil)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return int64(buf.n), s.emit(buf, q.Columns, out)
+}
+
+// queryOnReader runs a SELECT on a reader and sends its rows.
+func (s *session) queryOnReader(ctx context.Context, c *compiled, q *pgsql.Query, params []catalog.Value, out sink) (int64, error) {
+	t := s.tran
 	var n int64
 	for {
 		// Rows are kept back where the statement may yet have to be run again, or other nodes have to be asked first.
@@ -487,6 +497,9 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 					continue // the row of an outer join that is not there
 				}
 				rowid, seen := version(v[l.Column:])
+				if t.ownAt(l.Table.ID, seen) != nil {
+					continue
+				}
 				k := rowKey(l.Table.ID, rowid)
 				if t.snapshotIsolated() {
 					locked = append(locked, op{table: l.Table, rowid: rowid, seen: seen})
@@ -511,7 +524,23 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 			return nil
 		})
 	}
-	if t.needsWriter(q.Reads) {
+	// SKIP LOCKED asks SQLite for who holds a rowid: the transaction's own rows have none on a reader.
+	skips := slices.ContainsFunc(q.Locks, func(l pgsql.RowLock) bool { return l.SkipLocked })
+	onWriter := !t.sees(q) || skips && len(t.written) > 0
+	for try := 0; !onWriter; try++ {
+		again, _, err := s.workOnReader(ctx, c, t, params, find)
+		if errors.Is(err, errNeedsWriter) {
+			onWriter = true
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if !again && (!missed || try > 10) {
+			break
+		}
+	}
+	if onWriter {
 		_, err := s.try(ctx, t, params, t.only(idSet(q.Reads)), func(w *worker) error {
 			if err := s.current(w.q, c); err != nil {
 				return err
@@ -524,19 +553,8 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 		if err != nil {
 			return 0, err
 		}
-	} else {
-		for try := 0; ; try++ {
-			again, _, err := s.workOnReader(ctx, c, t, params, find)
-			if err != nil {
-				return 0, err
-			}
-			if !again && (!missed || try > 10) {
-				break
-			}
-		}
-		if err := s.unchanged(ctx, locked); err != nil {
-			return 0, err
-		}
+	} else if err := s.unchanged(ctx, locked); err != nil {
+		return 0, err
 	}
 	return int64(buf.n), s.emit(buf, q.Columns, out)
 }

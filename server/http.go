@@ -37,6 +37,7 @@ func (n *Node) handler() http.Handler {
 // counters are what the node counts.
 type counters struct {
 	statements, errors atomic.Int64
+	tried              atomic.Int64 // statements of open transactions that were worked out on the writer and taken back
 }
 
 // metrics reads the node's figures when Prometheus asks.
@@ -52,12 +53,13 @@ var (
 	descCompared   = prometheus.NewDesc("layercake_digest_comparisons_total", "Comparisons of the members' digests made here.", nil, nil)
 	descChanged    = prometheus.NewDesc("layercake_changed_relations", "Relations whose rows here changed without a write.", nil, nil)
 	descPasses     = prometheus.NewDesc("layercake_scan_passes_total", "Times that all rows here were read and compared with their digests.", nil, nil)
+	descTried      = prometheus.NewDesc("layercake_statements_tried_total", "Statements of open transactions that had to be worked out on the writer.", nil, nil)
 	descErrors     = prometheus.NewDesc("layercake_statement_errors_total", "Statements that ended in an error.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descSessions, descCommits, descMembers, descLag, descStatements, descErrors, descDiffering, descCompared, descChanged, descPasses} {
+	for _, d := range []*prometheus.Desc{descSessions, descCommits, descMembers, descLag, descStatements, descTried, descErrors, descDiffering, descCompared, descChanged, descPasses} {
 		ch <- d
 	}
 }
@@ -73,6 +75,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	gauge(descSessions, float64(m.n.wire.Connections()))
 	counter(descCommits, float64(m.n.store.Index()))
 	counter(descStatements, float64(m.n.count.statements.Load()))
+	counter(descTried, float64(m.n.count.tried.Load()))
 	counter(descErrors, float64(m.n.count.errors.Load()))
 	differing, changed, compared, passes := m.n.watch.figures()
 	gauge(descDiffering, float64(differing))

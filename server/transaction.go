@@ -21,11 +21,11 @@ type transaction struct {
 	start     time.Time
 
 	ops        []op
-	written    map[catalog.ID]bool // tables with ops
-	reshaped   map[catalog.ID]bool // written tables that got rows, lost keys or were emptied: a look-up by key can't be trusted to a reader
-	touched    map[rowRef]bool     // committed rows with ops
-	keys       map[lockKey]bool    // unique keys of rows it made
-	emptied    map[catalog.ID]bool // tables that it truncated: no committed row counts
+	written    map[catalog.ID]bool     // tables with ops
+	touched    map[rowRef]bool         // committed rows with ops
+	keys       map[lockKey]bool        // unique keys of rows it made
+	emptied    map[catalog.ID]bool     // tables that it truncated: no committed row counts
+	overlays   map[catalog.ID]*overlay // written tables that a reader has been asked for
 	savepoints []savepoint
 	statements []worked // in order; their ops follow one another
 	shown      int      // ops before this one had been made when the client was last shown rows
@@ -75,7 +75,7 @@ func (s *session) newTransaction(explicit bool) *transaction {
 
 // index makes the look-up maps of the ops.
 func (t *transaction) index() {
-	t.written, t.reshaped = map[catalog.ID]bool{}, map[catalog.ID]bool{}
+	t.written, t.overlays = map[catalog.ID]bool{}, nil
 	t.touched, t.keys = map[rowRef]bool{}, map[lockKey]bool{}
 	t.emptied = map[catalog.ID]bool{}
 	for i := range t.ops {
@@ -91,9 +91,6 @@ func (t *transaction) note(o *op) {
 	t.written[id] = true
 	if o.own == nil && (o.kind == opUpdate || o.kind == opDelete) {
 		t.touched[rowRef{id, o.rowid}] = true
-	}
-	if o.kind == opInsert || o.kind == opTruncate {
-		t.reshaped[id] = true
 	}
 	if o.kind == opTruncate {
 		t.emptied[id] = true
@@ -133,56 +130,10 @@ func (t *transaction) snapshotIsolated() bool {
 	return t.isolation == "repeatable read" || t.isolation == "serializable"
 }
 
-// needsWriter says whether a statement over these tables must be worked out on the writer, after the transaction's own
-// ops: it would not see them on a reader.
-func (t *transaction) needsWriter(tables []catalog.ID) bool {
-	if t.schema != nil {
-		return true
-	}
-	for _, id := range tables {
-		if t.written[id] {
-			return true
-		}
-	}
-	return false
-}
-
-// modifyNeedsWriter is needsWriter for a Modify. A plain INSERT and a look-up by primary key get along with a reader
-// even when their table was written: they notice themselves when they meet a row of their own transaction.
+// modifyNeedsWriter says whether a Modify must be worked out on the writer, after the transaction's own ops. On a reader,
+// unique keys are looked up among committed rows: it notices itself when it meets one that its own transaction has changed.
 func (t *transaction) modifyNeedsWriter(m *pgsql.Modify) bool {
-	if t.schema != nil || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange {
-		return true
-	}
-	var tables []catalog.ID
-	for _, id := range m.Source.Reads {
-		if id != m.Table.ID {
-			tables = append(tables, id)
-		}
-	}
-	for i := range m.References {
-		tables = append(tables, m.References[i].Parent.ID)
-	}
-	for i := range m.Referenced {
-		tables = append(tables, m.Referenced[i].Child.ID)
-	}
-	if t.needsWriter(tables) {
-		return true
-	}
-	if !t.written[m.Table.ID] {
-		return false
-	}
-	switch {
-	case m.Op == pgsql.Insert:
-		for _, id := range m.Source.Reads {
-			if id == m.Table.ID {
-				return true
-			}
-		}
-		return false
-	case m.Source.Point && !t.reshaped[m.Table.ID] && !m.KeyChange:
-		return false
-	}
-	return true
+	return t.schema != nil || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange || !t.sees(m.Source)
 }
 
 // add keeps what a statement has worked out.
@@ -565,6 +516,7 @@ func (s *session) withReader(ctx context.Context, t *transaction, fn func(*sqlst
 
 // try works something out on the writer after the transaction's ops, and takes it back.
 func (s *session) try(ctx context.Context, t *transaction, params []catalog.Value, only map[catalog.ID]bool, fn func(*worker) error) (*worker, error) {
+	s.node.count.tried.Add(1)
 	for {
 		var w *worker
 		err := s.node.store.Try(ctx, func(tx *sqlstore.Tx) error {

@@ -63,8 +63,19 @@ type rowArgs struct {
 	ctes     []*rowBuffer
 }
 
-// query runs q with its parameters bound.
+// query runs q with its parameters bound. On a reader it sees what the open transaction has changed so far, too.
 func (w *worker) query(q *pgsql.Query, ra *rowArgs) (*sqlite.Rows, error) {
+	if w.tx == nil && w.tran != nil {
+		var err error
+		if q, err = w.tran.overlaid(q, w.q.Schema()); err != nil {
+			return nil, err
+		}
+	}
+	return w.committed(q, ra)
+}
+
+// committed is query that, on a reader, sees committed rows only.
+func (w *worker) committed(q *pgsql.Query, ra *rowArgs) (*sqlite.Rows, error) {
 	args, err := w.s.bind(w.ctx, q.Args, w.params, ra)
 	if err != nil {
 		return nil, err
@@ -93,7 +104,15 @@ func (w *worker) collect(q *pgsql.Query, ra *rowArgs) (*rowBuffer, error) {
 
 // first runs q and returns a copy of its first row, nil if there is none.
 func (w *worker) first(q *pgsql.Query, ra *rowArgs) ([]catalog.Value, error) {
-	rows, err := w.query(q, ra)
+	return firstOf(w.query(q, ra))
+}
+
+// lookup finds who holds a unique key. On a reader, rows of the open transaction do not count.
+func (w *worker) lookup(u *pgsql.UniqueCheck, row []catalog.Value) ([]catalog.Value, error) {
+	return firstOf(w.committed(u.Lookup, &rowArgs{new: row}))
+}
+
+func firstOf(rows *sqlite.Rows, err error) ([]catalog.Value, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -310,7 +329,7 @@ func (s *statement) insert(source *rowBuffer) error {
 				return err
 			}
 		}
-		if err := s.claimKeys(row, nil, -1); err != nil {
+		if err := s.claimKeys(row, nil, nil); err != nil {
 			return err
 		}
 		s.addInsert(row)
@@ -331,8 +350,8 @@ func (s *statement) addInsert(row []catalog.Value) {
 }
 
 // claimKeys reserves the unique keys of a new row and, on a reader, looks for who has them already (the writer finds
-// out by itself). For an UPDATE, set says which columns changed and self is the row's own rowid.
-func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self int64) error {
+// out by itself). For an UPDATE, set says which columns changed, and self is the rowid of a committed row.
+func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self *int64) error {
 	if s.tx != nil && s.m.OnConflict == nil && s.bulk[s.m.Table.ID] > bulkRows {
 		return nil
 	}
@@ -371,11 +390,11 @@ func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self int64)
 		if s.tran.emptied[s.m.Table.ID] {
 			continue
 		}
-		found, err := s.first(u.Lookup, &rowArgs{new: row})
+		found, err := s.lookup(u, row)
 		if err != nil {
 			return err
 		}
-		if found != nil && found[0].Int() != self {
+		if found != nil && (self == nil || found[0].Int() != *self) {
 			if s.tran.touched[rowRef{s.m.Table.ID, found[0].Int()}] {
 				return errNeedsWriter
 			}
@@ -383,6 +402,20 @@ func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self int64)
 		}
 	}
 	return nil
+}
+
+// claimRow reserves the row that o changes, unless the transaction itself has inserted it.
+func (s *statement) claimRow(o *op, parent bool) {
+	if s.tran != nil {
+		o.own = s.tran.ownAt(o.table.ID, o.seen)
+	}
+	if o.own != nil {
+		return
+	}
+	s.wantRow(o.table.ID, rowKey(o.table.ID, o.rowid))
+	if parent {
+		s.wantRow(o.table.ID, parentKey(o.table.ID, o.rowid))
+	}
 }
 
 // touches says whether an UPDATE of the columns in set may change u's key.
@@ -420,7 +453,7 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 		if s.tx == nil && (s.tran.keys[lk] || s.tran.emptied[s.m.Table.ID]) {
 			return false, errNeedsWriter
 		}
-		found, err := s.first(u.Lookup, &rowArgs{new: row})
+		found, err := s.lookup(u, row)
 		if err != nil {
 			return false, err
 		}
@@ -477,21 +510,19 @@ func errTwice() error {
 // change adds the update of one row: of its cells or, where its primary key gets another value, as DELETE and INSERT.
 func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Version, row, old []catalog.Value, set []int, keyChange bool) error {
 	t := s.m.Table
-	s.wantRow(t.ID, rowKey(t.ID, rowid))
-	if len(plan.Referenced) > 0 {
-		s.wantRow(t.ID, parentKey(t.ID, rowid))
-	}
-	if s.tx == nil && s.tran.touched[rowRef{t.ID, rowid}] {
-		return errNeedsWriter
-	}
+	o := op{plan: plan, table: t, rowid: rowid, seen: seen, new: row, old: old}
+	s.claimRow(&o, len(plan.Referenced) > 0)
 	inSet := make(map[int]bool, len(set))
 	for _, c := range set {
 		inSet[c] = true
 	}
-	if err := s.claimKeys(row, inSet, rowid); err != nil {
+	self := &rowid
+	if o.own != nil {
+		self = nil // among committed rows it is not to be found
+	}
+	if err := s.claimKeys(row, inSet, self); err != nil {
 		return err
 	}
-	o := op{plan: plan, table: t, rowid: rowid, seen: seen, new: row, old: old}
 	if keyChange && s.keyDiffers(row, old) {
 		o.kind = opDelete
 		s.ops = append(s.ops, o)
@@ -591,13 +622,9 @@ func (s *statement) delete(source *rowBuffer) error {
 	return source.each(func(_ int, v []catalog.Value) error {
 		rowid, seen := version(v)
 		t := s.m.Table
-		if s.tx == nil && s.tran.touched[rowRef{t.ID, rowid}] {
-			return errNeedsWriter
-		}
-		s.wantRow(t.ID, rowKey(t.ID, rowid))
 		o := op{kind: opDelete, plan: s.m, table: t, rowid: rowid, seen: seen}
+		s.claimRow(&o, len(s.m.Referenced) > 0)
 		if len(s.m.Referenced) > 0 {
-			s.wantRow(t.ID, parentKey(t.ID, rowid))
 			o.old = cloneRow(v[versionColumns : versionColumns+n])
 		}
 		s.ops = append(s.ops, o)

@@ -1,8 +1,10 @@
 package sqlite_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -209,6 +211,14 @@ func rowset(rows ...[]catalog.Value) catalog.Value {
 	return catalog.BlobBytes(b)
 }
 
+func integers(list ...int64) catalog.Value {
+	var b []byte
+	for _, n := range list {
+		b = binary.LittleEndian.AppendUint64(b, uint64(n))
+	}
+	return catalog.BlobBytes(b)
+}
+
 func TestRowsAndTables(t *testing.T) {
 	c := open(t, sqlite.Options{Authorizer: true})
 	set := rowset([]catalog.Value{catalog.Int(1), catalog.Str("a")}, []catalog.Value{catalog.Int(2), {}})
@@ -224,6 +234,8 @@ func TestRowsAndTables(t *testing.T) {
 		{"SELECT c0 FROM lc_rows(?1, 2)", "", catalog.Value{}},
 		{"SELECT lc_item(?1, 3), lc_item(?1, 1)", "NULL, 'a'", set},
 		{"SELECT lc_item(?1, 4)", "XX001: malformed row", set},
+		{"SELECT lc_holds(?1, -9223372036854775807 - 1), lc_holds(?1, -1), lc_holds(?1, 0), lc_holds(?1, 4294967296), lc_holds(?1, 9)", "1, 1, 0, 1, 0", integers(math.MinInt64, -1, 7, 1<<32)},
+		{"SELECT lc_holds(?1, 0), lc_holds(?1, NULL)", "0, NULL", catalog.BlobBytes(nil)},
 		{"SELECT r.c0, s.value FROM lc_series(1, ?1) s JOIN lc_rows(lc_row(s.value, s.value * 2), 2) r ORDER BY 1", "1, 1; 2, 2", catalog.Int(2)},
 		{"SELECT lc_pack(value, 'x') = lc_row(1, 'x', 2, 'x', 3, 'x') FROM lc_series(1, ?1)", "1", catalog.Int(3)},
 		{"SELECT lc_pack(value) FROM lc_series(1, ?1)", "x''", catalog.Int(0)},

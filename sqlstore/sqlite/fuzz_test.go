@@ -56,7 +56,7 @@ func FuzzRows(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		runAll(t, c, []string{
 			"SELECT * FROM lc_rows(?1, 1)", "SELECT * FROM lc_rows(?1, 3)", "SELECT lc_item(?1, 0), lc_item(?1, 2)", "SELECT lc_array_of(?1, 25)",
-			"SELECT lc_pack_join(?1, ',')",
+			"SELECT lc_pack_join(?1, ',')", "SELECT lc_holds(?1, 1)",
 		}, catalog.BlobBytes(b))
 	})
 }

@@ -36,6 +36,28 @@ static void give_buf(sqlite3_context *ctx, lc_buf *b) {
   }
 }
 
+// lc_holds(set, n): whether a set of integers has n. The set is their ascending 8-byte little-endian forms.
+static void holds(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  if (lc_null(argc, argv)) return;
+  const uint8_t *p = sqlite3_value_blob(argv[0]);
+  int64_t n = sqlite3_value_int64(argv[1]);
+  size_t low = 0, high = p ? (size_t)sqlite3_value_bytes(argv[0]) / 8 : 0;
+  while (low < high) {
+    size_t mid = low + (high - low) / 2;
+    uint64_t u = 0;
+    for (int i = 7; i >= 0; i--) u = u << 8 | p[mid * 8 + (size_t)i];
+    if ((int64_t)u == n) {
+      sqlite3_result_int64(ctx, 1);
+      return;
+    }
+    if ((int64_t)u < n)
+      low = mid + 1;
+    else
+      high = mid;
+  }
+  sqlite3_result_int64(ctx, 0);
+}
+
 static void row(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_buf b = {0};
   for (int i = 0; i < argc; i++) lc_encode_sqlite(&b, argv[i]);
@@ -123,6 +145,7 @@ static void one_final(sqlite3_context *ctx) {
 
 const lc_def lc_row_functions[] = {
     {"lc_item", 2, 2, item, 0, 0},
+    {"lc_holds", 2, 2, holds, 0, 0},
     {"lc_row", -1, -1, row, 0, 0},
     {"lc_raise", 2, 4, raise_error, 0, 1},
     LC_END,
