@@ -3,6 +3,7 @@ package server
 import (
 	"container/list"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"sync"
 
@@ -20,16 +21,19 @@ type compiled struct {
 	key    string         // the environment that it was compiled in
 }
 
-// planCache keeps parsed statements by query text, and plans by text and environment.
+// planCache keeps parsed statements by query text, plans by text and environment, and what query texts that differ only
+// in literals have in common.
 type planCache struct {
 	mu      sync.Mutex
 	parsed  lru[[]*pgsql.Statement]
 	plans   lru[*compiled]
+	shapes  lru[*shape]
 	maxText int
 }
 
 func newPlanCache(entries int) *planCache {
-	return &planCache{parsed: newLRU[[]*pgsql.Statement](entries), plans: newLRU[*compiled](entries), maxText: 16 << 10}
+	return &planCache{parsed: newLRU[[]*pgsql.Statement](entries), plans: newLRU[*compiled](entries),
+		shapes: newLRU[*shape](entries), maxText: 16 << 10}
 }
 
 // lru is a map with a bound that forgets what was not asked for the longest.
@@ -93,7 +97,19 @@ func (pc *planCache) parse(query string) ([]*pgsql.Statement, error) {
 
 // environment is what a plan depends on besides the schema and the parameters' types.
 func (s *session) environment() string {
-	return s.user + "\x00" + s.database + "\x00" + strings.Join(s.searchPath(), "\x01") + "\x00" + s.settings.env
+	e := &s.lastEnv
+	if e.text == "" || e.user != s.user || e.settings != s.settings.env || !slices.Equal(e.path, s.settings.searchPath) {
+		*e = environment{user: s.user, settings: s.settings.env, path: slices.Clone(s.settings.searchPath),
+			text: s.user + "\x00" + s.database + "\x00" + strings.Join(s.searchPath(), "\x01") + "\x00" + s.settings.env}
+	}
+	return e.text
+}
+
+// environment is the environment's text and what it was made of.
+type environment struct {
+	user, settings string
+	path           []string
+	text           string
 }
 
 // compile makes the plan of a statement for the session as it is, or finds it in the cache.

@@ -36,6 +36,11 @@ type session struct {
 	owner      *lockOwner // reservations of the open transaction, or of the statement under way
 	advisory   *lockOwner // advisory locks of the session
 	funcs      functions
+	lastEnv    environment // what environment worked out last
+	literals   struct {    // memory for shared
+		key  []byte
+		list []pgsql.Literal
+	}
 
 	stmtStart     time.Time
 	reported      map[string]string // settings as the client was told
@@ -286,8 +291,11 @@ func (s *session) SimpleQuery(ctx context.Context, query string, w pgwire.Result
 	defer cancel()
 	delete(s.portals, "")
 	delete(s.statements, "")
-	batch, err := s.node.plans.parse(query)
-	if err != nil {
+	var batch []*pgsql.Statement
+	c, st, params, shared := s.shared(query)
+	if shared {
+		batch = []*pgsql.Statement{st}
+	} else if batch, err = s.node.plans.parse(query); err != nil {
 		if s.tran != nil && !s.tran.failed {
 			s.tran.failed = true
 		}
@@ -306,7 +314,7 @@ func (s *session) SimpleQuery(ctx context.Context, query string, w pgwire.Result
 		if s.tran == nil && len(batch) > 1 {
 			s.tran = s.newTransaction(false)
 		}
-		tag, err := s.runSimple(ctx, st, w)
+		tag, err := s.runSimple(ctx, st, c, params, w)
 		if err != nil {
 			return s.endImplicit(ctx, s.fail(ctx, err))
 		}
@@ -335,19 +343,22 @@ func (s *session) endImplicit(ctx context.Context, err error) error {
 	return s.fail(ctx, s.commit(ctx))
 }
 
-// runSimple runs one statement of a Query message, and returns its tag.
-func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, w pgwire.ResultWriter) (string, error) {
+// runSimple runs one statement of a Query message, and returns its tag. c is its plan if that is known already, params are
+// the values of the literals that it has parameters for.
+func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, c *compiled, params []catalog.Value, w pgwire.ResultWriter) (string, error) {
 	if s.tran != nil && s.tran.failed && !st.EndsTransaction() {
 		return "", s.checkActive(nil)
 	}
-	c, err := s.compile(st, nil)
-	if err != nil {
-		return "", err
+	if c == nil {
+		var err error
+		if c, err = s.compile(st, nil); err != nil {
+			return "", err
+		}
 	}
-	if len(c.params) > 0 {
+	if len(c.params) > len(params) {
 		return "", pgerror.New(pgerror.UndefinedParameter, "there is no parameter $1")
 	}
-	return s.execute(ctx, c, st, nil, &wireSink{w: w, header: true})
+	return s.execute(ctx, c, st, params, &wireSink{w: w, header: true})
 }
 
 // Parse implements pgwire.Session.
