@@ -28,7 +28,7 @@ const (
 
 // Literals finds the literals of a query string by a scan that follows scan.l, and appends to key the text with their
 // classes in their places: texts of equal keys differ in nothing but these literals, so they parse alike. ok is false
-// for what the scan leaves to the parser: several statements, parameters, strings in other forms than '…' (E'', U&'',
+// for what the scan leaves to the parser: several statements, parameters, strings in other forms than '…' (E”, U&”,
 // $$…$$, continued ones), numbers in unusual forms, and what is malformed.
 func Literals(sql string, key []byte, list []Literal) (_ []byte, _ []Literal, ok bool) {
 	if strings.IndexByte(sql, 0) >= 0 {

@@ -2,6 +2,7 @@ package pgsql_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,76 +130,112 @@ func FuzzShapes(f *testing.F) {
 		f.Add(sql, uint64(7))
 	}
 	d := literalDB(f)
-	f.Fuzz(func(t *testing.T, sql string, pick uint64) {
-		key, literals, ok := pgsql.Literals(sql, nil, nil)
-		if !ok {
-			return
+	f.Fuzz(func(t *testing.T, sql string, pick uint64) { checkShape(t, d, sql, pick) })
+}
+
+// TestRandomShapes is FuzzShapes on random conditions.
+func TestRandomShapes(t *testing.T) {
+	d := literalDB(t)
+	r := rand.New(rand.NewPCG(rand.Uint64(), 1))
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	literal := func() string {
+		return pick("", "", "-", "- ", "+") + pick("0", "3", "4", "12.50", "1e2", ".5", "3.", "2147483647", "2147483648", "3000000000", "9223372036854775808",
+			"'n1'", "'3'", "'it''s'", "'2024-01-03'", "'t'", "''", "NULL", "true", "'3'::int", "date '2024-01-02'")
+	}
+	column := func() string { return pick("id", "name", "n", "f", "ts", "big", "b", "t.id", `"id"`) }
+	var cond func(depth int) string
+	cond = func(depth int) string {
+		switch r.IntN(9 - depth) {
+		case 0:
+			return pick("", "NOT ") + "(" + cond(depth+1) + pick(" AND ", " OR ") + cond(depth+1) + ")"
+		case 1:
+			return column() + " BETWEEN " + literal() + " AND " + literal()
+		case 2:
+			return column() + pick(" IN (", " NOT IN (") + literal() + ", " + literal() + ")"
+		case 3:
+			return column() + pick("-", " + ", "*") + literal() + pick("=", " < ") + literal()
+		case 4:
+			return literal() + pick("=", " <= ", "<>") + column()
 		}
-		if res, err := pg.Scan(sql); err == nil {
-			var got, want []string
-			for _, l := range literals {
-				got = append(got, fmt.Sprint(l.At, l.End))
+		return column() + pick("=", " <", "!=", ">= ", " > ", "<=", "=-") + literal()
+	}
+	for range 3000 {
+		sql := "SELECT " + pick("*", "id, 5", "count(*)") + " FROM t WHERE " + cond(0) + pick("", "", ";", " ORDER BY 1", " LIMIT 2", " GROUP BY id, name, n, f, ts, big, b")
+		checkShape(t, d, sql, r.Uint64())
+	}
+}
+
+// checkShape is one step of FuzzShapes.
+func checkShape(t *testing.T, d *db, sql string, pick uint64) {
+	t.Helper()
+	key, literals, ok := pgsql.Literals(sql, nil, nil)
+	if !ok {
+		return
+	}
+	if res, err := pg.Scan(sql); err == nil {
+		var got, want []string
+		for _, l := range literals {
+			got = append(got, fmt.Sprint(l.At, l.End))
+		}
+		for _, k := range res.Tokens {
+			switch k.Token {
+			case pg.Token_ICONST, pg.Token_FCONST, pg.Token_SCONST:
+				want = append(want, fmt.Sprint(k.Start, k.End))
+			case pg.Token_PARAM, pg.Token_BCONST, pg.Token_XCONST, pg.Token_USCONST, pg.Token_SQL_COMMENT, pg.Token_C_COMMENT:
+				t.Fatalf("%q: a token %v", sql, k.Token)
 			}
-			for _, k := range res.Tokens {
-				switch k.Token {
-				case pg.Token_ICONST, pg.Token_FCONST, pg.Token_SCONST:
-					want = append(want, fmt.Sprint(k.Start, k.End))
-				case pg.Token_PARAM, pg.Token_BCONST, pg.Token_XCONST, pg.Token_USCONST, pg.Token_SQL_COMMENT, pg.Token_C_COMMENT:
-					t.Fatalf("%q: a token %v", sql, k.Token)
-				}
-			}
-			if fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Fatalf("%q: literals %v, PostgreSQL's are %v", sql, got, want)
-			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("%q: literals %v, PostgreSQL's are %v", sql, got, want)
+		}
+	}
+	list, err := pgsql.Parse(sql)
+	if err != nil {
+		return
+	}
+	sh := pgsql.Parameterize(sql, literals, list)
+	if sh == nil {
+		return
+	}
+	plan, err := pgsql.Compile(sh.Statement, d.env, sh.Types)
+	if err != nil || !sh.Suits(paramsOf(plan)) {
+		return
+	}
+	other, kept := otherLiterals(sql, literals, pick), string(sh.Kept(nil, sql, literals))
+	for _, sql := range []string{sql, other} {
+		key2, literals, ok := pgsql.Literals(sql, nil, nil)
+		if !ok || string(key2) != string(key) || string(sh.Kept(nil, sql, literals)) != kept {
+			continue // a text that the shape is not used for
+		}
+		vals, ok := sh.Values(sql, literals, paramsOf(plan), d.env.Output)
+		if !ok {
+			continue
 		}
 		list, err := pgsql.Parse(sql)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%q parses, %q does not: %v", other, sql, err)
+		}
+		own, err := pgsql.Compile(list[0], d.env, nil)
 		if err != nil {
-			return
+			if code := pgerror.Code(err); code[:2] == "22" || code == "54001" {
+				continue // the value; found when it runs otherwise
+			}
+			t.Fatalf("%q compiles, %q does not: %v", sh.Statement.Text, sql, err)
 		}
-		sh := pgsql.Parameterize(sql, literals, list)
-		if sh == nil {
-			return
+		q, isQuery := plan.(*pgsql.Query)
+		p, _ := own.(*pgsql.Query)
+		if !isQuery || p == nil || q.Volatile {
+			continue
 		}
-		plan, err := pgsql.Compile(sh.Statement, d.env, sh.Types)
-		if err != nil || !sh.Suits(paramsOf(plan)) {
-			return
+		if fmt.Sprint(q.Columns) != fmt.Sprint(p.Columns) {
+			t.Fatalf("%q: columns %v, with parameters %v", sql, p.Columns, q.Columns)
 		}
-		other, kept := otherLiterals(sql, literals, pick), string(sh.Kept(nil, sql, literals))
-		for _, sql := range []string{sql, other} {
-			key2, literals, ok := pgsql.Literals(sql, nil, nil)
-			if !ok || string(key2) != string(key) || string(sh.Kept(nil, sql, literals)) != kept {
-				continue // a text that the shape is not used for
-			}
-			vals, ok := sh.Values(sql, literals, paramsOf(plan), d.env.Output)
-			if !ok {
-				continue
-			}
-			list, err := pgsql.Parse(sql)
-			if err != nil || len(list) != 1 {
-				t.Fatalf("%q parses, %q does not: %v", other, sql, err)
-			}
-			own, err := pgsql.Compile(list[0], d.env, nil)
-			if err != nil {
-				if code := pgerror.Code(err); code[:2] == "22" || code == "54001" {
-					continue // the value; found when it runs otherwise
-				}
-				t.Fatalf("%q compiles, %q does not: %v", sh.Statement.Text, sql, err)
-			}
-			q, isQuery := plan.(*pgsql.Query)
-			p, _ := own.(*pgsql.Query)
-			if !isQuery || p == nil || q.Volatile {
-				continue
-			}
-			if fmt.Sprint(q.Columns) != fmt.Sprint(p.Columns) {
-				t.Fatalf("%q: columns %v, with parameters %v", sql, p.Columns, q.Columns)
-			}
-			want, wantErr := d.query(p, nil)
-			got, gotErr := d.query(q, vals)
-			if pgerror.Code(gotErr) != pgerror.Code(wantErr) || fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Fatalf("%q: got %v (%v), with parameters %v (%v)", sql, want, wantErr, got, gotErr)
-			}
+		want, wantErr := d.query(p, nil)
+		got, gotErr := d.query(q, vals)
+		if pgerror.Code(gotErr) != pgerror.Code(wantErr) || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("%q: got %v (%v), with parameters %v (%v)", sql, want, wantErr, got, gotErr)
 		}
-	})
+	}
 }
 
 // otherLiterals gives the literals of a text other values of the same classes.
