@@ -145,16 +145,16 @@ func TestRandomShapes(t *testing.T) {
 	column := func() string { return pick("id", "name", "n", "f", "ts", "big", "b", "t.id", `"id"`) }
 	var cond func(depth int) string
 	cond = func(depth int) string {
-		switch r.IntN(9 - depth) {
-		case 0:
+		switch k := r.IntN(9); {
+		case k == 0 && depth < 4:
 			return pick("", "NOT ") + "(" + cond(depth+1) + pick(" AND ", " OR ") + cond(depth+1) + ")"
-		case 1:
+		case k == 1:
 			return column() + " BETWEEN " + literal() + " AND " + literal()
-		case 2:
+		case k == 2:
 			return column() + pick(" IN (", " NOT IN (") + literal() + ", " + literal() + ")"
-		case 3:
+		case k == 3:
 			return column() + pick("-", " + ", "*") + literal() + pick("=", " < ") + literal()
-		case 4:
+		case k == 4:
 			return literal() + pick("=", " <= ", "<>") + column()
 		}
 		return column() + pick("=", " <", "!=", ">= ", " > ", "<=", "=-") + literal()
