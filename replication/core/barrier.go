@@ -107,11 +107,57 @@ func (n *Node) roundMet(r *round, has func(crdt.NodeID) bool) bool {
 	return true
 }
 
-// ask asks all that r may ask, can reach, and that have not been asked lately.
+// ask asks as many members as r's waiters need, if they answer: first those that answer soonest. Each question costs both
+// sides more than the statement that waits for it. Once it shows that an answer does not suffice, or does not come, all
+// others are asked too (askRest).
 func (n *Node) ask(r *round) {
-	for _, p := range n.linked() {
-		n.askOne(r, p)
+	if r.full {
+		n.askRest(r)
+		return
 	}
+	asked := func(id crdt.NodeID) bool { _, ok := r.asked[id]; return ok }
+	for _, p := range n.soonest() {
+		if n.roundMet(r, asked) {
+			return
+		}
+		if r.wants(n, p.id, asked) {
+			n.askOne(r, p)
+		}
+	}
+}
+
+// askRest asks all that r may ask, can reach, and that have not been asked yet.
+func (n *Node) askRest(r *round) {
+	for _, p := range n.linked() {
+		if _, ok := r.asked[p.id]; !ok {
+			n.askOne(r, p)
+		}
+	}
+}
+
+// wants says whether an answer of id would bring a waiter nearer to what it needs, besides answers of those in has.
+func (r *round) wants(n *Node, id crdt.NodeID, has func(crdt.NodeID) bool) bool {
+	for _, w := range r.waiters {
+		for _, g := range n.groups[w.level] {
+			if slices.Contains(g.ids, id) && !met([]group{g}, func(id crdt.NodeID) bool { return id == n.self || has(id) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// soonest lists the linked peers, those first from which an answer can be expected soonest.
+func (n *Node) soonest() []*peer {
+	ps := n.linked()
+	late := func(p *peer) int {
+		if !p.asked.IsZero() && n.now.Sub(p.asked) > askingFor {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(ps, func(a, b *peer) int { return cmp.Or(late(a)-late(b), cmp.Compare(a.rtt, b.rtt)) })
+	return ps
 }
 
 func (n *Node) askOne(r *round, p *peer) {
@@ -122,6 +168,9 @@ func (n *Node) askOne(r *round, p *peer) {
 		return
 	}
 	r.asked[p.id] = n.now
+	if p.asked.IsZero() {
+		p.asked = n.now
+	}
 	n.send(p.id, Ask{Version: n.list.Version, Round: r.id, Full: r.full})
 }
 
@@ -132,7 +181,17 @@ func (n *Node) askBarriers(p *peer) {
 	}
 }
 
-// reaskBarriers repeats questions without an answer (rule Q2).
+// lostBarriers asks others in the place of id, whose link has gone (rule Q2).
+func (n *Node) lostBarriers(id crdt.NodeID) {
+	for _, k := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+		r := n.barriers.rounds[k]
+		if _, ok := r.asked[id]; ok && r.replies[id] == nil {
+			n.askRest(r)
+		}
+	}
+}
+
+// reaskBarriers repeats questions without an answer, and asks who has not been asked yet (rule Q2).
 func (n *Node) reaskBarriers() {
 	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
 		r := n.barriers.rounds[id]
@@ -162,12 +221,14 @@ func (n *Node) renewBarriers() {
 // replied takes the answer to a question. Only one from a member with the very list that counts here does count; after
 // an older one the question is repeated.
 func (n *Node) replied(p *peer, m Reply) {
+	p.asked = time.Time{}
 	r := n.barriers.rounds[m.Round]
 	if r == nil || r.replies[p.id] != nil || !n.list.Has(p.id) {
 		return
 	}
 	if m.Version != n.list.Version {
 		r.asked[p.id] = n.now.Add(50*time.Millisecond - n.cfg.Retry)
+		n.askRest(r)
 		return
 	}
 	left := crdt.Vector{}
@@ -182,6 +243,9 @@ func (n *Node) replied(p *peer, m Reply) {
 		r.names[p.id] = m.Registers
 		n.checkCompletion()
 		return
+	}
+	if len(left) > 0 {
+		n.askRest(r)
 	}
 	n.checkRound(r)
 	n.startBarrier()

@@ -100,6 +100,62 @@ func TestARoundIsShared(t *testing.T) {
 	}
 }
 
+// TestABarrierAsksNoMoreThanNeeded has a barrier of three members ask one of the two others, and the last one only when
+// that one's answer does not suffice, its link goes, or it keeps silent; a silent one is not asked first again.
+func TestABarrierAsksNoMoreThanNeeded(t *testing.T) {
+	o := crdt.Origin{Node: 2, Epoch: crdt.Epoch{First: 1}}
+	for _, tc := range []struct {
+		name string
+		do   func(n *core.Node, round uint64)
+		rest bool
+	}{
+		{"nothing", func(*core.Node, uint64) {}, false},
+		{"covered", func(n *core.Node, r uint64) { n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: r}) }, false},
+		{"not covered", func(n *core.Node, r uint64) {
+			n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: r, Delta: crdt.Vector{o: 3}})
+		}, true},
+		{"another list", func(n *core.Node, r uint64) { n.Receive(simEpoch, 2, core.Reply{Version: 0, Round: r}) }, true},
+		{"link lost", func(n *core.Node, _ uint64) { n.Down(simEpoch, 2) }, true},
+		{"silent", func(n *core.Node, _ uint64) { n.Tick(simEpoch.Add(50 * time.Millisecond)) }, true},
+	} {
+		n, list := testNode("aaa", core.Knobs{})
+		up(n, list, simEpoch, nil, 2, 3)
+		ticket, _ := n.Barrier(simEpoch, core.Quorum)
+		first := asks(n, 2)
+		if len(first) != 1 || len(asks(n, 3)) != 0 {
+			t.Fatal("a lone barrier did not ask just the one member that it needs")
+		}
+		tc.do(n, first[0])
+		if got := len(asks(n, 3)) > 0; got != tc.rest {
+			t.Errorf("%s: the other member asked: %v, want %v", tc.name, got, tc.rest)
+		}
+		if tc.rest {
+			n.Receive(simEpoch, 3, core.Reply{Version: 1, Round: first[0]})
+			if !decided(n)[ticket] {
+				t.Errorf("%s: did not pass with the other member's answer", tc.name)
+			}
+		}
+		if tc.name == "silent" {
+			asks(n, 2)
+			n.Barrier(simEpoch.Add(60*time.Millisecond), core.Quorum)
+			if len(asks(n, 2)) != 0 || len(asks(n, 3)) != 1 {
+				t.Error("the next barrier asked the silent member first")
+			}
+		}
+	}
+	// Each data centre's majority is asked, and no more.
+	n, list := testNode("aaabbb", core.Knobs{})
+	up(n, list, simEpoch, nil, 2, 3, 4, 5, 6)
+	n.Barrier(simEpoch, core.EachQuorum)
+	asked := ""
+	for id := crdt.NodeID(2); id <= 6; id++ {
+		asked += map[bool]string{true: "x", false: "-"}[len(asks(n, id)) > 0]
+	}
+	if asked != "x-xx-" {
+		t.Errorf("each_quorum over aaa and bbb asked %s of members 2 to 6, want x-xx-", asked)
+	}
+}
+
 // TestABarrierWaitsForWhatItHeard has a reply name entries that are not applied here.
 func TestABarrierWaitsForWhatItHeard(t *testing.T) {
 	o := crdt.Origin{Node: 2, Epoch: crdt.Epoch{First: 1}}

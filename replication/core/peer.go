@@ -30,6 +30,7 @@ type peer struct {
 	pingID   uint64
 	pinged   time.Time
 	rtt      time.Duration
+	asked    time.Time // since when a barrier's question is unanswered; zero: none is
 	offset   time.Duration
 	messages map[Ticket]int // acks by message; only with Knobs.CountMessages
 }
@@ -105,7 +106,9 @@ func (n *Node) Down(now time.Time, id crdt.NodeID) {
 			r.src, r.sub = 0, 0
 		}
 	}
+	p.asked = time.Time{}
 	n.reviewAll()
+	n.lostBarriers(id)
 	n.checkBarriers()
 }
 
