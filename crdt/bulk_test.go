@@ -41,9 +41,12 @@ func bulk(first []byte, n int, row func(i int) string) crdt.Entry {
 	}
 	var b crdt.Body
 	b.Group(crdt.Delete, crdt.ID{HLC: 9}, crdt.ID{}, nil, nil).Delete(value('d'))
-	b.Append(crdt.EncodeInserts(crdt.ID{HLC: 9}, crdt.ID{HLC: 55}, key, []crdt.ID{{HLC: 11}}, first, n, rows))
+	group := crdt.EncodeInserts(crdt.ID{HLC: 9}, crdt.ID{HLC: 55}, key, []crdt.ID{{HLC: 11}}, first, n, rows)
+	b.Reserve(len(group))
 	e := crdt.Entry{Origin: origin(1), Seq: 1, HLC: 99, Deps: crdt.Vector{}}
 	crdt.EncodeEntryOf(&e, &b)
+	e.Bytes = append(e.Bytes, group...)
+	e.Seal()
 	return e
 }
 
@@ -66,6 +69,9 @@ func TestEncodeInserts(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			e := bulk(tt.first, tt.n, tt.row)
+			if again, err := crdt.DecodeHead(e.Bytes); err != nil || again.Hash != e.Hash {
+				t.Errorf("the hash is not that of the bytes (%v)", err)
+			}
 			groups, err := e.Groups()
 			if err != nil {
 				t.Fatal(err)

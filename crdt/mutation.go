@@ -126,18 +126,18 @@ func (g *Group) next(b []byte) (Row, []byte, error) {
 // then, except for DELETE, the columns' values. TRUNCATE has neither columns nor rows. EncodeInserts tells of two further
 // forms. The zero Body is empty.
 type Body struct {
-	origins []Origin
-	numbers map[Origin]uint64
-	groups  []*GroupWriter
+	origins  []Origin
+	numbers  map[Origin]uint64
+	groups   []*GroupWriter
+	reserved int
 }
 
 // GroupWriter collects the rows of one group.
 type GroupWriter struct {
-	head  []byte
-	body  *Body
-	rows  int
-	data  []byte
-	whole []byte // instead of all that: the group as EncodeInserts made it
+	head []byte
+	body *Body
+	rows int
+	data []byte
 }
 
 // Group starts a group; key is empty (and keyID zero) for rows that go by their hidden key. Groups stand in the entry in
@@ -208,13 +208,13 @@ func (b *Body) origin(o Origin) uint64 {
 	return n
 }
 
-// Size is an upper bound of the length of the encoded body, close to it.
+// Size is an upper bound of the length of the encoded body, close to it, with what is reserved.
 func (b *Body) Size() int {
 	size := 10 + len(b.origins)*OriginSize
 	for _, g := range b.groups {
-		size += len(g.head) + 20 + len(g.data) + len(g.whole)
+		size += len(g.head) + 20 + len(g.data)
 	}
-	return size
+	return size + b.reserved
 }
 
 // Encode returns the body's bytes.
@@ -226,10 +226,6 @@ func (b *Body) append(out []byte) []byte {
 		out = AppendOrigin(out, o)
 	}
 	for _, g := range b.groups {
-		if g.whole != nil {
-			out = append(out, g.whole...)
-			continue
-		}
 		if g.rows == 0 && Op(g.head[0]) != Truncate {
 			continue
 		}

@@ -24,8 +24,8 @@ type rowBuffer struct {
 	data   []byte     // the rows after them
 	last   int        // how many these are
 
-	size   int64 // bytes in chunks
-	memory int64 // bytes in chunks that are in memory
+	size   int64  // bytes in chunks
+	memory int64  // bytes in chunks that are in memory
 	dir    string // where the file is made; "" is the system's folder for temporary files
 	file   *os.File
 	end    int64 // of the file

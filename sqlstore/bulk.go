@@ -140,10 +140,10 @@ func (b *bulk) noteRows(hs *crdt.RowHasher, vals [][]byte, w bulkRows) (err erro
 		}
 	}
 	b.rows += int64(w.n)
-	if b.log != nil {
-		b.ts.log.bulk.add(sp, w.first, w.n, logged)
+	if b.log == nil {
+		return nil
 	}
-	return nil
+	return b.ts.log.bulk.add(b.tx.w.s.config.Dir, sp, w.first, w.n, logged)
 }
 
 // hash is space.hashPlain for encoded values.
@@ -166,57 +166,4 @@ func (b *bulk) hash(hs *crdt.RowHasher, vals [][]byte) {
 		buf = append(append(buf, 0), v...)
 	}
 	hs.SetBuffer(buf)
-}
-
-// bulkLog is what a transaction's entry is to say of rows that it inserted in bulk: groups that are encoded already. Only
-// when one of the rows is touched again, or the table gets another form, are the rows read again (txLog.readAgain).
-type bulkLog struct {
-	groups [][]byte
-	size   int // of the groups
-	raw    int // of the groups, unpacked
-	ids    RowIDs
-	gone   map[int64]bool // rows that were deleted again
-}
-
-func (l *bulkLog) add(sp *space, first []byte, n int, rows []byte) {
-	cols := make([]crdt.ID, len(sp.rest))
-	for i, c := range sp.rest {
-		cols[i] = sp.cols[c].id
-	}
-	g := crdt.EncodeInserts(sp.id, sp.keyID, sp.keyIDs, cols, first, n, rows)
-	l.groups = append(l.groups, g)
-	l.size += len(g)
-	l.raw += max(len(g), len(rows))
-}
-
-// RowIDs are the rowids that the rows of a load got, in the order of the rows. Mostly they count up, and take no memory.
-type RowIDs struct {
-	runs []rowRun
-	n    int
-}
-
-// rowRun: row number at has the rowid id, the next one id+1, and so on until the next run.
-type rowRun struct {
-	at int
-	id int64
-}
-
-// Add adds the rowid of one more row.
-func (r *RowIDs) Add(id int64) {
-	if k := len(r.runs) - 1; k < 0 || id != r.runs[k].id+int64(r.n-r.runs[k].at) {
-		r.runs = append(r.runs, rowRun{r.n, id})
-	}
-	r.n++
-}
-
-// Len is the number of rows.
-func (r *RowIDs) Len() int { return r.n }
-
-// At is the rowid of row i.
-func (r *RowIDs) At(i int) int64 {
-	k, found := slices.BinarySearchFunc(r.runs, i, func(run rowRun, i int) int { return run.at - i })
-	if !found {
-		k--
-	}
-	return r.runs[k].id + int64(i-r.runs[k].at)
 }

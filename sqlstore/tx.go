@@ -516,8 +516,8 @@ func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 	if size > maxBlob {
 		return Commit{}, tooBig(size, maxBlob)
 	}
-	for _, ts := range tx.order {
-		size += ts.log.bulk.raw - ts.log.bulk.size
+	for _, l := range tx.bulks() {
+		size += l.raw - l.groups.size()
 	}
 	if size > limit {
 		return Commit{}, tooBig(size, limit)
@@ -533,6 +533,9 @@ func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 		}
 	}
 	crdt.EncodeEntryOf(&e, body)
+	if err := tx.appendBulks(&e); err != nil {
+		return Commit{}, err
+	}
 	if err := tx.logEntry(&e, tx.num); err != nil {
 		return Commit{}, err
 	}

@@ -228,8 +228,8 @@ func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
 	}
 	some = l.encodeDeletes(b) || some
 	some = l.encodeUpdates(b, sp) || some
-	for _, g := range l.bulk.groups {
-		b.Append(g)
+	if n := l.bulk.groups.size(); n > 0 {
+		b.Reserve(n)
 		some = true
 	}
 	cols := make([]crdt.ID, len(sp.rest))
