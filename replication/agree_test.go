@@ -183,7 +183,7 @@ func TestAgreeWithoutHolding(t *testing.T) {
 				return
 			default:
 			}
-			if _, _, err := ws[1].n.store.Commit(fmt.Sprint("k", k), "v"); err != nil {
+			if err := ws[1].put(fmt.Sprint("k", k), "v", replication.Quorum); err != nil {
 				t.Error(err)
 				return
 			}

@@ -260,16 +260,13 @@ func (m *merger) find() (found bool, err error) {
 	return true, nil
 }
 
-func (m *merger) foundStamp() (crdt.Stamp, error) {
-	return m.tx.w.origins.stamp(crdt.HLC(m.found.h), m.found.o)
+func (m *merger) foundStamp() crdt.Stamp {
+	return m.tx.w.origins.merged(crdt.HLC(m.found.h), m.found.o)
 }
 
 // remove takes the found row away, and its hash out of the digest.
 func (m *merger) remove() error {
-	h, err := m.sp.hash(&m.tx.hasher, &m.tx.w.origins, &m.found)
-	if err != nil {
-		return err
-	}
+	h, _ := m.sp.hashAny(&m.tx.hasher, &m.tx.w.origins, &m.found)
 	m.ts.st.digest.Sub(h)
 	if m.lost {
 		return m.tx.dropLoser(m.sp, m.sp.identity(nil, &m.found))
@@ -286,16 +283,14 @@ func (m *merger) add(r *row) error {
 	if err := m.tx.place(m.ts, r); err != nil {
 		return err
 	}
-	return m.count(r)
+	m.count(r)
+	return nil
 }
 
-func (m *merger) count(r *row) error {
-	h, err := m.sp.hash(&m.tx.hasher, &m.tx.w.origins, r)
-	if err != nil {
-		return err
-	}
+// count adds a row's hash to the digest.
+func (m *merger) count(r *row) {
+	h, _ := m.sp.hashAny(&m.tx.hasher, &m.tx.w.origins, r) // of a row updated on top of a damaged cell, say
 	m.ts.st.digest.Add(h)
-	return nil
 }
 
 func (m *merger) insert() error {
@@ -327,7 +322,8 @@ func (m *merger) insert() error {
 		err := tx.insertMerged(sp, &r, nil)
 		if err == nil {
 			m.ts.st.rows++
-			return m.count(&r)
+			m.count(&r)
+			return nil
 		}
 		if _, taken := isUnique(err); !taken {
 			return err
@@ -338,9 +334,8 @@ func (m *merger) insert() error {
 		return err
 	}
 	if there {
-		old, err := m.foundStamp()
-		if err != nil || tx.stamp.Compare(old) <= 0 {
-			return err
+		if tx.stamp.Compare(m.foundStamp()) <= 0 {
+			return nil
 		}
 		if err := m.remove(); err != nil {
 			return err
@@ -374,23 +369,19 @@ func (m *merger) update(seen crdt.Stamp) error {
 	if err != nil || !there {
 		return err
 	}
-	if s, err := m.foundStamp(); err != nil || s != seen {
-		return err // it names another INSERT (rule M1)
+	if m.foundStamp() != seen {
+		return nil // it names another INSERT (rule M1)
 	}
 	clocks, err := decodeClocks(m.found.clocks)
 	if err != nil {
-		return err
+		return nil // written behind the store's back: what the cells are worth is for a repair to find out
 	}
 	var cols []int
 	for i, c := range m.colAt {
 		if c < 0 {
 			continue
 		}
-		wins, err := m.cellWins(clocks, c, m.vals[i])
-		if err != nil {
-			return err
-		}
-		if wins {
+		if m.cellWins(clocks, c, m.vals[i]) {
 			cols = append(cols, c)
 			m.full[c] = m.vals[i]
 			clocks = setClock(clocks, cellClock{sp.cols[c].num, tx.stamp.HLC, tx.num})
@@ -410,17 +401,14 @@ func (m *merger) update(seen crdt.Stamp) error {
 }
 
 // cellWins says whether the UPDATE at hand wins a cell of the found row: by stamp, equal stamps by value (rule M2).
-func (m *merger) cellWins(clocks []cellClock, c int, v catalog.Value) (bool, error) {
+func (m *merger) cellWins(clocks []cellClock, c int, v catalog.Value) bool {
 	cl, own := clockOf(clocks, m.sp.cols[c].num)
 	if !own {
 		cl.hlc, cl.origin = crdt.HLC(m.found.h), m.found.o
 	}
-	s, err := m.tx.w.origins.stamp(cl.hlc, cl.origin)
-	if err != nil {
-		return false, err
-	}
+	s := m.tx.w.origins.merged(cl.hlc, cl.origin)
 	mine := crdt.Cell{Stamp: m.tx.stamp, Value: catalog.AppendValue(nil, v)}
-	return mine.After(crdt.Cell{Stamp: s, Value: catalog.AppendValue(nil, m.found.vals[c])}), nil
+	return mine.After(crdt.Cell{Stamp: s, Value: catalog.AppendValue(nil, m.found.vals[c])})
 }
 
 // replace writes the found row's new state.
@@ -439,12 +427,10 @@ func (m *merger) replace(next *row, cols []int) error {
 			if err := tx.leave(sp, &m.found, flags); err != nil {
 				return err
 			}
-			h, err := sp.hash(&tx.hasher, &tx.w.origins, &m.found)
-			if err != nil {
-				return err
-			}
+			h, _ := sp.hashAny(&tx.hasher, &tx.w.origins, &m.found)
 			m.ts.st.digest.Sub(h)
-			return m.count(next)
+			m.count(next)
+			return nil
 		}
 		if _, taken := isUnique(err); !taken {
 			return err
@@ -463,11 +449,7 @@ func (m *merger) delete() error {
 		return err
 	}
 	if there {
-		s, err := m.foundStamp()
-		if err != nil {
-			return err
-		}
-		if tx.stamp.Compare(s) <= 0 {
+		if tx.stamp.Compare(m.foundStamp()) <= 0 {
 			return nil // a greater INSERT has brought the row back
 		}
 		if err := m.remove(); err != nil {
@@ -508,11 +490,10 @@ func (tx *Tx) applyTruncate(ts *txSpace) error {
 	var rows []int64
 	err = each(tx.w.conn, "SELECT rowid,_h,_o FROM "+sp.phys+" WHERE _h<=?", []catalog.Value{catalog.Int(int64(tx.stamp.HLC))},
 		func(v []catalog.Value) error {
-			s, err := tx.w.origins.stamp(crdt.HLC(v[1].Int()), v[2].Int())
-			if err == nil && s.Compare(tx.stamp) < 0 {
+			if tx.w.origins.merged(crdt.HLC(v[1].Int()), v[2].Int()).Compare(tx.stamp) < 0 {
 				rows = append(rows, v[0].Int())
 			}
-			return err
+			return nil
 		})
 	if err != nil {
 		return err
@@ -544,11 +525,7 @@ func (m *merger) truncateLosers() error {
 	}
 	for i := range losers {
 		m.found, m.lost = losers[i], true
-		s, err := m.foundStamp()
-		if err != nil {
-			return err
-		}
-		if s.Compare(m.tx.stamp) < 0 {
+		if m.foundStamp().Compare(m.tx.stamp) < 0 {
 			if err := m.remove(); err != nil {
 				return err
 			}

@@ -80,19 +80,12 @@ func (sp *space) losers(c *sqlite.Conn, cond string, args ...catalog.Value) (out
 }
 
 // greater says whether a is shown rather than b: by INSERT, in one transaction by identity.
-func (tx *Tx) greater(sp *space, a, b *row) (bool, error) {
-	s, err := tx.w.origins.stamp(crdt.HLC(a.h), a.o)
-	if err != nil {
-		return false, err
-	}
-	t, err := tx.w.origins.stamp(crdt.HLC(b.h), b.o)
-	if err != nil {
-		return false, err
-	}
+func (tx *Tx) greater(sp *space, a, b *row) bool {
+	s, t := tx.w.origins.merged(crdt.HLC(a.h), a.o), tx.w.origins.merged(crdt.HLC(b.h), b.o)
 	if c := s.Compare(t); c != 0 {
-		return c > 0, nil
+		return c > 0
 	}
-	return string(sp.identity(nil, a)) > string(sp.identity(nil, b)), nil
+	return string(sp.identity(nil, a)) > string(sp.identity(nil, b))
 }
 
 // place puts a row into its table, or among the losers if a greater one is shown under its primary key.
@@ -117,11 +110,7 @@ func (tx *Tx) place(ts *txSpace, r *row) error {
 			return err
 		}
 		if there {
-			wins, err := tx.greater(sp, r, &holder)
-			if err != nil {
-				return err
-			}
-			if !wins {
+			if !tx.greater(sp, r, &holder) {
 				return tx.addLoser(sp, r)
 			}
 			if err := tx.deleteRow(sp, &holder); err != nil {
@@ -152,11 +141,7 @@ func (tx *Tx) promote(ts *txSpace, gone *row) error {
 	}
 	best := &waiting[0]
 	for i := range waiting[1:] {
-		wins, err := tx.greater(ts.sp, &waiting[1+i], best)
-		if err != nil {
-			return err
-		}
-		if wins {
+		if tx.greater(ts.sp, &waiting[1+i], best) {
 			best = &waiting[1+i]
 		}
 	}

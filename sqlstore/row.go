@@ -73,6 +73,16 @@ func (o *origins) stamp(h crdt.HLC, num int64) (crdt.Stamp, error) {
 	return crdt.Stamp{HLC: h, Origin: origin}, err
 }
 
+// merged is stamp for a merge, which never fails: of a row that somebody wrote behind the store's back, and that names no
+// origin, it is less than any.
+func (o *origins) merged(h crdt.HLC, num int64) crdt.Stamp {
+	s, err := o.stamp(h, num)
+	if err != nil {
+		return crdt.Stamp{}
+	}
+	return s
+}
+
 // hash works out a row's hash. The hasher is used again from row to row.
 func (sp *space) hash(hs *crdt.RowHasher, org *origins, r *row) (crdt.Digest, error) {
 	ins, err := org.stamp(crdt.HLC(r.h), r.o)

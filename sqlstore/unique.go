@@ -132,10 +132,7 @@ func (tx *Tx) leave(sp *space, r *row, flags []int) error {
 		if slices.ContainsFunc(waiting, func(v []catalog.Value) bool { return v[3].Int() == 0 }) {
 			continue // it was set to what it was
 		}
-		next, err := tx.least(waiting)
-		if err != nil {
-			return err
-		}
+		next := tx.least(waiting)
 		if next < 0 {
 			continue
 		}
@@ -147,19 +144,16 @@ func (tx *Tx) leave(sp *space, r *row, flags []int) error {
 }
 
 // least returns which of the rows (rowid, _h, _o) has the least INSERT stamp, -1 if there are none.
-func (tx *Tx) least(rows [][]catalog.Value) (int, error) {
+func (tx *Tx) least(rows [][]catalog.Value) int {
 	best := -1
 	var least crdt.Stamp
 	for i, v := range rows {
-		s, err := tx.w.origins.stamp(crdt.HLC(v[1].Int()), v[2].Int())
-		if err != nil {
-			return -1, err
-		}
+		s := tx.w.origins.merged(crdt.HLC(v[1].Int()), v[2].Int())
 		if best < 0 || s.Compare(least) < 0 {
 			best, least = i, s
 		}
 	}
-	return best, nil
+	return best
 }
 
 // setFlag sets a row's flag and keeps the list of collisions.
@@ -253,9 +247,8 @@ func (tx *Tx) settle(sp *space, unique int, r *row) error {
 		return err
 	}
 	both := append(holder, []catalog.Value{catalog.Int(r.rowid), catalog.Int(r.h), catalog.Int(r.o)})
-	first, err := tx.least(both)
-	if err != nil || first < len(holder) {
-		return err
+	if tx.least(both) < len(holder) {
+		return nil
 	}
 	free, err := tx.freeFlag(sp, unique, r.vals)
 	if err != nil {
