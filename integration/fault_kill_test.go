@@ -186,6 +186,18 @@ func TestFaultStop(t *testing.T) {
 	}
 	l.more(at(nil, "all"), 20)
 	took := time.Since(began)
+	if long { // two of three: nobody has a quorum until they wake up
+		freeze(t, nodes[1])
+		freeze(t, nodes[2])
+		l.codes(at(nodes[0], "quorum"), "53000", 1)
+		l.more(at(nodes[0], "none"), 100)
+		for _, n := range nodes[1:] {
+			if err := n.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.more(at(nil, "all"), 20)
+	}
 	l.settled(nodes...)
 	t.Logf("frozen for %v, noticed after %v; %d writes at quorum by then; at all again after %v", either(3*time.Second, 30*time.Second),
 		noticed.Round(time.Millisecond), acks, took.Round(time.Millisecond))
