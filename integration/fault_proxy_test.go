@@ -216,12 +216,13 @@ func TestFaultDelay(t *testing.T) {
 // within the time after which a silent link is cut. A link that is busy is not silent: everything arrives, at that rate.
 func TestFaultThrottle(t *testing.T) {
 	t.Parallel()
-	const rate, rows = 200 << 10, 500
+	const rate = 200 << 10
+	rows := either(250, 500)
 	nodes := slowProcesses(t, "127.0.78", 0, rate)
 	loadTables(t, nodes[0])
 	conn := dialNode(t, nodes[0], "consistency=none")
 	value := strings.Repeat("x", 4<<10)
-	// One entry that takes ten seconds, then many small ones.
+	// One entry that takes five seconds or ten, then many small ones.
 	exec(t, conn, "INSERT INTO kv SELECT g, $1 FROM generate_series(1, $2) g", value, rows)
 	for i := range either(1, 10) * rows / 5 {
 		exec(t, conn, "INSERT INTO kv VALUES ($1, $2)", rows+1+i, value)
