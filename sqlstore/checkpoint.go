@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"layercake/sqlstore/sqlite"
 )
@@ -44,9 +45,9 @@ func (w *writer) restartWAL() {
 	if !w.s.memory && int64(pages) >= max(min(waitPages, most), int64(w.waitedAt+checkpointPages)) {
 		w.waitedAt = pages
 		if int64(pages) >= most {
-			before := w.s.config.Now()
+			before := time.Now()
 			if int64(pages) < 2*most {
-				before = before.Add(-evictAge)
+				before = before.Add(-w.s.config.SnapshotAge)
 			}
 			w.s.readers.evict(before)
 		}

@@ -34,9 +34,11 @@ type Config struct {
 	GroupLimit int
 	// MaxSnapshots is how many pinned snapshots (Store.Snapshot) may be open at once; 0 is DefaultMaxSnapshots.
 	MaxSnapshots int
-	// MaxWAL is how many bytes the WAL may grow to before the old snapshots that keep it from starting anew are ended, and
-	// at twice that all of them: whoever reads from one gets 40001. 0 is DefaultMaxWAL.
+	// MaxWAL is how many bytes the WAL may grow to before the snapshots older than SnapshotAge that keep it from starting
+	// anew are ended, and at twice that all of them: whoever reads from one gets 40001. 0 is DefaultMaxWAL.
 	MaxWAL int64
+	// SnapshotAge: see MaxWAL. 0 is DefaultSnapshotAge.
+	SnapshotAge time.Duration
 }
 
 // maxBlob is how long an entry can be for SQLite: the longest value, and some room for the head.
@@ -48,10 +50,11 @@ const (
 	DefaultGroupLimit   = 256
 	DefaultMaxSnapshots = 512
 	DefaultMaxWAL       = 1 << 30
+	DefaultSnapshotAge  = 5 * time.Second
 )
 
 func (c *Config) validate() error {
-	if c.MaxClockOffset < 0 || c.Readers < 0 || c.MaxEntry < 0 || c.GroupLimit < 0 || c.MaxSnapshots < 0 || c.MaxWAL < 0 {
+	if c.MaxClockOffset < 0 || c.Readers < 0 || c.MaxEntry < 0 || c.GroupLimit < 0 || c.MaxSnapshots < 0 || c.MaxWAL < 0 || c.SnapshotAge < 0 {
 		return errors.New("sqlstore: negative setting")
 	}
 	if c.MaxEntry > crdt.MaxEntrySize {
@@ -80,6 +83,9 @@ func (c *Config) validate() error {
 	}
 	if c.MaxWAL == 0 {
 		c.MaxWAL = DefaultMaxWAL
+	}
+	if c.SnapshotAge == 0 {
+		c.SnapshotAge = DefaultSnapshotAge
 	}
 	return nil
 }

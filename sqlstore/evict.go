@@ -10,11 +10,8 @@ import (
 
 // The WAL starts anew only when no snapshot needs it. A query of ten minutes, or a REPEATABLE READ transaction whose
 // client has gone for lunch, would let it grow until the disk is full and nobody writes any more: from Config.MaxWAL on
-// the snapshots that are older than evictAge are ended, and from twice that on all. A query is interrupted; an idle snapshot is let go at once, and
+// the snapshots that are older than Config.SnapshotAge are ended, and from twice that on all. A query is interrupted; an idle snapshot is let go at once, and
 // its next use told so. Nothing of a reader is lost that a new snapshot does not give.
-
-// evictAge is how old a snapshot is that may not go by itself.
-const evictAge = 5 * time.Second
 
 // errEvicted is what the user of a snapshot that was ended is told.
 func errEvicted() error {
@@ -24,7 +21,7 @@ func errEvicted() error {
 
 // hold notes that a reader may have a snapshot from now on.
 func (p *readers) hold(r *Reader) {
-	now := p.s.config.Now()
+	now := time.Now() // monotonic: the wall clock may jump
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r.since = now
