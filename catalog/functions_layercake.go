@@ -16,4 +16,6 @@ const layercakeFunctions = `
 9105 verify - setof:record{node:text,relation:text,rows:int8,digest:text,ok:bool,detail:text} fv- lc_verify()
 9106 repair regclass int8 fvs lc_repair
 9107 node_name - text fs- lc_node_name()
+9108 remove_node text text fvs lc_remove_node
+9109 leave - text fv- lc_leave()
 `

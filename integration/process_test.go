@@ -468,6 +468,8 @@ func TestCommands(t *testing.T) {
 	check("help", nil, 0, []string{"start", "demo", "verify"}, "help")
 	check("nothing", nil, 2, []string{"usage"})
 	check("unknown", nil, 2, []string{`unknown command "bake"`}, "bake")
+	check("node remove nobody", nil, 2, []string{"node remove NAME"}, "node", "remove")
+	check("node remove of a stranger", nil, 1, []string{`no member .* "n7"`}, append([]string{"node", "remove", "n7"}, url...)...)
 	check("node what", nil, 2, []string{"node list"}, "node", "bake")
 	check("start --help", nil, 0, []string{"--gossip-addr", "LAYERCAKE_PG_ADDR"}, "start", "--help")
 
@@ -506,6 +508,8 @@ func TestCommands(t *testing.T) {
 	check("verify with one down", nil, 2, []string{"could not be told"}, append([]string{"verify"}, url...)...)
 	check("status of nobody", nil, 2, nil, "status", "--url", nodes[1].url())
 	check("health of nobody", nil, 1, nil, "health", "--http-addr", nodes[1].health)
+	check("node remove without a majority", nil, 1, []string{"cannot be met"}, append([]string{"node", "remove", "n2"}, url...)...)
+	check("leave without a majority", nil, 1, []string{"cannot be met"}, append([]string{"leave"}, url...)...)
 	check("bad URL", nil, 2, nil, "status", "--url", "postgres://a:b:c:d/")
 	check("bad timeout", nil, 2, []string{"--timeout"}, "status", "--timeout", "soon")
 }

@@ -151,14 +151,21 @@ func (r *Replicator) shake(l *link, said core.Hello, timeout *time.Timer, check 
 	select {
 	case h = <-hello:
 	case <-l.ctx.Done():
-		return causeOf(l, l.ctx.Err())
+		select {
+		case h = <-hello: // it said Hello and hung up: perhaps to tell that this node was removed
+		default:
+			return causeOf(l, l.ctx.Err())
+		}
 	}
 	err := r.vet(h)
 	if err == nil && check != nil {
 		err = check(h)
 	}
-	if err == nil && answer != nil {
-		said, err = answer()
+	if answer != nil && (err == nil || r.isRetired(h.Member.ID)) { // one that was removed learns it from the list in Hello
+		var failed error
+		if said, failed = answer(); err == nil {
+			err = failed
+		}
 	}
 	if err != nil {
 		l.close(err)

@@ -22,6 +22,9 @@ func (r *Replicator) Bootstrap(ctx context.Context) error {
 	if r.IsMember() {
 		return errors.New("replication: this node is a member already")
 	}
+	if r.Removed() {
+		return ErrRemoved
+	}
 	return r.adopt(ctx, core.FirstList(core.ClusterID(randomID()), r.member))
 }
 
@@ -34,9 +37,27 @@ func (r *Replicator) adopt(ctx context.Context, l *core.List) error {
 	}
 	r.core.Adopt(r.cfg.Now(), l)
 	r.flush()
-	for r.core.List().Version < l.Version {
-		adopted := r.adopted
+	r.mu.Unlock()
+	if err := r.inForce(ctx, l.Version); err != nil {
+		return err
+	}
+	if r.gossip != nil {
+		if err := r.gossip.Announce(func(n *cluster.Node) { n.Cluster = uint64(l.Cluster) }); err != nil {
+			r.cfg.Logger.Warn("could not announce the cluster by gossip", "err", err)
+		}
+	}
+	return nil
+}
+
+// inForce waits until a list of at least this version is.
+func (r *Replicator) inForce(ctx context.Context, version uint64) error {
+	for {
+		r.mu.Lock()
+		adopted, now := r.adopted, r.core.List().Version
 		r.mu.Unlock()
+		if now >= version {
+			return nil
+		}
 		select {
 		case <-adopted:
 		case <-ctx.Done():
@@ -44,15 +65,7 @@ func (r *Replicator) adopt(ctx context.Context, l *core.List) error {
 		case <-r.ctx.Done():
 			return errStopping
 		}
-		r.mu.Lock()
 	}
-	r.mu.Unlock()
-	if r.gossip != nil {
-		if err := r.gossip.Announce(func(n *cluster.Node) { n.Cluster = uint64(l.Cluster) }); err != nil {
-			r.cfg.Logger.Warn("could not announce the cluster by gossip", "err", err)
-		}
-	}
-	return nil
 }
 
 // Join makes this node a member through any of addrs (gossip addresses when Config.Gossip is set, else replication
@@ -66,7 +79,7 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 		return notRunning()
 	}
 	member := r.core.IsMember()
-	if r.core.List().Version > 0 && !member {
+	if r.core.IsRetired() {
 		r.mu.Unlock()
 		return ErrRemoved
 	}
@@ -213,9 +226,9 @@ func (r *Replicator) serveJoin(ctx context.Context, b []byte) ([]byte, error) {
 	case m.ID == r.self:
 		return nil, refusal("its node id is that of %s: a data folder was copied (restore makes a new member of a copy)", r.cfg.Name)
 	}
-	// Refused names are refused at once, without the others.
+	// What is refused is refused at once, without the others.
 	if _, err := core.WithMember(m)(own); err != nil {
-		return nil, nameTaken(pgerror.From(err).Message)
+		return nil, joinRefusal(err)
 	}
 	d, _, err := r.wait(ctx, func(n *core.Node, now time.Time) (core.Ticket, bool) {
 		return n.ChangeList(now, core.WithMember(m)), false
@@ -224,7 +237,7 @@ func (r *Replicator) serveJoin(ctx context.Context, b []byte) ([]byte, error) {
 		return nil, status.Error(codes.Unavailable, "a majority of the members did not register it in time")
 	}
 	if d.Err != nil {
-		return nil, nameTaken(pgerror.From(d.Err).Message)
+		return nil, joinRefusal(d.Err)
 	}
 	r.cfg.Logger.Info("registered a member", "peer", m.Name, "addr", m.RPCAddr)
 	return d.Value, nil

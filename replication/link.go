@@ -57,20 +57,12 @@ const handshakeWithin = 3 * time.Second
 func (r *Replicator) vet(h core.Hello) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	own := r.core.List()
-	switch {
-	case own.Version == 0:
-		return errors.New("this node is not a member of a cluster yet")
-	case h.Cluster != own.Cluster:
-		return refusal("%s belongs to cluster %016x, this node to %016x", h.Member.Name, uint64(h.Cluster), uint64(own.Cluster))
-	case h.Member.ID == r.self:
-		return refusal("node %s runs twice: a data folder was copied (restore makes a new member of a copy)", h.Member.Name)
-	case !own.Has(h.Member.ID) && (h.List == nil || h.List.Version <= own.Version || !h.List.Has(h.Member.ID)):
-		return refusal("%s (id %016x) is not a member of this cluster", h.Member.Name, uint64(h.Member.ID))
-	case h.List != nil && h.List.Version > own.Version && !h.List.Has(r.self):
-		return refusal("this node is no longer a member of the cluster")
+	err := r.core.Vet(r.cfg.Now(), h)
+	r.flush()
+	if err == nil || errors.Is(err, core.ErrNotYet) {
+		return err
 	}
-	return nil
+	return refusal("%v", err)
 }
 
 // attach puts a link in force. Of two links that both nodes dialed at the same time the one dialed by the smaller id
@@ -103,7 +95,7 @@ func (r *Replicator) attach(l *link, h, said core.Hello) bool {
 	return true
 }
 
-// announceLink wakes who waits for a level to be reachable. r.mu is held.
+// announceLink wakes who waits for links to come or go. r.mu is held.
 func (r *Replicator) announceLink() {
 	close(r.linked)
 	r.linked = make(chan struct{})
@@ -117,6 +109,7 @@ func (r *Replicator) detach(l *link) {
 		return
 	}
 	delete(r.links, l.peer)
+	r.announceLink()
 	now := r.cfg.Now()
 	r.core.Down(now, l.peer)
 	if d := r.dials[l.peer]; d != nil {

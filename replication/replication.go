@@ -53,9 +53,10 @@ type Replicator struct {
 	holding *holding      // see Agree; nil: none
 	applied chan struct{} // closed when a batch has been applied
 	adopted chan struct{} // closed when another member list is in force
-	linked  chan struct{} // closed when a link has come up
+	linked  chan struct{} // closed when a link has come up or gone
 	version uint64        // of the list in force
 	seeds   []string      // gossip addresses to try besides those of the members
+	leaving bool          // Leave is under way
 	started bool
 	closed  bool
 }
@@ -289,6 +290,7 @@ func (r *Replicator) flush() {
 		r.adopted = make(chan struct{})
 		r.announceLink() // what a level needs may have changed too
 		poke(r.dialWake)
+		r.updateFence()
 		r.cfg.Logger.Info("member list in force", "version", v, "members", len(n.List().Members))
 	}
 }
@@ -336,7 +338,7 @@ func notRunning() error {
 // Errors of Join, to be told by errors.Is.
 var (
 	ErrNameTaken = errors.New("replication: another member has this node's name")
-	ErrRemoved   = errors.New("replication: this node was removed from its cluster; it can come back only as a new one, with an empty folder")
+	ErrRemoved   = errors.New("replication: this node was removed from its cluster; it can come back only as a new one, with an empty data folder")
 )
 
 // Fenced says why this node may run no statement (57P03), nil if it may: its clock is ahead of a majority's by more than
@@ -352,8 +354,10 @@ func (r *Replicator) Fenced() error {
 // updateFence works out Fenced anew. r.mu is held.
 func (r *Replicator) updateFence() {
 	var why *pgerror.Error
-	if l := r.core.List(); l.Version > 0 && !l.Has(r.self) {
-		why = pgerror.New(pgerror.CannotConnectNow, "this node was removed from its cluster")
+	if r.core.IsRetired() {
+		why = r.retiredError()
+	} else if r.leaving {
+		why = pgerror.New(pgerror.CannotConnectNow, "this node is leaving its cluster")
 	} else if r.core.Joining() {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node is starting: it has joined its cluster and not caught up yet")
 	} else if ahead := r.core.AheadOfMajority(); ahead > 0 {
@@ -361,7 +365,7 @@ func (r *Replicator) updateFence() {
 			"this node is fenced: its clock is %v ahead of the clocks of a majority of the members, more than max_clock_offset (%v)",
 			ahead.Round(time.Millisecond), r.cfg.MaxClockOffset)
 	}
-	if was := r.fenced.Swap(why); (was == nil) != (why == nil) {
+	if was := r.fenced.Swap(why); (was == nil) != (why == nil) || was != nil && was.Message != why.Message {
 		if why != nil {
 			r.cfg.Logger.Warn("no statement is served", "err", why)
 		} else {

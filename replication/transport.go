@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+
+	"layercake/pgerror"
 )
 
 // The gRPC service is written by hand: two methods whose messages are bytes. Link is the one stream of a pair of nodes,
@@ -126,8 +128,14 @@ func refusal(format string, args ...any) error {
 	return status.Errorf(codes.FailedPrecondition, format, args...)
 }
 
-// nameTaken is the refusal of a joiner whose name another has.
-func nameTaken(text string) error { return status.Error(codes.AlreadyExists, text) }
+// joinRefusal is the refusal of a joiner: its name is another's, or its id was retired.
+func joinRefusal(err error) error {
+	e := pgerror.From(err)
+	if e.Code == pgerror.DuplicateObject {
+		return status.Error(codes.AlreadyExists, e.Message)
+	}
+	return refusal("%s", e.Message)
+}
 
 // refused says whether err is a refusal, and gives its text.
 func refused(err error) (string, bool) {

@@ -215,6 +215,9 @@ func (n *Node) Start(ctx context.Context) error {
 
 // join makes the node a member: of the cluster that --join names, or of a new one.
 func (n *Node) join(ctx context.Context) error {
+	if n.repl.Removed() {
+		return replication.ErrRemoved
+	}
 	if len(n.cfg.Join) > 0 {
 		for {
 			err := n.repl.Join(ctx, n.cfg.Join)

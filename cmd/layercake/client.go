@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 var clientOptions = []option{
@@ -19,14 +21,17 @@ var clientOptions = []option{
 	{name: "timeout", def: "30s", help: "how long to wait for answers"},
 }
 
-// runClient runs a command that asks a node: status, node list, verify, repair TABLE.
+// operands are the commands that take one name before their flags, and what it names.
+var operands = map[string]string{"node remove": "NAME", "repair": "TABLE"}
+
+// runClient runs a command that asks a node: status, node list, node remove, leave, verify, repair TABLE.
 func runClient(ctx context.Context, cmd string, args []string, getenv func(string) string, stdout io.Writer) error {
-	table := ""
-	if cmd == "repair" {
+	operand := ""
+	if what := operands[cmd]; what != "" {
 		if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-			return usageError("usage: layercake repair TABLE [--url URL]")
+			return usageError("usage: layercake " + cmd + " " + what + " [--url URL]")
 		}
-		table, args = args[0], args[1:]
+		operand, args = args[0], args[1:]
 	}
 	o, err := parseOptions(cmd, clientOptions, args, getenv, stdout)
 	if err != nil {
@@ -62,7 +67,11 @@ func runClient(ctx context.Context, cmd string, args []string, getenv func(strin
 	case "node list":
 		return nodeList(ctx, conn, stdout)
 	case "repair":
-		return repair(ctx, conn, table, stdout)
+		return repair(ctx, conn, operand, stdout)
+	case "node remove":
+		return changeMembers(ctx, conn, stdout, "SELECT layercake.remove_node($1)", operand)
+	case "leave":
+		return changeMembers(ctx, conn, stdout, "SELECT layercake.leave()")
 	}
 	return verify(ctx, conn, stdout)
 }
@@ -152,6 +161,27 @@ func nodeList(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 		return exitCode(1)
 	}
 	return nil
+}
+
+// changeMembers removes a member or has the node asked leave, and prints what came of it.
+func changeMembers(ctx context.Context, conn *pgx.Conn, stdout io.Writer, sql string, args ...any) error {
+	var said string
+	err := conn.QueryRow(ctx, sql, args...).Scan(&said)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		fmt.Fprintln(stdout, refused.Message)
+		for _, more := range []string{refused.Detail, refused.Hint} {
+			if more != "" {
+				fmt.Fprintln(stdout, more)
+			}
+		}
+		return exitCode(1)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, said)
+	return err
 }
 
 // levels prints the levels that sessions start with.

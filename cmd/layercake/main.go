@@ -23,12 +23,15 @@ usage: layercake COMMAND [flags]
   demo        run a cluster in one process, in a temporary folder
   status      show the node and its cluster
   node list   list the cluster's members
+  node remove NAME
+              take a member that will not return out of the cluster, for good
+  leave       hand over what only this node has, and leave the cluster, for good
   verify      read every table on all members, compare them, and name the rows that differ
   repair      put right the rows of a table that members hold differently: layercake repair TABLE
   health      exit 0 when the node takes statements, by its HTTP address (for health checks)
   version     print the version
 
-status, node list, verify and repair take --url postgres://user@host:port/db, else LAYERCAKE_URL, else libpq's PG…
+status, node, leave, verify and repair take --url postgres://user@host:port/db, else LAYERCAKE_URL, else libpq's PG…
 variables. They exit 0 when all is well, 1 when something is not, 2 when it could not be told.
 `
 
@@ -53,14 +56,14 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdout
 		err = runDemo(ctx, rest, getenv, stdout, stderr)
 	case "health":
 		err = runHealth(ctx, rest, getenv, stdout)
-	case "status", "verify", "repair":
+	case "status", "verify", "repair", "leave":
 		err = runClient(ctx, cmd, rest, getenv, stdout)
 	case "node":
-		if len(rest) == 0 || rest[0] != "list" {
-			err = usageError("usage: layercake node list [--url URL]")
+		if len(rest) == 0 || rest[0] != "list" && rest[0] != "remove" {
+			err = usageError("usage: layercake node list [--url URL]\n       layercake node remove NAME [--url URL]")
 			break
 		}
-		err = runClient(ctx, "node list", rest[1:], getenv, stdout)
+		err = runClient(ctx, "node "+rest[0], rest[1:], getenv, stdout)
 	case "version", "--version":
 		fmt.Fprintf(stdout, "layercake %s%s\n", version, revision())
 	case "help", "--help", "-h":

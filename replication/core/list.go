@@ -29,6 +29,20 @@ type List struct {
 	// Before are the members of the version before: a majority of them held what must reach a majority of these before
 	// the next change may begin (rule C3).
 	Before []crdt.NodeID
+	// Retired are the members that were removed. Their ids are never given again.
+	Retired []Retired
+}
+
+// Retired is a member that was removed, or left.
+type Retired struct {
+	ID   crdt.NodeID
+	Name string
+	DC   string
+}
+
+// IsRetired says whether id was a member once and is none any more.
+func (l *List) IsRetired(id crdt.NodeID) bool {
+	return slices.ContainsFunc(l.Retired, func(r Retired) bool { return r.ID == id })
 }
 
 // Member returns the member with this id.
@@ -96,7 +110,7 @@ func (l *List) inDC(dc string) []crdt.NodeID {
 
 // with returns the next version of l in which m stands under its id, added or replaced.
 func (l *List) with(m Member) *List {
-	next := &List{Cluster: l.Cluster, Version: l.Version + 1, Before: l.ids()}
+	next := &List{Cluster: l.Cluster, Version: l.Version + 1, Before: l.ids(), Retired: l.Retired}
 	for _, o := range l.Members {
 		if o.ID != m.ID {
 			next.Members = append(next.Members, o)
@@ -104,5 +118,13 @@ func (l *List) with(m Member) *List {
 	}
 	next.Members = append(next.Members, m)
 	slices.SortFunc(next.Members, func(a, b Member) int { return cmp.Compare(a.ID, b.ID) })
+	return next
+}
+
+// without returns the next version of l, in which m is no member any more.
+func (l *List) without(m Member) *List {
+	next := &List{Cluster: l.Cluster, Version: l.Version + 1, Before: l.ids()}
+	next.Members = slices.DeleteFunc(slices.Clone(l.Members), func(o Member) bool { return o.ID == m.ID })
+	next.Retired = append(slices.Clone(l.Retired), Retired{m.ID, m.Name, m.DC})
 	return next
 }

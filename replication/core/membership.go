@@ -10,7 +10,9 @@ import (
 // completion is the check that the last member change is complete (rule C3): a majority of the members has durably
 // applied all that a majority of the members before had, once these had adopted the list (rule C2), and every register's
 // accepted state has been accepted again by a majority. In a data centre whose members changed the same holds for its
-// own majorities, so that local_quorum and each_quorum keep their promise over changes too.
+// own majorities, so that local_quorum and each_quorum keep their promise over changes too. What a majority of the
+// members before had is known from as many as meet each of their majorities: half of them, since one that was removed
+// may never answer.
 type completion struct {
 	round     *round
 	target    crdt.Vector // nil until a majority of the members before has answered
@@ -84,7 +86,7 @@ func (n *Node) checkCompletion() {
 // changeGroups gives the conditions of completion: whose answers are needed, and who must have what they say.
 func (n *Node) changeGroups() (before, after []group) {
 	l := n.list
-	before = []group{majorityOf(l.Before)}
+	before = []group{meetingMajorities(l.Before)}
 	after = slices.Clone(n.groups[Quorum])
 	if n.cfg.Knobs.ForgetCentres {
 		return before, after
@@ -92,8 +94,14 @@ func (n *Node) changeGroups() (before, after []group) {
 	for _, dc := range l.DCs() {
 		now := l.inDC(dc)
 		then := slices.DeleteFunc(slices.Clone(now), func(id crdt.NodeID) bool { return !slices.Contains(l.Before, id) })
-		if len(then) > 0 && len(then) < len(now) {
-			before = append(before, majorityOf(then))
+		same := len(then) == len(now)
+		for _, r := range l.Retired {
+			if r.DC == dc && slices.Contains(l.Before, r.ID) {
+				then, same = append(then, r.ID), false
+			}
+		}
+		if len(then) > 0 && !same {
+			before = append(before, meetingMajorities(then))
 			after = append(after, majorityOf(now))
 		}
 	}
@@ -102,9 +110,17 @@ func (n *Node) changeGroups() (before, after []group) {
 
 func majorityOf(ids []crdt.NodeID) group { return group{ids: ids, need: len(ids)/2 + 1} }
 
+// meetingMajorities is the condition of having at least one member of each majority of ids.
+func meetingMajorities(ids []crdt.NodeID) group { return group{ids: ids, need: (len(ids) + 1) / 2} }
+
 // WithMember is a change for ChangeList: m is a member, with these addresses. A name that another id has is refused.
 func WithMember(m Member) func(*List) (*List, error) {
 	return func(l *List) (*List, error) {
+		if l.IsRetired(m.ID) {
+			return nil, pgerror.New(pgerror.ObjectNotInPrerequisiteState,
+				"the node id %016x was removed from this cluster and is retired for good", uint64(m.ID)).
+				WithHint("It can come back only as a new node, with an empty data folder.")
+		}
 		if o, ok := l.ByName(m.Name); ok && o.ID != m.ID {
 			return nil, pgerror.New(pgerror.DuplicateObject,
 				"the name %q belongs to another member of this cluster (id %016x, at %s)", m.Name, uint64(o.ID), o.RPCAddr).
@@ -114,6 +130,22 @@ func WithMember(m Member) func(*List) (*List, error) {
 			return l, nil
 		}
 		return l.with(m), nil
+	}
+}
+
+// WithoutMember is a change for ChangeList: the member is removed and its id retired. A cluster keeps its last member.
+func WithoutMember(id crdt.NodeID) func(*List) (*List, error) {
+	return func(l *List) (*List, error) {
+		m, ok := l.Member(id)
+		switch {
+		case !ok && l.IsRetired(id):
+			return l, nil
+		case !ok:
+			return nil, pgerror.New(pgerror.UndefinedObject, "the node %016x is not a member of this cluster", uint64(id))
+		case len(l.Members) == 1:
+			return nil, pgerror.New(pgerror.ObjectNotInPrerequisiteState, "%s is the last member of its cluster", m.Name)
+		}
+		return l.without(m), nil
 	}
 }
 

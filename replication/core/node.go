@@ -200,6 +200,7 @@ func (n *Node) PutDone(now time.Time, p Put) {
 		for _, q := range n.linked() {
 			n.tellList(q)
 		}
+		n.dropRetired()
 		n.listChanged()
 	}
 	if p.msg != nil {

@@ -81,6 +81,9 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 			p.poke = true
 		}
 	}
+	if n.list.IsRetired(id) {
+		n.closes = append(n.closes, id)
+	}
 	n.learnEpochs(h.Vector)
 	n.pushOwn(p)
 	n.tellList(p)
@@ -301,6 +304,9 @@ func (n *Node) NextMessage(id crdt.NodeID) (Message, bool) {
 
 // Targets lists the members that have no link, for whoever dials.
 func (n *Node) Targets() []Member {
+	if !n.IsMember() {
+		return nil
+	}
 	var ms []Member
 	for _, m := range n.list.Members {
 		if m.ID == n.self {

@@ -96,8 +96,8 @@ func (n *Node) checkAllConfirms() {
 // writeBack is a read that waits until what it showed is durable on enough members.
 type writeBack struct {
 	ticket Ticket
-	level  Level
-	left   crdt.Vector // what is not yet known to be
+	groups func() []group // by the list in force
+	left   crdt.Vector    // what is not yet known to be
 }
 
 // WriteBack begins to wait until enough members have durably applied v, which is durable here. Each entry needs its own
@@ -107,9 +107,14 @@ func (n *Node) WriteBack(now time.Time, level Level, v crdt.Vector) (t Ticket, d
 	if level == None {
 		return 0, true
 	}
-	b := &writeBack{level: level}
+	return n.writeBack(func() []group { return n.groups[level] }, v)
+}
+
+func (n *Node) writeBack(groups func() []group, v crdt.Vector) (t Ticket, done bool) {
+	b := &writeBack{groups: groups}
+	gs := groups()
 	for o, seq := range v {
-		if !n.settled(level, o, seq) {
+		if !n.settled(gs, o, seq) {
 			if b.left == nil {
 				b.left = crdt.Vector{}
 			}
@@ -124,16 +129,17 @@ func (n *Node) WriteBack(now time.Time, level Level, v crdt.Vector) (t Ticket, d
 	return b.ticket, false
 }
 
-// settled says whether enough members have (o, seq) for level.
-func (n *Node) settled(level Level, o crdt.Origin, seq uint64) bool {
-	return met(n.groups[level], func(id crdt.NodeID) bool { return n.hasEntry(id, o, seq) })
+// settled says whether enough members have (o, seq).
+func (n *Node) settled(gs []group, o crdt.Origin, seq uint64) bool {
+	return met(gs, func(id crdt.NodeID) bool { return n.hasEntry(id, o, seq) })
 }
 
 func (n *Node) checkWriteBacks() {
 	for _, t := range sortedTickets(n.backs) {
 		b := n.backs[t]
+		gs := b.groups()
 		for o, seq := range b.left {
-			if n.settled(b.level, o, seq) {
+			if n.settled(gs, o, seq) {
 				delete(b.left, o)
 			}
 		}

@@ -65,8 +65,11 @@ func (n *Node) dropIfIdle(r *recv) {
 	}
 }
 
-// ended says whether a newer epoch of o's node is known.
+// ended says whether no more of o comes from its node: a newer epoch of it is known, or it was removed.
 func (n *Node) ended(o crdt.Origin) bool {
+	if n.list.IsRetired(o.Node) {
+		return true
+	}
 	e, ok := n.newest[o.Node]
 	return ok && o.Compare(crdt.Origin{Node: o.Node, Epoch: e}) < 0
 }

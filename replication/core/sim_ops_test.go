@@ -2,9 +2,12 @@ package core_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"layercake/crdt"
+	"layercake/pgerror"
 	"layercake/replication/core"
 )
 
@@ -93,7 +96,7 @@ func (n *simNode) grant() {
 // join asks a random member to register n.
 func (n *simNode) join() {
 	s := n.s
-	if n.core == nil || n.core.IsMember() || n.asking {
+	if n.core == nil || n.core.IsMember() || n.core.IsRetired() || n.asking || n.refused {
 		return
 	}
 	m := s.nodes[s.rng.IntN(len(s.nodes))]
@@ -109,6 +112,13 @@ func (n *simNode) join() {
 				return
 			}
 			l, err := core.DecodeList(d.Value)
+			if pgerror.Code(d.Err) == pgerror.ObjectNotInPrerequisiteState {
+				n.refused = true
+				return
+			}
+			if pgerror.Code(d.Err) == pgerror.DuplicateObject && s.removals > 0 {
+				return // whom it asked has not heard yet that the name is free
+			}
 			if d.Err != nil || err != nil {
 				s.violated("join of %s: %v %v", n.member.Name, d.Err, err)
 				return
@@ -122,9 +132,51 @@ func (n *simNode) join() {
 	s.after(simTimeout+100*time.Millisecond, func() { n.asking = false }) // the answer may have been lost
 }
 
+// remove has a random member retire another, up or down, and starts a node that takes its name.
+func (s *sim) remove() {
+	m := s.nodes[s.rng.IntN(len(s.nodes))]
+	if m.core == nil || !m.core.IsMember() || !m.caught || len(m.core.List().Members) < 3 {
+		return
+	}
+	victim := m.core.List().Members[s.rng.IntN(len(m.core.List().Members))]
+	if victim.ID == m.member.ID {
+		return
+	}
+	s.removals++
+	s.log("%s removes n%d", m.member.Name, victim.ID)
+	t := m.core.ChangeList(m.time(), core.WithoutMember(victim.ID))
+	m.wait(t, simTimeout, func(d core.Done) {
+		if d.Err != nil {
+			s.violated("removal of n%d: %v", victim.ID, d.Err)
+			return
+		}
+		s.log("n%d is removed", victim.ID)
+		for _, n := range s.nodes {
+			if n.member.Name == victim.Name && n.member.ID > victim.ID {
+				return // another one removed it too, and has begun to replace it
+			}
+		}
+		n := s.addNode(victim.DC)
+		n.member.Name = victim.Name
+		n.start()
+		s.clients(n)
+	}, func() {})
+}
+
+// latest is the newest member list that any running node has.
+func (s *sim) latest() *core.List {
+	l := &core.List{}
+	for _, n := range s.nodes {
+		if n.core != nil && n.core.List().Version > l.Version {
+			l = n.core.List()
+		}
+	}
+	return l
+}
+
 // catchUp lets a node serve once it has all that a majority had after it had joined.
 func (n *simNode) catchUp(life int) {
-	if n.core == nil || n.life != life || n.caught {
+	if n.core == nil || n.life != life || n.caught || n.core.IsRetired() {
 		return
 	}
 	if !n.core.IsMember() {
@@ -145,9 +197,16 @@ func (n *simNode) catchUp(life int) {
 // promise notes what later statements must see: entries acknowledged, and what reads showed. Each data centre has a
 // floor of its own for local_quorum, "" is that of quorum.
 func (s *sim) promise(n *simNode, level core.Level, v crdt.Vector) {
+	l := s.latest()
+	if l.IsRetired(n.member.ID) && level == core.LocalQuorum {
+		return // it has not learned yet that it is alone
+	}
 	to := map[core.Level][]string{core.Quorum: {""}, core.LocalQuorum: {n.member.DC}, core.EachQuorum: {"dc1", "dc2", "dc3"},
 		core.All: {"", "dc1", "dc2", "dc3"}}
 	for _, floor := range to[level] {
+		if floor != "" && !slices.Contains(l.DCs(), floor) {
+			continue
+		}
 		if s.floors[floor] == nil {
 			s.floors[floor] = crdt.Vector{}
 		}
@@ -156,16 +215,13 @@ func (s *sim) promise(n *simNode, level core.Level, v crdt.Vector) {
 }
 
 // floor is what a read at level that begins now must see.
-func (s *sim) floor(n *simNode, level core.Level) crdt.Vector {
-	v := crdt.Vector{}
-	switch level {
-	case core.Quorum:
-		v.Merge(s.floors[""])
-	case core.LocalQuorum:
-		v.Merge(s.floors[n.member.DC])
-	case core.EachQuorum, core.All:
-		for _, f := range s.floors { // a majority of every data centre is one of all
-			v.Merge(f)
+func (s *sim) floor(n *simNode, level core.Level) map[string]crdt.Vector {
+	v := map[string]crdt.Vector{}
+	for dc, f := range s.floors {
+		local := dc == n.member.DC && level == core.LocalQuorum
+		// A majority of every data centre is one of all.
+		if dc == "" && level == core.Quorum || local || level == core.EachQuorum || level == core.All {
+			v[dc] = f.Clone()
 		}
 	}
 	return v
@@ -173,11 +229,19 @@ func (s *sim) floor(n *simNode, level core.Level) crdt.Vector {
 
 // checkRead holds a read against all that had been promised when it began.
 func (s *sim) checkRead(r *simOp) {
-	for o, seq := range r.floor {
-		if r.vector[o] < seq {
-			s.violated("stale read: n%d at %s, which began at %v, showed n%d's entries up to %d; %d had been promised",
-				r.node+1, r.level, r.start, o.Node, r.vector[o], seq)
+	for _, dc := range slices.Sorted(maps.Keys(r.floor)) {
+		if r.level == core.LocalQuorum && s.latest().IsRetired(s.nodes[r.node].member.ID) {
 			return
+		}
+		if lost, ok := s.lost[dc]; ok && r.start <= lost {
+			continue
+		}
+		for o, seq := range r.floor[dc] {
+			if r.vector[o] < seq {
+				s.violated("stale read: n%d at %s, which began at %v, showed n%d's entries up to %d; %d had been promised",
+					r.node+1, r.level, r.start, o.Node, r.vector[o], seq)
+				return
+			}
 		}
 	}
 }
@@ -214,6 +278,12 @@ func (n *simNode) checkList() {
 		n.s.violated("two member lists of version %d", l.Version)
 	}
 	n.s.lists[l.Version] = text
+	for _, dc := range []string{"dc1", "dc2", "dc3"} {
+		if n.s.floors[dc] != nil && !slices.Contains(l.DCs(), dc) { // what it alone promised goes with its last member (rule C4)
+			delete(n.s.floors, dc)
+			n.s.lost[dc] = n.s.now
+		}
+	}
 }
 
 // checkEnd holds after everything healed: equal vectors and rows on all that are left, and every acknowledged write
@@ -222,9 +292,19 @@ func (n *simNode) checkList() {
 func (s *sim) checkEnd() {
 	var first *simNode
 	gone := 0
+	final := s.latest()
 	for _, n := range s.nodes {
-		if n.gone {
+		if final.IsRetired(n.member.ID) {
 			gone++
+			if n.core.IsMember() {
+				s.violated("n%d was removed and has not learned of it", n.member.ID)
+			}
+			n.gone = true
+		}
+		if n.gone {
+			if !final.IsRetired(n.member.ID) {
+				gone++
+			}
 			continue
 		}
 		if !n.core.IsMember() {

@@ -30,29 +30,9 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 	n0.core.Adopt(n0.time(), core.FirstList(7, n0.member))
 	n0.caught = true
 	n0.pump()
-	levels := []core.Level{core.None, core.One, core.Two, core.Quorum, core.Quorum, core.Quorum, core.LocalQuorum, core.EachQuorum, core.All}
 	const busy = 6 * time.Second
 	for _, n := range s.nodes {
-		var client func()
-		client = func() {
-			if s.quiet {
-				return
-			}
-			if n.core != nil && n.core.IsMember() && n.caught {
-				switch k := s.rng.IntN(100); {
-				case k < 45:
-					n.write(levels[s.rng.IntN(len(levels))])
-				case k < 95:
-					n.read(levels[s.rng.IntN(len(levels))])
-				default:
-					n.grant()
-				}
-			}
-			s.after(s.between(0, 30*time.Millisecond), client)
-		}
-		for range 2 {
-			s.after(s.between(0, 50*time.Millisecond), client)
-		}
+		s.clients(n)
 	}
 	var joiner func()
 	joiner = func() {
@@ -62,11 +42,22 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 		s.after(s.between(20*time.Millisecond, 300*time.Millisecond), joiner)
 	}
 	s.after(0, joiner)
+	if s.chance(40) {
+		var remover func()
+		remover = func() {
+			if s.now < busy-time.Second && s.removals < 3 {
+				s.remove()
+				s.after(s.between(100*time.Millisecond, 2*time.Second), remover)
+			}
+		}
+		s.after(s.between(500*time.Millisecond, 3*time.Second), remover)
+	}
 	var chaos func()
 	chaos = func() {
 		if s.quiet {
 			return
 		}
+		size := len(s.nodes)
 		a, b := s.rng.IntN(size), s.rng.IntN(size)
 		switch k := s.rng.IntN(100); {
 		case k < 25:
@@ -119,7 +110,7 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 
 	s.quiet = true
 	minority := 0
-	if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size {
+	if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size && s.removals == 0 {
 		minority = s.rng.IntN(size/2 + 1)
 	}
 	for i, n := range s.nodes {
@@ -146,6 +137,31 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 	return s
 }
 
+// clients starts the two clients of a node.
+func (s *sim) clients(n *simNode) {
+	levels := []core.Level{core.None, core.One, core.Two, core.Quorum, core.Quorum, core.Quorum, core.LocalQuorum, core.EachQuorum, core.All}
+	var client func()
+	client = func() {
+		if s.quiet {
+			return
+		}
+		if n.core != nil && n.core.IsMember() && n.caught {
+			switch k := s.rng.IntN(100); {
+			case k < 45:
+				n.write(levels[s.rng.IntN(len(levels))])
+			case k < 95:
+				n.read(levels[s.rng.IntN(len(levels))])
+			default:
+				n.grant()
+			}
+		}
+		s.after(s.between(0, 30*time.Millisecond), client)
+	}
+	for range 2 {
+		s.after(s.between(0, 50*time.Millisecond), client)
+	}
+}
+
 func TestSimulation(t *testing.T) {
 	if *seed != 0 {
 		s := simulate(*seed, core.Knobs{})
@@ -159,7 +175,7 @@ func TestSimulation(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 20)
 	}
-	writes, acked, reads, blocks := 0, 0, 0, 0
+	writes, acked, reads, blocks, removed := 0, 0, 0, 0, 0
 	for i := range n {
 		s := simulate(uint64(i+1), core.Knobs{})
 		if len(s.faults) > 0 {
@@ -172,10 +188,11 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 		reads += s.reads
+		removed += len(s.latest().Retired)
 		blocks += len(s.granted)
 	}
-	t.Logf("%d seeds: %d writes, %d acknowledged, %d reads, %d blocks of numbers", n, writes, acked, reads, blocks)
-	if acked < 50*n || reads < 50*n {
+	t.Logf("%d seeds: %d writes, %d acknowledged, %d reads, %d blocks of numbers, %d members removed", n, writes, acked, reads, blocks, removed)
+	if acked < 50*n || reads < 50*n || removed < n/5 {
 		t.Errorf("the simulation hardly does anything")
 	}
 }

@@ -25,15 +25,17 @@ type sim struct {
 	knobs  core.Knobs
 	quiet  bool // no more faults: everything heals
 
-	trace   []string // the last things that happened
-	sum     uint64   // of all that happened: equal when a seed replays
-	faults  []string // violated invariants
-	writes  []*simOp
-	reads   int
-	floors  map[string]crdt.Vector // what has been promised
-	granted map[int64]bool
-	lists   map[uint64]string
-	hashes  map[crdt.Origin][][32]byte
+	trace    []string // the last things that happened
+	sum      uint64   // of all that happened: equal when a seed replays
+	faults   []string // violated invariants
+	writes   []*simOp
+	reads    int
+	floors   map[string]crdt.Vector   // what has been promised
+	lost     map[string]time.Duration // data centres that lost their last member, and when
+	granted  map[int64]bool
+	removals int
+	lists    map[uint64]string
+	hashes   map[crdt.Origin][][32]byte
 }
 
 type event struct {
@@ -80,6 +82,7 @@ type simNode struct {
 	syncing bool
 	waits   map[core.Ticket]func(core.Done)
 	gone    bool // never comes back
+	refused bool // as a joiner, since its id is retired
 	asking  bool // a join is under way
 	version uint64
 	caught  bool // has caught up since it joined; survives a crash
@@ -93,12 +96,12 @@ type simOp struct {
 	start, end time.Duration // end 0: never acknowledged
 	origin     crdt.Origin
 	seq        uint64
-	vector     crdt.Vector // of a read
-	floor      crdt.Vector // promised when it began
+	vector     crdt.Vector            // of a read
+	floor      map[string]crdt.Vector // promised when it began
 }
 
 func newSim(seed uint64, knobs core.Knobs) *sim {
-	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs, floors: map[string]crdt.Vector{},
+	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs, floors: map[string]crdt.Vector{}, lost: map[string]time.Duration{},
 		granted: map[int64]bool{}, lists: map[uint64]string{}, hashes: map[crdt.Origin][][32]byte{}}
 }
 
@@ -225,10 +228,15 @@ func (s *sim) connect(a, b int) {
 	if !n.core.List().Has(m.member.ID) && !m.core.List().Has(n.member.ID) {
 		return
 	}
+	hn, hm := n.core.Hello(), m.core.Hello()
+	if n.core.Vet(n.time(), hm) != nil || m.core.Vet(m.time(), hn) != nil {
+		n.pump() // one of them learns that it was removed
+		m.pump()
+		return
+	}
 	l.up = true
 	l.gen++
 	l.last, l.mute = [2]time.Duration{}, [2]bool{}
-	hn, hm := n.core.Hello(), m.core.Hello()
 	s.log("link %s-%s", n.member.Name, m.member.Name)
 	s.deliver(m, n, func() { n.core.Up(n.time(), hm, hn) })
 	s.deliver(n, m, func() { m.core.Up(m.time(), hn, hm) })

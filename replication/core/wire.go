@@ -260,6 +260,12 @@ func (w *writer) list(l *List) {
 	for _, id := range l.Before {
 		w.uint(uint64(id))
 	}
+	w.uint(uint64(len(l.Retired)))
+	for _, o := range l.Retired {
+		w.uint(uint64(o.ID))
+		w.string(o.Name)
+		w.string(o.DC)
+	}
 }
 
 // reader reads fields; after the first that is wrong, bad is set and all are zero.
@@ -357,6 +363,9 @@ func (r *reader) list() *List {
 	}
 	for range r.count(1) {
 		l.Before = append(l.Before, crdt.NodeID(r.uint()))
+	}
+	for range r.count(3) {
+		l.Retired = append(l.Retired, Retired{ID: crdt.NodeID(r.uint()), Name: r.string(), DC: r.string()})
 	}
 	return l
 }

@@ -87,6 +87,9 @@ type Cluster interface {
 	Verify() ([]VerifyRow, error)
 	// Repair returns how many rows it mended.
 	Repair(table uint32) (int64, error)
+	// RemoveNode takes a member out of the cluster for good, and Leave this node; both say what happened.
+	RemoveNode(name string) (string, error)
+	Leave() (string, error)
 }
 
 // VerifyRow is one member's digest of one relation. OK says whether it equals the others'.

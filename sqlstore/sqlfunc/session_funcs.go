@@ -49,6 +49,8 @@ var sessionFuncs = []def{
 	volatile("lc_transaction_status", 1, nullIn(transactionStatus)),
 	volatile("lc_verify", 0, verify),
 	volatile("lc_repair", 1, nullIn(repair)),
+	volatile("lc_remove_node", 1, nullIn(removeNode)),
+	volatile("lc_leave", 0, leave),
 }
 
 // void is the value of a function that returns void.
@@ -416,4 +418,20 @@ func repair(ctx *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 		return null, err
 	}
 	return intResult(s.Repair(uint32(args[0].Int())))
+}
+
+func removeNode(ctx *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	s, err := part[Cluster](ctx, "remove_node")
+	if err != nil {
+		return null, err
+	}
+	return strResult(s.RemoveNode(string(args[0].Bytes)))
+}
+
+func leave(ctx *sqlite.Context, _ []catalog.Value) (catalog.Value, error) {
+	s, err := part[Cluster](ctx, "leave")
+	if err != nil {
+		return null, err
+	}
+	return strResult(s.Leave())
 }

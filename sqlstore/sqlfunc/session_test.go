@@ -92,7 +92,9 @@ func (s *fakeSession) TransactionStatus(id string) (string, error) { return "com
 func (s *fakeSession) Verify() ([]sqlfunc.VerifyRow, error) {
 	return []sqlfunc.VerifyRow{{Node: "n1", Relation: "t", Rows: 3, Digest: "ab", OK: true, Detail: "fine"}}, nil
 }
-func (s *fakeSession) Repair(table uint32) (int64, error) { return 2, nil }
+func (s *fakeSession) RemoveNode(name string) (string, error) { return name + " is removed", nil }
+func (s *fakeSession) Leave() (string, error)                 { return "n1 has left", nil }
+func (s *fakeSession) Repair(table uint32) (int64, error)     { return 2, nil }
 
 func queryText(t *testing.T, c *sqlite.Conn, sql string) (string, error) {
 	t.Helper()

@@ -1,0 +1,86 @@
+package integration
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"layercake/server"
+)
+
+// TestRemoveAndReplace: a node that will not return is removed, quorums count the rest, and another takes its name.
+func TestRemoveAndReplace(t *testing.T) {
+	c := three(t)
+	a := c.conn(0, "consistency=quorum")
+	exec(t, a, "CREATE TABLE t (id int PRIMARY KEY, v text)")
+	exec(t, c.conn(2, "consistency=all"), "INSERT INTO t VALUES (1, 'from n3')")
+	c.stop(2)
+	exec(t, a, "INSERT INTO t VALUES (2, 'without n3')")
+	exec(t, c.conn(0, "consistency=none"), "CREATE ROLE nobody LOGIN")
+	fails(t, c.connAs(0, "nobody", "consistency=none"), "42501", "SELECT layercake.remove_node('n3')")
+	fails(t, a, "42704", "SELECT layercake.remove_node('n9')")
+	if got := one(t, a, "SELECT layercake.remove_node('n3')"); got != "n3 is removed" {
+		t.Errorf("got %q", got)
+	}
+	if got := one(t, a, "SELECT string_agg(name, ',' ORDER BY name) FROM layercake.nodes"); got != "n1,n2" {
+		t.Errorf("members %s", got)
+	}
+	exec(t, c.conn(1, "consistency=all"), "INSERT INTO t VALUES (3, 'of two')")
+
+	// The old folder stays out: a node that learns of its removal serves nobody, and starts no more.
+	n, err := server.New(c.cfgs[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	err = n.Start(ctx)
+	for end := time.Now().Add(wait); err == nil && !n.Removed() && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond) // a poll of a real node
+	}
+	if err == nil && !n.Removed() {
+		t.Error("n3 has not learned of its removal")
+	}
+	if err := n.Close(ctx); err != nil {
+		t.Error(err)
+	}
+	if n, err = server.New(c.cfgs[2]); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Start(ctx); err == nil || !strings.Contains(err.Error(), "was removed from its cluster") {
+		t.Errorf("a removed node starts: %v", err)
+	}
+	if err := n.Close(ctx); err != nil {
+		t.Error(err)
+	}
+
+	c.cfgs[2].Dir += "-new"
+	c.boot(2)
+	if got := one(t, c.conn(2, "consistency=all"), "SELECT count(*) FROM t"); got != "3" {
+		t.Errorf("the new n3 has %s rows", got)
+	}
+	c.verify()
+}
+
+// TestLeaving: a node hands over what only it has, refuses statements from then on, and the others go on without it.
+func TestLeaving(t *testing.T) {
+	c := three(t)
+	exec(t, c.conn(0, "consistency=all"), "CREATE TABLE t (id int PRIMARY KEY)")
+	conn := c.conn(2, "consistency=none")
+	exec(t, conn, "INSERT INTO t SELECT generate_series(1, 2000)")
+	if got := one(t, conn, "SELECT layercake.leave()"); !strings.HasPrefix(got, "n3 has left") {
+		t.Errorf("got %q", got)
+	}
+	if e := fails(t, conn, "57P03", "INSERT INTO t VALUES (0)"); !strings.Contains(e.Message, "removed") || strings.Contains(e.Message, "transactions") {
+		t.Errorf("the node that left says %q", e.Message)
+	}
+	all := c.conn(0, "consistency=all")
+	if got := one(t, all, "SELECT count(*) FROM t"); got != "2000" {
+		t.Errorf("%s rows were handed over", got)
+	}
+	if got := one(t, all, "SELECT count(*) FROM layercake.nodes"); got != "2" {
+		t.Errorf("%s members", got)
+	}
+	exec(t, all, "DELETE FROM t")
+}
