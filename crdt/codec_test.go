@@ -38,6 +38,37 @@ func sample() crdt.Entry {
 	return e
 }
 
+func marker() crdt.Entry {
+	e := crdt.Entry{Origin: origin(1), Seq: 2, HLC: 5 << 16, Deps: crdt.Vector{origin(2): 3}, Prev: [32]byte{1}, Marker: true}
+	crdt.EncodeEntry(&e, crdt.AppendMarker(nil, crdt.Marker{List: 7, Vector: crdt.Vector{origin(1): 1, origin(2): 3}}))
+	return e
+}
+
+func TestMarkerRoundTrip(t *testing.T) {
+	e := marker()
+	got, err := crdt.DecodeHead(e.Bytes)
+	if err != nil || !got.Marker || got.Hash != e.Hash || got.Seq != 2 {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+	m, err := got.MarkerBody()
+	if err != nil || m.List != 7 || !m.Vector.Equal(crdt.Vector{origin(1): 1, origin(2): 3}) {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	if groups, err := got.Groups(); err != nil || len(groups) > 0 {
+		t.Errorf("a marker has mutations: %v, %v", groups, err)
+	}
+	plain := sample()
+	if _, err := plain.MarkerBody(); !errors.Is(err, crdt.ErrMalformed) {
+		t.Errorf("an entry without a marker: %v", err)
+	}
+	for cut := range e.Bytes {
+		got := crdt.Entry{Bytes: e.Bytes[:cut]}
+		if _, err := got.Groups(); !errors.Is(err, crdt.ErrMalformed) {
+			t.Errorf("cut to %d bytes: %v", cut, err)
+		}
+	}
+}
+
 func TestEntryRoundTrip(t *testing.T) {
 	want := sample()
 	got, err := crdt.DecodeHead(want.Bytes)
@@ -87,6 +118,7 @@ func FuzzEntry(f *testing.F) {
 	f.Add([]byte{1})
 	f.Add(bulk(nil, 400, func(i int) string { return "packed" }).Bytes)
 	f.Add(bulk([]byte("hidden"), 400, func(i int) string { return "numbered" }).Bytes)
+	f.Add(marker().Bytes)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := crdt.DecodeHead(b)
 		if err != nil {

@@ -12,6 +12,7 @@ type Entry struct {
 	Seq    uint64 // from 1, gap-free within the origin
 	HLC    HLC    // the stamp of all its mutations is (HLC, Origin)
 	Schema uint64 // reserved for the schema version at the origin
+	Marker bool   // it holds a marker instead of mutations
 
 	// Deps is what the origin had applied when it committed, as the difference to its previous entry's: only the
 	// origins whose count rose. The full dependencies are the previous entry's, raised by Deps; the previous entry
@@ -34,8 +35,12 @@ const MaxEntrySize = 1 << 30
 //
 //	1 | origin 20 | seq uvarint | HLC 8 | schema uvarint | deps vector | prev 32 | body
 //
-// with the body as Body writes it. A node that meets a form that it does not know must not guess.
-const entryForm = 1
+// with the body as Body writes it. Form 2 is the same with a marker for its body. A node that meets a form that it does
+// not know must not guess.
+const (
+	entryForm  = 1
+	markerForm = 2
+)
 
 // EncodeEntry fills in e's Bytes and Hash from its other fields and the encoded body of its mutations.
 func EncodeEntry(e *Entry, body []byte) {
@@ -52,7 +57,11 @@ func EncodeEntryOf(e *Entry, body *Body) {
 func headSize(e *Entry) int { return 128 + len(e.Deps)*(OriginSize+10) }
 
 func appendHead(b []byte, e *Entry) []byte {
-	b = append(b, entryForm)
+	if e.Marker {
+		b = append(b, markerForm)
+	} else {
+		b = append(b, entryForm)
+	}
 	b = AppendOrigin(b, e.Origin)
 	b = binary.AppendUvarint(b, e.Seq)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.HLC))
@@ -80,9 +89,10 @@ func decodeHead(b []byte) (e Entry, body []byte, err error) {
 		return fail(malformed("empty entry"))
 	case len(b) > MaxEntrySize:
 		return fail(malformed("entry is too long"))
-	case b[0] != entryForm:
+	case b[0] != entryForm && b[0] != markerForm:
 		return fail(malformed("unknown form of entry"))
 	}
+	e.Marker = b[0] == markerForm
 	b = b[1:]
 	if e.Origin, b, err = DecodeOrigin(b); err != nil {
 		return fail(err)

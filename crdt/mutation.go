@@ -237,11 +237,15 @@ func (b *Body) append(out []byte) []byte {
 	return out
 }
 
-// Groups reads the mutations of e. Everything is checked, to the last row: what Each meets later is well formed. The
+// Groups reads the mutations of e; a marker has none. Everything is checked, to the last row: what Each meets later is well formed. The
 // groups alias e.Bytes.
 func (e *Entry) Groups() ([]Group, error) {
-	_, b, err := decodeHead(e.Bytes)
+	head, b, err := decodeHead(e.Bytes)
 	if err != nil {
+		return nil, err
+	}
+	if head.Marker {
+		_, err := DecodeMarker(b)
 		return nil, err
 	}
 	return decodeBody(b)
