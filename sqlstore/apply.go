@@ -112,6 +112,9 @@ func (tx *Tx) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
 	if err := tx.logEntry(e, tx.num); err != nil {
 		return err
 	}
+	if e.Marker {
+		return tx.keepMarker(e)
+	}
 	schema := false
 	for i := range groups {
 		g := &groups[i]

@@ -10,10 +10,10 @@ import (
 )
 
 // Entries returns an origin's durable entries from a sequence number on, in order, until they add up to maxBytes (at
-// least one, if there is one). An origin that is not known here has none.
+// least one, if there is one). An origin that is not known here has none, and neither has one whose log is trimmed there.
 func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error) {
 	s.mu.RLock()
-	last := s.heads[o].seq
+	last, trimmed := s.heads[o].seq, s.trimmed[o]
 	num := int64(0)
 	for i, p := range s.origins.byNum {
 		if p == o && i > 0 {
@@ -24,7 +24,7 @@ func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxByte
 	if from == 0 {
 		from = 1
 	}
-	if from > last || num == 0 {
+	if from > last || from <= trimmed || num == 0 {
 		return nil, nil
 	}
 	var out []crdt.Entry
@@ -41,6 +41,9 @@ func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxByte
 				e, err := crdt.DecodeHead(b)
 				if err != nil {
 					return err
+				}
+				if e.Seq != from+uint64(len(out)) {
+					return errStop // it was trimmed meanwhile
 				}
 				out = append(out, e)
 				if size += len(e.Bytes); size >= maxBytes {

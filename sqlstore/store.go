@@ -35,6 +35,7 @@ type Store struct {
 	schemaVersion atomic.Uint64
 	requests      chan *request
 	hold          hold
+	swaps         chan *swap
 	closing       chan struct{}
 	closeOnce     sync.Once
 	closeErr      error
@@ -58,6 +59,7 @@ type Store struct {
 	mu      sync.RWMutex // protects the following, which speak only of what is durable
 	index   uint64
 	heads   map[crdt.Origin]head
+	trimmed crdt.Vector // of each log, what is gone
 	states  map[crdt.ID]spaceState
 	origins origins
 	changes map[crdt.ID]uint64 // keyspace → index of the last commit that touched it, since the start
@@ -90,6 +92,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		config:      config,
 		memory:      config.Dir == "",
 		requests:    make(chan *request, 4*config.GroupLimit),
+		swaps:       make(chan *swap),
 		closing:     make(chan struct{}),
 		checkpoints: make(chan struct{}, 1),
 		loads:       make(chan struct{}, 1),
@@ -106,6 +109,10 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		var err error
 		if s.lock, err = lockFolder(config.Dir); err != nil {
 			return nil, err
+		}
+		if err := removeSnapshots(config.Dir); err != nil {
+			s.lock.Close()
+			return nil, fmt.Errorf("sqlstore: %w", err)
 		}
 		s.path = filepath.Join(config.Dir, "layercake.db")
 	}

@@ -21,7 +21,8 @@ type Tx struct {
 	hidden uint32     // hidden keys made so far
 	dirty  bool       // something is to be committed
 	ddl    bool
-	remote bool // applies entries: what it does is in the log already
+	remote bool         // applies entries: what it does is in the log already
+	marker *crdt.Marker // to be written as the transaction's entry
 
 	spaces map[crdt.ID]*txSpace
 	order  []*txSpace
@@ -480,7 +481,13 @@ func (tx *Tx) PutLocal(key string, val []byte) error {
 func (tx *Tx) finish() (Commit, error) {
 	w := tx.w
 	c := Commit{Empty: true}
-	if !tx.remote && len(tx.order) > 0 {
+	switch {
+	case tx.marker != nil:
+		var err error
+		if c, err = tx.appendMarker(); err != nil {
+			return Commit{}, err
+		}
+	case !tx.remote && len(tx.order) > 0:
 		body, err := tx.body()
 		if err != nil {
 			return Commit{}, err
@@ -522,6 +529,19 @@ func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 	if size > limit {
 		return Commit{}, tooBig(size, limit)
 	}
+	e := tx.nextEntry()
+	crdt.EncodeEntryOf(&e, body)
+	if err := tx.appendBulks(&e); err != nil {
+		return Commit{}, err
+	}
+	c, err := tx.appended(&e)
+	c.Bytes = size
+	return c, err
+}
+
+// nextEntry is the head of this node's next entry.
+func (tx *Tx) nextEntry() crdt.Entry {
+	w := tx.w
 	last := w.heads[tx.stamp.Origin]
 	e := crdt.Entry{Origin: tx.stamp.Origin, Seq: last.seq + 1, HLC: tx.stamp.HLC, Prev: last.hash}
 	if w.depsNew {
@@ -532,18 +552,19 @@ func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 			}
 		}
 	}
-	crdt.EncodeEntryOf(&e, body)
-	if err := tx.appendBulks(&e); err != nil {
-		return Commit{}, err
-	}
-	if err := tx.logEntry(&e, tx.num); err != nil {
+	return e
+}
+
+// appended puts this node's next entry into the log.
+func (tx *Tx) appended(e *crdt.Entry) (Commit, error) {
+	if err := tx.logEntry(e, tx.num); err != nil {
 		return Commit{}, err
 	}
 	for o, n := range e.Deps {
-		w.lastDeps[o] = n
+		tx.w.lastDeps[o] = n
 	}
-	w.depsNew = false
-	return Commit{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Bytes: size}, nil
+	tx.w.depsNew = false
+	return Commit{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Bytes: len(e.Bytes)}, nil
 }
 
 func (tx *Tx) logEntry(e *crdt.Entry, num int64) error {

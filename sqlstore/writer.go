@@ -114,6 +114,9 @@ func (w *writer) loop() {
 		var r *request
 		select {
 		case r = <-w.s.requests:
+		case r := <-w.s.swaps:
+			w.swap(r)
+			continue
 		case <-w.s.closing:
 			w.refuse()
 			return
@@ -462,6 +465,7 @@ func (w *writer) loadState() error {
 }
 
 func (w *writer) loadOrigins() error {
+	trimmed := make(crdt.Vector)
 	err := each(w.conn, "SELECT num,origin,seq,hash FROM lc_origins ORDER BY num", nil, func(v []catalog.Value) error {
 		o, _, err := crdt.DecodeOrigin(v[1].Bytes)
 		if err != nil || v[0].Int() != int64(len(w.origins.byNum)) {
@@ -473,12 +477,16 @@ func (w *writer) loadOrigins() error {
 			h := head{seq: uint64(v[2].Int())}
 			copy(h.hash[:], v[3].Bytes)
 			w.heads[o] = h
+			trimmed[o] = h.seq
 		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	w.s.mu.Lock()
+	w.s.trimmed = trimmed
+	w.s.mu.Unlock()
 	for num, o := range w.origins.byNum[1:] {
 		last := catalog.Int(int64(num+2) << seqBits)
 		first := catalog.Int(int64(num+1) << seqBits)
@@ -524,7 +532,7 @@ func (w *writer) number(o crdt.Origin) (int64, error) {
 		return n, nil
 	}
 	n := int64(len(w.origins.byNum))
-	if err := run(w.conn, "INSERT INTO lc_origins VALUES(?,?,0,NULL)", catalog.Int(n),
+	if err := run(w.conn, "INSERT INTO lc_origins VALUES(?,?,0,NULL,0)", catalog.Int(n),
 		catalog.BlobBytes(crdt.AppendOrigin(nil, o))); err != nil {
 		return 0, err
 	}

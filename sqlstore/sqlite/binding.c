@@ -359,3 +359,21 @@ int lc_checkpoint(lc_conn *c, int mode, int *wal, int *done) {
   if (rc != SQLITE_OK) conn_fail(c, rc);
   return rc;
 }
+
+sqlite3_backup *lc_backup_open(lc_conn *to, lc_conn *from) {
+  sqlite3_backup *b = sqlite3_backup_init(to->db, "main", from->db, "main");
+  if (b == NULL) conn_fail(to, sqlite3_extended_errcode(to->db));
+  return b;
+}
+
+int lc_backup_step(lc_conn *to, sqlite3_backup *b, int pages) {
+  int rc = sqlite3_backup_step(b, pages);
+  if (rc != SQLITE_OK && rc != SQLITE_DONE) conn_fail(to, rc);
+  return rc;
+}
+
+int lc_backup_close(lc_conn *to, sqlite3_backup *b) {
+  int rc = sqlite3_backup_finish(b);
+  if (rc != SQLITE_OK) conn_fail(to, rc);
+  return rc;
+}

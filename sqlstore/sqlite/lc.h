@@ -79,6 +79,9 @@ int lc_stmt_query(lc_stmt *s, const uint8_t *args, int64_t len, int nargs, int m
 int lc_stmt_fetch(lc_stmt *s, int maxrows, int64_t maxbytes);
 void lc_stmt_reset(lc_stmt *s);
 int lc_trim(void);  // nonzero: memory was given back
+sqlite3_backup *lc_backup_open(lc_conn *to, lc_conn *from);
+int lc_backup_step(lc_conn *to, sqlite3_backup *b, int pages);
+int lc_backup_close(lc_conn *to, sqlite3_backup *b);
 int lc_checkpoint(lc_conn *c, int mode, int *wal, int *done);
 
 int lc_authorize(void *arg, int action, const char *a, const char *b, const char *db, const char *trigger);

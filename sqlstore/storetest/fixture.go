@@ -291,9 +291,14 @@ func (n *Node) Want(table catalog.ID, want ...string) {
 // Log reads every entry of a store, in an order in which another can apply them.
 func Log(t testing.TB, s *sqlstore.Store) []crdt.Entry {
 	t.Helper()
+	return logAfter(t, s, nil)
+}
+
+func logAfter(t testing.TB, s *sqlstore.Store, have crdt.Vector) []crdt.Entry {
+	t.Helper()
 	var all []crdt.Entry
 	for o, n := range s.Vector() {
-		for from := uint64(1); from <= n; {
+		for from := have[o] + 1; from <= n; {
 			es, err := s.Entries(context.Background(), o, from, 1<<20)
 			if err != nil || len(es) == 0 {
 				t.Fatalf("entries of %v from %d: %d, %v", o, from, len(es), err)
@@ -310,13 +315,7 @@ func Log(t testing.TB, s *sqlstore.Store) []crdt.Entry {
 func (n *Node) Pull(others ...*Node) {
 	n.Helper()
 	for _, o := range others {
-		have := n.Vector()
-		var missing []crdt.Entry
-		for _, e := range Log(n, o.Store) {
-			if e.Seq > have[e.Origin] {
-				missing = append(missing, e)
-			}
-		}
+		missing := logAfter(n, o.Store, n.Vector())
 		if n.Clock != nil && o.Clock != nil && o.Clock.T.After(n.Clock.T) {
 			n.Clock.T = o.Clock.T
 		}

@@ -278,9 +278,9 @@ func (s suite) purge(t *testing.T) {
 	before := n.Clock0()
 	n.Delete(table, num(2))
 	digest := n.Digest(table).Digest
-	got, err := n.Purge(context.Background(), before+1)
-	if err != nil || got != 2 {
-		t.Errorf("purged %d, %v", got, err)
+	got, young, err := n.Purge(context.Background(), n.Vector(), before+1)
+	if err != nil || got != 2 || !young {
+		t.Errorf("purged %d, %v, young left: %v", got, err, young)
 	}
 	if d := n.Digest(table); d.Tombstones != 1 || d.Digest != digest {
 		t.Errorf("digest is %+v", d)

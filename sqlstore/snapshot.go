@@ -1,0 +1,301 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/sqlstore/sqlite"
+)
+
+// A snapshot is the whole database, page by page, as of one moment: rows, clocks, tombstones, log and markers. The
+// receiver applies to it what its own log has beyond it, in a store beside its own, and then puts it in its place.
+
+// Errors of Install, besides those of Apply.
+var (
+	// ErrUncovered reports a snapshot that lacks entries which were trimmed here: the receiver could not add them again
+	// (rule N1).
+	ErrUncovered = errors.New("the snapshot lacks entries that were trimmed here")
+	// ErrNoSnapshot reports bytes that are no snapshot that this program can use.
+	ErrNoSnapshot = errors.New("not a snapshot")
+)
+
+// Copy copies the database, while others go on reading and writing, and returns the copy and its size. Closing it deletes
+// it.
+func (s *Store) Copy(ctx context.Context) (copied io.ReadCloser, size int64, err error) {
+	dir, err := os.MkdirTemp(s.config.Dir, outgoing)
+	if err != nil {
+		return nil, 0, fmt.Errorf("sqlstore: snapshot: %w", err)
+	}
+	f, size, err := s.openCopy(ctx, filepath.Join(dir, "snapshot.db"))
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("sqlstore: snapshot: %w", err), os.RemoveAll(dir))
+	}
+	return &copyFile{File: f, dir: dir}, size, nil
+}
+
+func (s *Store) openCopy(ctx context.Context, path string) (*os.File, int64, error) {
+	if err := s.copyTo(ctx, path); err != nil {
+		return nil, 0, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
+}
+
+// Names of the folders that snapshots come and go by; what is left of them after a crash is deleted by Open.
+const (
+	outgoing = "outgoing-"
+	incoming = "incoming-"
+)
+
+func removeSnapshots(dir string) error {
+	var errs []error
+	for _, name := range []string{outgoing, incoming} {
+		left, err := filepath.Glob(filepath.Join(dir, name+"*"))
+		errs = append(errs, err)
+		for _, path := range left {
+			errs = append(errs, os.RemoveAll(path))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+type copyFile struct {
+	*os.File
+	dir  string
+	once sync.Once
+	err  error
+}
+
+func (f *copyFile) Close() error {
+	f.once.Do(func() { f.err = errors.Join(f.File.Close(), os.RemoveAll(f.dir)) })
+	return f.err
+}
+
+// copyTo copies what is committed into a new file.
+func (s *Store) copyTo(ctx context.Context, path string) (err error) {
+	if s.memory {
+		s.memMu.RLock()
+		defer s.memMu.RUnlock()
+	}
+	from, err := s.openConn(true)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	if err := run(from, "BEGIN"); err != nil {
+		return err
+	}
+	if _, err := one(from, "SELECT idx FROM lc_state"); err != nil { // takes the snapshot that Backup copies
+		return err
+	}
+	to, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	if err = to.StoreExec("PRAGMA synchronous=OFF"); err == nil {
+		err = to.Backup(ctx, from)
+	}
+	return errors.Join(err, to.Close())
+}
+
+// Install replaces the database by a snapshot of another node's, applies again what the log here has beyond it, and
+// returns when that is durable. Statements under way see the old state to their end. Nothing changes on an error:
+// ErrUncovered, ErrNoSnapshot, crdt.ErrAhead (rule N2), or what Apply answers to entries of this node's log. The caller
+// makes sure that nobody writes on the strength of what was read before.
+func (s *Store) Install(ctx context.Context, r io.Reader) (err error) {
+	dir, err := os.MkdirTemp(s.config.Dir, incoming)
+	if err != nil {
+		return fmt.Errorf("sqlstore: snapshot: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "layercake.db")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("sqlstore: snapshot: %w", err)
+	}
+	_, err = io.Copy(f, r)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("sqlstore: snapshot: %w", err)
+	}
+	if err := s.examine(path); err != nil {
+		return fmt.Errorf("sqlstore: snapshot: %w", err)
+	}
+	stage, err := Open(ctx, Config{Dir: dir, Now: s.config.Now, MaxClockOffset: s.config.MaxClockOffset, Readers: 1,
+		Logger: s.config.Logger, CompileIndex: s.config.CompileIndex, Fatal: s.config.Fatal, MaxEntry: s.config.MaxEntry})
+	if err != nil {
+		return fmt.Errorf("sqlstore: snapshot: %w", err)
+	}
+	defer func() { err = errors.Join(err, stage.Close()) }()
+	if !stage.Vector().Covers(s.Trimmed()) {
+		return ErrUncovered
+	}
+	if err := s.replay(ctx, stage); err != nil { // most of it, while the writer goes on
+		return fmt.Errorf("sqlstore: snapshot: %w", err)
+	}
+	w := &swap{ctx: ctx, stage: stage, path: path, done: make(chan struct{})}
+	select {
+	case s.swaps <- w:
+	case <-s.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	<-w.done
+	return w.err
+}
+
+// examine makes sure that a file is a store's, of this format and of the present, and makes it one of this node's.
+func (s *Store) examine(path string) (err error) {
+	c, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	id, err := one(c, "PRAGMA application_id")
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoSnapshot, err)
+	}
+	version, err := one(c, "PRAGMA user_version")
+	if err != nil || id.Int() != applicationID || version.Int() != formatVersion {
+		return errors.Join(fmt.Errorf("%w of format %d", ErrNoSnapshot, formatVersion), err)
+	}
+	hlc, err := one(c, "SELECT hlc FROM lc_state")
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoSnapshot, err)
+	}
+	limit := s.config.MaxClockOffset
+	if limit == 0 {
+		limit = crdt.DefaultMaxOffset
+	}
+	if ahead := crdt.HLC(hlc.Int()).Time().Sub(s.config.Now()); ahead > limit {
+		return fmt.Errorf("%w: the snapshot's by %v, at most %v is allowed", crdt.ErrAhead, ahead, limit)
+	}
+	return c.StoreExec(fmt.Sprintf("BEGIN; UPDATE lc_state SET node=%d; DELETE FROM lc_local; COMMIT", int64(s.node)))
+}
+
+// replay applies to stage what the log here has beyond it, each entry after those that it depends on.
+func (s *Store) replay(ctx context.Context, stage *Store) error {
+	const bytes = 1 << 20
+	for {
+		progress, left := false, error(nil)
+		have := stage.Vector()
+		for o, seq := range s.Vector() {
+			for have[o] < seq {
+				entries, err := s.Entries(ctx, o, have[o]+1, bytes)
+				if err != nil {
+					return err
+				}
+				if len(entries) == 0 {
+					return fmt.Errorf("the log of node %016x has no entry %d", uint64(o.Node), have[o]+1)
+				}
+				err = stage.Apply(ctx, entries)
+				at, _ := stage.Head(o)
+				progress = progress || at > have[o]
+				have[o] = at
+				if errors.Is(err, ErrDeps) {
+					left = err
+					break
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+		if left == nil {
+			return nil
+		}
+		if !progress {
+			return left
+		}
+	}
+}
+
+// swap is a snapshot to be put in place of the database, between two groups of the writer.
+type swap struct {
+	ctx   context.Context
+	stage *Store
+	path  string
+	done  chan struct{}
+	err   error
+}
+
+func (w *writer) swap(r *swap) {
+	defer close(r.done)
+	s := w.s
+	if r.err = s.replay(r.ctx, r.stage); r.err != nil {
+		return
+	}
+	if r.err = r.stage.Close(); r.err != nil { // which empties its WAL into the file
+		return
+	}
+	if s.memory {
+		s.memMu.Lock()
+		defer s.memMu.Unlock()
+	}
+	c, err := sqlite.Open(r.path, sqlite.Options{})
+	if err != nil {
+		r.err = err
+		return
+	}
+	defer func() { r.err = errors.Join(r.err, c.Close()) }()
+	if r.err = w.takeOver(c); r.err != nil {
+		return
+	}
+	s.pass.Lock()
+	defer s.pass.Unlock()
+	s.ddlGen.Add(1)
+	r.err = w.conn.Backup(r.ctx, c)
+	if r.err != nil {
+		s.ddlGen.Add(1)
+	}
+	// Whatever became of it, the database holds the one or the other wholly.
+	if err := w.load(); err != nil {
+		s.config.Fatal(fmt.Errorf("sqlstore: state lost after a snapshot: %w", err))
+	}
+	if r.err != nil {
+		return
+	}
+	if r.err = w.prepareSystem(); r.err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ddlGen.Add(1)
+	for id := range s.layout.Load().spaces {
+		s.changes[id] = s.index
+	}
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// takeOver gives the copy what is this node's own: its notes, and its greatest stamp (rule E4).
+func (w *writer) takeOver(c *sqlite.Conn) error {
+	if err := run(c, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	err := each(w.conn, "SELECT key,val FROM lc_local", nil, func(v []catalog.Value) error {
+		return run(c, "INSERT INTO lc_local VALUES(?,?)", v[0], v[1])
+	})
+	if err != nil {
+		return err
+	}
+	if err := run(c, "UPDATE lc_state SET node=?1,hlc=max(hlc,?2),idx=max(idx,?3)+1", catalog.Int(int64(w.s.node)),
+		catalog.Int(int64(w.s.clock.Last())), catalog.Int(int64(w.s.index))); err != nil {
+		return err
+	}
+	return run(c, "COMMIT")
+}

@@ -1,0 +1,308 @@
+package sqlstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/sqlstore"
+	"layercake/sqlstore/storetest"
+)
+
+var numbers = storetest.TableSpec{Name: "n", Columns: []storetest.Column{{Name: "id", Type: catalog.Int4OID}, {Name: "v", Type: catalog.TextOID}},
+	Key: []string{"id"}, Unique: [][]string{{"v"}}}
+
+// rows writes rows from … to-1, each in an entry of its own.
+func rows(n *storetest.Node, table catalog.ID, from, to int) {
+	for i := from; i < to; i++ {
+		n.Insert(table, catalog.Int(int64(i)), catalog.Str(fmt.Sprint("row ", i)))
+	}
+}
+
+// TestMarkers: a marker is an entry, travels as one, and the last of each node is known, after the log is trimmed and
+// the store opened again, too.
+func TestMarkers(t *testing.T) {
+	dir := t.TempDir()
+	a, b := openDir(t, dir), open(t)
+	table := a.MustCreate(numbers)
+	rows(a, table, 0, 3)
+	said := crdt.Marker{List: 7, Vector: a.Vector()}
+	o, seq, err := a.Mark(context.Background(), said)
+	if err != nil || a.Vector()[o] != seq {
+		t.Fatalf("%v, %d of %v", err, seq, a.Vector())
+	}
+	b.Pull(a)
+	if _, _, err := b.Mark(context.Background(), crdt.Marker{List: 8, Vector: b.Vector()}); err != nil {
+		t.Fatal(err)
+	}
+	a.Pull(b)
+	if err := a.Trim(context.Background(), a.Vector()); err != nil {
+		t.Fatal(err)
+	}
+	heads := a.Vector()
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openDir(t, dir)
+	if !a.Vector().Equal(heads) || !a.Trimmed().Equal(heads) {
+		t.Errorf("opened again: %v, trimmed %v; want %v", a.Vector(), a.Trimmed(), heads)
+	}
+	for _, n := range []*storetest.Node{a, b} {
+		ms, err := n.Markers()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := ms[o.Node]
+		if len(ms) != 2 || m.List != 7 || m.Origin != o || m.Seq != seq || !m.Vector.Equal(said.Vector) || ms[b.Self()].List != 8 {
+			t.Errorf("markers %+v", ms)
+		}
+	}
+	rows(a, table, 3, 5) // the chain goes on over what is gone
+	b.Pull(a)
+	storetest.Same(t, a, b)
+}
+
+// TestTrim: what is trimmed is not given out, and nothing after a gap; the rest is as before.
+func TestTrim(t *testing.T) {
+	a, b := open(t), open(t)
+	table := a.MustCreate(numbers)
+	rows(a, table, 0, 20)
+	var o crdt.Origin
+	for o = range a.Vector() {
+	}
+	if err := a.Trim(context.Background(), crdt.Vector{o: 10}); err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[uint64]int{1: 0, 10: 0, 11: 11, 21: 1} {
+		if es, err := a.Entries(context.Background(), o, from, 1<<20); err != nil || len(es) != want {
+			t.Errorf("from %d: %d entries, %v; want %d", from, len(es), err, want)
+		}
+	}
+	size, oldest, err := a.LogSpan(context.Background())
+	if err != nil || size == 0 || oldest == 0 {
+		t.Errorf("the log is %d bytes, oldest %d, %v", size, oldest, err)
+	}
+	if err := a.Trim(context.Background(), crdt.Vector{o: 1 << 30, {Node: 99}: 5}); err != nil {
+		t.Fatal(err)
+	}
+	if size, oldest, err := a.LogSpan(context.Background()); err != nil || size != 0 || oldest != 0 {
+		t.Errorf("the log is %d bytes, oldest %d, %v", size, oldest, err)
+	}
+	if !a.Trimmed().Equal(a.Vector()) {
+		t.Errorf("trimmed %v of %v", a.Trimmed(), a.Vector())
+	}
+	if err := b.Apply(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
+	rows(a, table, 20, 21)
+	es, err := a.Entries(context.Background(), o, 22, 1<<20)
+	if err != nil || len(es) != 1 {
+		t.Fatalf("%d entries, %v", len(es), err)
+	}
+	if err := b.Apply(context.Background(), es); !errors.Is(err, sqlstore.ErrGap) {
+		t.Errorf("a node without the others takes it: %v", err)
+	}
+}
+
+// TestPurgeByVector: only what is covered goes, and a trimmed log does not make more of it.
+func TestPurgeByVector(t *testing.T) {
+	a, b := open(t), open(t)
+	table := a.MustCreate(numbers)
+	rows(a, table, 0, 10)
+	b.Pull(a)
+	for i := range 4 {
+		a.Delete(table, catalog.Int(int64(i)))
+	}
+	for i := 4; i < 8; i++ {
+		b.Delete(table, catalog.Int(int64(i)))
+	}
+	var oa, ob crdt.Origin
+	for o := range a.Vector() {
+		oa = o
+	}
+	for o := range b.Vector() {
+		if o != oa {
+			ob = o
+		}
+	}
+	a.Pull(b)
+	last := a.Vector()[oa]
+	late := a.Clock0() + 1
+	purge := func(v crdt.Vector, before crdt.HLC, want int64) {
+		t.Helper()
+		if got, _, err := a.Purge(context.Background(), v, before); err != nil || got != want {
+			t.Errorf("purge up to %v: %d, %v; want %d", v, got, err, want)
+		}
+	}
+	purge(crdt.Vector{oa: last - 2}, 1, 0) // all too young
+	purge(crdt.Vector{oa: last - 2}, late, 2)
+	purge(crdt.Vector{ob: 1}, late, 1)
+	b.Pull(a)
+	if err := a.Trim(context.Background(), a.Vector()); err != nil {
+		t.Fatal(err)
+	}
+	purge(crdt.Vector{oa: last - 1, ob: 2}, late, 0) // their clocks are gone with the log: rather too few than too many
+	purge(a.Vector(), late, 5)
+	if d := a.Digest(table); d.Tombstones != 0 || d.Rows != 2 {
+		t.Errorf("%+v", d)
+	}
+	storetest.Same(t, a, b)
+}
+
+// TestPurgeManyTombstones goes over several steps, while others write.
+func TestPurgeManyTombstones(t *testing.T) {
+	n := open(t)
+	table := n.MustCreate(numbers)
+	const many = 9000
+	n.MustWrite(func(tx *sqlstore.Tx) error {
+		for i := range many {
+			if _, err := tx.Insert(storetest.Table(tx.Schema(), table), []catalog.Value{catalog.Int(int64(i)), catalog.Str(fmt.Sprint(i))}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	n.MustWrite(func(tx *sqlstore.Tx) error {
+		for i := range many {
+			if err := tx.Delete(storetest.Table(tx.Schema(), table), int64(i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if got, young, err := n.Purge(context.Background(), n.Vector(), n.Clock0()+1); err != nil || got != many || young {
+		t.Errorf("purged %d, %v, %v", got, young, err)
+	}
+	storetest.Same(t, n)
+}
+
+// TestInstall: a joiner takes another's state; a node that was away keeps what only it has, schema changes too; both go
+// on from there, and after a restart.
+func TestInstall(t *testing.T) {
+	a, b := open(t), open(t)
+	table := a.MustCreate(numbers)
+	rows(a, table, 0, 50)
+	for i := range 10 {
+		a.Delete(table, catalog.Int(int64(i)))
+	}
+	b.Pull(a)
+	rows(b, table, 100, 105) // a has them before it snapshots
+	a.Pull(b)
+	dir := t.TempDir()
+	away := openDir(t, dir)
+	away.Pull(a)
+	if err := away.PutLocal("note", []byte("mine")); err != nil {
+		t.Fatal(err)
+	}
+	self, number := away.Self(), 0
+	// Apart from each other: a purges and trims what away does not have yet; away writes, and changes the schema.
+	rows(a, table, 200, 230)
+	a.Delete(table, catalog.Int(100))
+	late := away.MustCreate(storetest.TableSpec{Name: "late", Columns: []storetest.Column{{Name: "id", Type: catalog.Int4OID}}})
+	rows(away, table, 300, 310)
+	away.Update(table, catalog.Int(101), map[int]catalog.Value{1: catalog.Str("changed while away")})
+	away.Insert(late, catalog.Int(1))
+	if _, _, err := a.Purge(context.Background(), a.Vector(), a.Clock0()+1); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Trim(context.Background(), a.Vector()); err != nil {
+		t.Fatal(err)
+	}
+	rows(a, table, 230, 232)
+	index := away.Index()
+	install(t, away, a)
+	if away.Self() != self || !away.Vector().Covers(a.Vector()) || !away.Trimmed().Equal(a.Trimmed()) {
+		t.Errorf("%v, trimmed %v; a has %v, trimmed %v", away.Vector(), away.Trimmed(), a.Vector(), a.Trimmed())
+	}
+	if note, err := away.GetLocal("note"); err != nil || string(note) != "mine" {
+		t.Errorf("its own note is %q, %v", note, err)
+	}
+	if !away.ChangedSince(table, index) {
+		t.Error("what was read before counts as unchanged")
+	}
+	for range 2 {
+		rows(away, table, 400+number, 402+number)
+		number += 2
+		a.Pull(away)
+		away.Pull(a)
+		storetest.Same(t, a, away)
+		if got := len(away.Rows(table)); got != 40+4+32+10+number {
+			t.Errorf("%d rows", got)
+		}
+		away.Want(late, "1")
+		if err := away.Close(); err != nil {
+			t.Fatal(err)
+		}
+		away = openDir(t, dir)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 4 {
+		t.Errorf("files are left behind: %v", left)
+	}
+
+	joiner := open(t)
+	install(t, joiner, away)
+	storetest.Same(t, a, joiner)
+	rows(joiner, table, 500, 503)
+	a.Pull(joiner)
+	storetest.Same(t, a, joiner)
+}
+
+func install(t *testing.T, to, from *storetest.Node) {
+	t.Helper()
+	c, size, err := from.Copy(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if size < 4096 {
+		t.Errorf("the copy is said to be %d bytes", size)
+	}
+	if err := to.Install(context.Background(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestInstallRefuses what would lose something, or is nothing of ours. Nothing changes then.
+func TestInstallRefuses(t *testing.T) {
+	a, b := open(t), open(t)
+	table := a.MustCreate(numbers)
+	rows(a, table, 0, 3)
+	b.Pull(a)
+	rows(b, table, 3, 5)
+	if err := b.Trim(context.Background(), b.Vector()); err != nil {
+		t.Fatal(err)
+	}
+	before := b.Vector()
+	c, _, err := a.Copy(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	image, err := io.ReadAll(c)
+	if err := errors.Join(err, c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Install(context.Background(), strings.NewReader(string(image))); !errors.Is(err, sqlstore.ErrUncovered) {
+		t.Errorf("a snapshot that lacks what was trimmed here: %v", err)
+	}
+	for name, bytes := range map[string]string{"nothing": "", "noise": strings.Repeat("noise ", 1000), "half of one": string(image[:len(image)/2])} {
+		if err := b.Install(context.Background(), strings.NewReader(bytes)); err == nil {
+			t.Errorf("%s is installed", name)
+		}
+	}
+	old := open(t)
+	old.Clock.T = old.Clock.T.Add(-3600e9)
+	if err := old.Install(context.Background(), strings.NewReader(string(image))); !errors.Is(err, crdt.ErrAhead) {
+		t.Errorf("a snapshot of an hour ahead (rule N2): %v", err)
+	}
+	if len(old.Vector()) > 0 || !b.Vector().Equal(before) {
+		t.Errorf("something changed: %v, %v", old.Vector(), b.Vector())
+	}
+	rows(b, table, 5, 6)
+	storetest.Same(t, b)
+}
