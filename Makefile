@@ -1,6 +1,7 @@
 # make demo   build and run a three-node cluster in one process
 # make test   run every test
 # make faults the fault tests of docs/faults.md in their long form: some 20 minutes (FAULTS="-run TestFaultKill" for one)
+# make sim    run the replication simulator over many seeds (SEEDS=1000)
 # make image  build the container image around a static binary, pulling nothing
 # make bench  measure side by side with PostgreSQL 15 (BENCH="-rounds 5 -seconds 10", -help lists the flags)
 
@@ -8,7 +9,7 @@ SHELL := /bin/bash
 GO ?= go
 BIN := bin/layercake
 
-.PHONY: all build demo test faults image bench clean
+.PHONY: all build demo test faults sim image bench clean
 
 all: build
 
@@ -30,6 +31,11 @@ test:
 faults:
 	@scripts/need test
 	LAYERCAKE_FAULTS=long $(GO) test ./integration -count=1 -v -parallel 1 -timeout 3h $(if $(FAULTS),$(FAULTS),-run TestFault)
+
+SEEDS ?= 1000
+sim:
+	@scripts/need sim
+	$(GO) test ./replication/core -run '^TestSimulation$$' -v -timeout 24h -args -seeds $(SEEDS)
 
 image:
 	@scripts/need image

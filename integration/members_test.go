@@ -2,6 +2,9 @@ package integration
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +64,75 @@ func TestRemoveAndReplace(t *testing.T) {
 		t.Errorf("the new n3 has %s rows", got)
 	}
 	c.verify()
+}
+
+// TestAQuietClusterHoldsNothing: rows that were inserted and deleted leave neither tombstones nor log behind, and the
+// files stop growing; a node that joins then takes a snapshot while others write.
+func TestAQuietClusterHoldsNothing(t *testing.T) {
+	c := three(t)
+	conn := c.conn(0, "consistency=quorum")
+	exec(t, conn, "CREATE TABLE t (id int PRIMARY KEY, v text)")
+	exec(t, conn, "CREATE TABLE kept (id serial PRIMARY KEY, v text UNIQUE)")
+	exec(t, conn, "INSERT INTO kept (v) SELECT 'kept ' || g FROM generate_series(1, 500) g")
+	var sizes [2]int64
+	for round := range sizes {
+		exec(t, conn, "INSERT INTO t SELECT g, repeat('x', 200) FROM generate_series(1, 5000) g")
+		exec(t, conn, "DELETE FROM t")
+		for i := range c.nodes {
+			n := c.conn(i)
+			eventually(t, n, "0", "SELECT coalesce(sum(count), 0) FROM layercake.tombstones")
+			c.eventuallyLog(i, 20)
+		}
+		sizes[round] = fileSize(t, filepath.Join(c.cfgs[1].Dir, "layercake.db"))
+	}
+	if sizes[1] > sizes[0]+sizes[0]/4 {
+		t.Errorf("the file grew from %d to %d bytes", sizes[0], sizes[1])
+	}
+
+	writing, stop := context.WithCancel(context.Background())
+	done := make(chan int, 1)
+	go func() {
+		n := 0
+		for ; writing.Err() == nil; n++ {
+			if _, err := conn.Exec(context.Background(), "INSERT INTO kept (v) VALUES ($1)", fmt.Sprint("while it joins ", n)); err != nil {
+				t.Error(err)
+				break
+			}
+		}
+		done <- n
+	}()
+	i := c.add("dc2")
+	stop()
+	written := <-done
+	if got := one(t, c.conn(i, "consistency=all"), "SELECT count(*) FROM kept"); got != fmt.Sprint(500+written) {
+		t.Errorf("the joiner has %s rows, want %d", got, 500+written)
+	}
+	exec(t, c.conn(i, "consistency=all"), "INSERT INTO kept (v) VALUES ('from the joiner')")
+	fails(t, c.conn(i, "consistency=all"), "23505", "INSERT INTO kept (v) VALUES ('kept 7')")
+	c.verify()
+	c.stop(i)
+	c.boot(i)
+	c.verify()
+}
+
+func fileSize(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// eventuallyLog waits until a node's log holds no more than some entries.
+func (c *cluster) eventuallyLog(i, entries int) {
+	c.t.Helper()
+	for end := time.Now().Add(wait); c.nodes[i].LogEntries() > entries; {
+		if time.Now().After(end) {
+			c.t.Fatalf("node %d still has a log of %d entries", i+1, c.nodes[i].LogEntries())
+		}
+		time.Sleep(10 * time.Millisecond) // a poll of a real node
+	}
 }
 
 // TestLeaving: a node hands over what only it has, refuses statements from then on, and the others go on without it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"time"
@@ -27,6 +28,22 @@ type Store interface {
 	Apply(ctx context.Context, entries []crdt.Entry) error
 	// Changed returns a channel that is closed at the next durable change.
 	Changed() <-chan struct{}
+	// Mark writes a marker as this node's next entry and returns when it is durable; Markers returns the last one of each
+	// node.
+	Mark(ctx context.Context, m crdt.Marker) (crdt.Origin, uint64, error)
+	Markers() (map[crdt.NodeID]crdt.Marked, error)
+	// Purge forgets tombstones of entries up to covered with a clock below before; young says whether some were covered
+	// and too young.
+	Purge(ctx context.Context, covered crdt.Vector, before crdt.HLC) (purged int64, young bool, err error)
+	// Trim forgets entries up to v. Trimmed says how much of each log is gone, LogSpan how many bytes are left and the
+	// clock of the oldest entry.
+	Trim(ctx context.Context, v crdt.Vector) error
+	Trimmed() crdt.Vector
+	LogSpan(ctx context.Context) (bytes int64, oldest crdt.HLC, err error)
+	// Copy returns a copy of everything durable but for what PutLocal put. Install replaces the state by such a copy and
+	// applies again what the log here has beyond it; on an error nothing has changed.
+	Copy(ctx context.Context) (copied io.ReadCloser, size int64, err error)
+	Install(ctx context.Context, copied io.Reader) error
 	// GetLocal and PutLocal keep values of this node alone: nil is returned for what was never put. A put value is
 	// durable on return.
 	GetLocal(key string) ([]byte, error)
@@ -39,6 +56,8 @@ const (
 	DefaultMaxClockOffset     = 500 * time.Millisecond
 	DefaultPing               = 500 * time.Millisecond
 	DefaultMaxEntry           = 1<<30 + 1<<20
+	DefaultLogCapBytes        = 4 << 30
+	DefaultLogCapAge          = 24 * time.Hour
 )
 
 // Config says who this node is and how it reaches the others. Store, Name and a listener or an address are needed.
@@ -66,6 +85,9 @@ type Config struct {
 	MaxClockOffset     time.Duration // an entry stamped further ahead waits
 	Ping               time.Duration // how often peers are pinged; one silent for five times as long is unreachable
 	MaxEntry           int64         // bytes; a peer that sends more is cut off
+	MarkEvery          time.Duration // between this node's markers at the least; a second when 0
+	LogCapBytes        int64         // a log that is greater, or older, is trimmed though members are absent
+	LogCapAge          time.Duration
 
 	Now    func() time.Time // time.Now when nil
 	Logger *slog.Logger     // slog.Default when nil
@@ -91,6 +113,12 @@ func (c *Config) setDefaults() {
 	}
 	if c.MaxEntry == 0 {
 		c.MaxEntry = DefaultMaxEntry
+	}
+	if c.LogCapBytes == 0 {
+		c.LogCapBytes = DefaultLogCapBytes
+	}
+	if c.LogCapAge == 0 {
+		c.LogCapAge = DefaultLogCapAge
 	}
 	if c.Now == nil {
 		c.Now = time.Now

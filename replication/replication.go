@@ -41,6 +41,7 @@ type Replicator struct {
 	dialWake   chan struct{} // there may be somebody to dial
 	mingleWake chan struct{} // there are new seeds
 	handlers   chan struct{} // bounds the requests of peers that are being answered
+	copies     chan struct{} // bounds the snapshots that are being sent
 
 	mu      sync.Mutex // protects following fields
 	core    *core.Node
@@ -57,6 +58,7 @@ type Replicator struct {
 	version uint64        // of the list in force
 	seeds   []string      // gossip addresses to try besides those of the members
 	leaving bool          // Leave is under way
+	fetch   *fetch        // the snapshot that is coming in, if one is
 	started bool
 	closed  bool
 }
@@ -72,7 +74,7 @@ func New(cfg Config) (*Replicator, error) {
 		cfg: cfg, self: cfg.Store.Self(), instance: randomID(), ctx: ctx, cancel: cancel,
 		applyWake: make(chan struct{}, 1), putWake: make(chan struct{}, 1), dialWake: make(chan struct{}, 1),
 		mingleWake: make(chan struct{}, 1), seeds: slices.Clone(cfg.Seeds),
-		handlers: make(chan struct{}, maxHandlers), applied: make(chan struct{}),
+		handlers: make(chan struct{}, maxHandlers), applied: make(chan struct{}), copies: make(chan struct{}, 1),
 		links: map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
 		waits: map[core.Ticket]chan core.Done{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}), linked: make(chan struct{}),
 	}, nil
@@ -132,7 +134,7 @@ func (r *Replicator) Start(ctx context.Context) error {
 		r.member.GossipAddr = r.gossip.Self().Addr
 	}
 	r.core = core.New(core.Config{
-		Self: r.member, Instance: r.instance, Ping: r.cfg.Ping, MaxClockOffset: r.cfg.MaxClockOffset,
+		Self: r.member, Instance: r.instance, Ping: r.cfg.Ping, MarkEvery: r.cfg.MarkEvery, MaxClockOffset: r.cfg.MaxClockOffset,
 		Rand: rand.New(rand.NewPCG(r.instance, uint64(r.self))),
 	}, st, r.cfg.Now())
 	r.started = true
@@ -143,7 +145,7 @@ func (r *Replicator) Start(ctx context.Context) error {
 			r.cfg.Logger.Error("replication stopped serving", "err", err)
 		}
 	})
-	for _, loop := range []func(){r.tick, r.watch, r.apply, r.put, r.dial, r.mingle} {
+	for _, loop := range []func(){r.tick, r.watch, r.apply, r.put, r.dial, r.mingle, r.keep} {
 		r.goDo(loop)
 	}
 	if l := r.core.List(); l.Has(r.self) {
@@ -184,7 +186,11 @@ func (r *Replicator) updateRecord(l *core.List) {
 
 // load reads what this node remembers.
 func (r *Replicator) load() (core.State, error) {
-	st := core.State{Vector: r.cfg.Store.Vector(), Registers: map[string][]byte{}}
+	st, err := r.stored()
+	if err != nil {
+		return st, err
+	}
+	st.Registers = map[string][]byte{}
 	b, err := r.cfg.Store.GetLocal(core.ListKey)
 	if err != nil {
 		return st, fmt.Errorf("replication: read the member list: %w", err)
@@ -360,6 +366,8 @@ func (r *Replicator) updateFence() {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node is leaving its cluster")
 	} else if r.core.Joining() {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node is starting: it has joined its cluster and not caught up yet")
+	} else if r.core.NeedsSnapshot() {
+		why = pgerror.New(pgerror.CannotConnectNow, "this node is catching up by a snapshot: the others no longer have the log that it lacks")
 	} else if ahead := r.core.AheadOfMajority(); ahead > 0 {
 		why = pgerror.New(pgerror.CannotConnectNow,
 			"this node is fenced: its clock is %v ahead of the clocks of a majority of the members, more than max_clock_offset (%v)",

@@ -21,10 +21,10 @@ type Member struct {
 type Stream struct {
 	Peer       crdt.NodeID
 	PeerName   string
-	Origin     crdt.Origin
+	Origin     crdt.Origin // zero: a snapshot that this node takes from the peer
 	Sent       uint64
 	Acked      uint64
 	LagEntries uint64        // entries that this node has and the peer has not acknowledged
 	Lag        time.Duration // how long the oldest of them has waited; 0 when there is none
-	State      string        // streaming, catching up, unreachable, waiting: …
+	State      string        // streaming, catching up, unreachable, waiting: …, snapshot: …
 }

@@ -17,8 +17,8 @@ import (
 	"layercake/pgerror"
 )
 
-// The gRPC service is written by hand: two methods whose messages are bytes. Link is the one stream of a pair of nodes,
-// Join the question of a node that is not a member yet.
+// The gRPC service is written by hand: three methods whose messages are bytes. Link is the one stream of a pair of nodes,
+// Join the question of a node that is not a member yet, Snapshot that of one that cannot catch up from logs.
 const (
 	linkMethod = "/layercake.Replication/Link"
 	joinMethod = "/layercake.Replication/Join"
@@ -85,10 +85,12 @@ func (r *Replicator) newServer() *grpc.Server {
 	)
 	stream := linkDesc
 	stream.Handler = func(_ any, ss grpc.ServerStream) error { return r.serveLink(ss) }
+	snapshot := snapshotDesc
+	snapshot.Handler = func(_ any, ss grpc.ServerStream) error { return r.serveSnapshot(ss) }
 	s.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "layercake.Replication",
 		HandlerType: (*any)(nil),
-		Streams:     []grpc.StreamDesc{stream},
+		Streams:     []grpc.StreamDesc{stream, snapshot},
 		Methods: []grpc.MethodDesc{{
 			MethodName: "Join",
 			Handler: func(_ any, ctx context.Context, dec func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {

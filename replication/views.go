@@ -55,6 +55,9 @@ func (r *Replicator) Streams() []Stream {
 		return nil
 	}
 	var out []Stream
+	if f := r.fetch; f != nil {
+		out = append(out, Stream{Peer: f.from.ID, PeerName: f.from.Name, State: f.state(r.cfg.Now())})
+	}
 	for _, s := range r.core.Streams(r.cfg.Now()) {
 		m, _ := r.core.List().Member(s.Peer)
 		out = append(out, Stream{Peer: s.Peer, PeerName: m.Name, Origin: s.Origin, Sent: s.Sent, Acked: s.Acked,

@@ -66,6 +66,11 @@ type Config struct {
 	// MaxWAL is how many bytes the write-ahead log may grow to before the snapshots that keep it from being reused are
 	// ended (40001).
 	MaxWAL int64
+	// LogCapBytes and LogCapAge bound the replication log while members are absent: one that is greater, or reaches
+	// further back, is trimmed all the same (while a majority is there), and they take a snapshot when they come back.
+	// 0 means the defaults of package replication.
+	LogCapBytes int64
+	LogCapAge   time.Duration
 	// FastGossip notices failures within a second or two: for clusters on one machine.
 	FastGossip bool
 

@@ -47,3 +47,13 @@ func (f *functions) mayChangeMembers() error {
 
 // Removed says whether this node was removed from its cluster, or has left it.
 func (n *Node) Removed() bool { return n.repl.Removed() }
+
+// LogEntries counts the entries that the replication log holds: those that some member may still need.
+func (n *Node) LogEntries() int {
+	var sum uint64
+	trimmed := n.store.Trimmed()
+	for o, seq := range n.store.Vector() {
+		sum += seq - trimmed[o]
+	}
+	return int(sum)
+}

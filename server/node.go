@@ -116,6 +116,7 @@ func (n *Node) open() (err error) {
 		Store: n.store, Name: n.cfg.Name, DC: n.cfg.DC, Listener: n.rpc, RPCAddr: n.advertised(n.rpc), PGAddr: n.advertised(n.pg),
 		Gossip: &cluster.Config{Bind: n.cfg.GossipAddr, Host: n.cfg.Advertise, Key: n.cfg.GossipKey, Logger: n.log, Fast: n.cfg.FastGossip},
 		TLS:    n.cfg.ClusterTLS, Dial: n.cfg.Dial, MaxClockOffset: n.cfg.MaxClockOffset, Now: n.cfg.Now, Logger: n.log,
+		LogCapBytes: n.cfg.LogCapBytes, LogCapAge: n.cfg.LogCapAge,
 		Witness: n.witness, Seeds: n.cfg.Join,
 	})
 	return err

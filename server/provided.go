@@ -244,7 +244,11 @@ func (n *Node) streamRows() []providedRow {
 		if origin == "" {
 			origin = fmt.Sprintf("%016x", uint64(st.Origin.Node))
 		}
-		out = append(out, providedRow{"peer": catalog.Str(st.PeerName), "origin": catalog.Str(fmt.Sprintf("%s/%x.%x", origin, uint64(st.Origin.Epoch.First), st.Origin.Epoch.Random)),
+		origin = fmt.Sprintf("%s/%x.%x", origin, uint64(st.Origin.Epoch.First), st.Origin.Epoch.Random)
+		if st.Origin == (crdt.Origin{}) {
+			origin = "snapshot"
+		}
+		out = append(out, providedRow{"peer": catalog.Str(st.PeerName), "origin": catalog.Str(origin),
 			"sent": catalog.Int(int64(st.Sent)), "acked": catalog.Int(int64(st.Acked)), "lag_entries": catalog.Int(int64(st.LagEntries)),
 			"lag_ms": catalog.Float(float64(st.Lag.Microseconds()) / 1000), "state": catalog.Str(st.State)})
 	}

@@ -42,6 +42,8 @@ var startOptions = []option{
 	{name: "max-clock-offset", def: "500ms", help: "an entry stamped further ahead waits"},
 	{name: "verify-interval", def: "1m", help: "how often the members' digests are compared; 0 for never"},
 	{name: "max-wal", def: "1024", help: "MiB that the write-ahead log may grow to before queries and transactions that keep it from being reused are ended"},
+	{name: "log-cap-mb", def: "4096", help: "a replication log that is greater does not wait for absent members: they take a snapshot when they come back"},
+	{name: "log-cap-age", def: "24h", help: "the same for one that reaches further back"},
 	{name: "log-level", def: "info", help: "debug, info, warn or error"},
 	{name: "config", help: "config file, TOML: these names as keys, and a table [settings] of session defaults"},
 }
@@ -124,6 +126,14 @@ func serverConfig(o *options, getenv func(string) string) (server.Config, error)
 	}
 	if cfg.VerifyInterval = d; d == 0 {
 		cfg.VerifyInterval = -1
+	}
+	mb, err := strconv.ParseInt(o.get("log-cap-mb"), 10, 64)
+	if err != nil || mb < 1 || mb > 1<<40 {
+		return cfg, usageError(fmt.Sprintf("--log-cap-mb: %q is not a number of megabytes", o.get("log-cap-mb")))
+	}
+	cfg.LogCapBytes = mb << 20
+	if cfg.LogCapAge, err = time.ParseDuration(o.get("log-cap-age")); err != nil || cfg.LogCapAge <= 0 {
+		return cfg, usageError(fmt.Sprintf("--log-cap-age: %q is not a duration such as 24h", o.get("log-cap-age")))
 	}
 	if v := o.get("consistency"); v != "" {
 		if cfg.Settings == nil {

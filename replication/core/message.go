@@ -14,6 +14,7 @@ type Hello struct {
 	Joining  bool   // the sender has not caught up yet
 	List     *List  // the sender's member list
 	Vector   crdt.Vector
+	Trimmed  crdt.Vector // what of the sender's log is gone
 }
 
 // Have says that the sender has durably applied more: the origins that rose since its last Have, Reply or Hello on this
@@ -46,6 +47,9 @@ type Subscribe struct {
 	From   uint64
 	Sub    uint64
 }
+
+// Cut says that more of the sender's log is gone: these entries and all before them.
+type Cut struct{ Trimmed crdt.Vector }
 
 // Entries carries entries of one origin, in order and without a gap. As a message they are their stored bytes. Sub 0 is what every node
 // sends unasked: its own newest epoch.
@@ -136,6 +140,7 @@ const (
 	kindAccept
 	kindAccepted
 	kindApp
+	kindCut
 )
 
 func (Hello) kind() byte     { return kindHello }
@@ -152,3 +157,4 @@ func (Promise) kind() byte   { return kindPromise }
 func (Accept) kind() byte    { return kindAccept }
 func (Accepted) kind() byte  { return kindAccepted }
 func (App) kind() byte       { return kindApp }
+func (Cut) kind() byte       { return kindCut }

@@ -19,9 +19,10 @@ type Config struct {
 	Stall          time.Duration // an origin that is known to be ahead and sends nothing for so long is asked of another
 	Retry          time.Duration // before a proposal that got no answer, or an unanswered question, is repeated
 	MaxClockOffset time.Duration
-	Window         int // bytes of entries of one origin sent to one peer and not yet acknowledged
-	MaxRead        int // bytes read from the log at once
-	MaxBatch       int // bytes applied at once
+	MarkEvery      time.Duration // between this node's markers at the least, and between purges and trims
+	Window         int           // bytes of entries of one origin sent to one peer and not yet acknowledged
+	MaxRead        int           // bytes read from the log at once
+	MaxBatch       int           // bytes applied at once
 
 	Knobs Knobs
 }
@@ -37,6 +38,9 @@ type Knobs struct {
 	ForgetUndecided    bool // without C1: a member list found undecided is not completed first
 	ForgetCentres      bool // without C3 for each data centre: local_quorum is not kept over a change
 	ChangeEarly        bool // without C3: a member change begins before the last one is complete
+	AnyMarker          bool // without S1's first part: markers count under whatever member list they were written
+	AnyEpoch           bool // without S1's second part: purge does not ask that all know each member's newest epoch
+	TrimAlone          bool // without S3: a log beyond its cap is trimmed though no majority is heard
 }
 
 func (c *Config) setDefaults() {
@@ -44,6 +48,7 @@ func (c *Config) setDefaults() {
 	c.Stall = cmp.Or(c.Stall, 2*time.Second)
 	c.Retry = cmp.Or(c.Retry, 500*time.Millisecond)
 	c.MaxClockOffset = cmp.Or(c.MaxClockOffset, 500*time.Millisecond)
+	c.MarkEvery = cmp.Or(c.MarkEvery, time.Second)
 	c.Window = cmp.Or(c.Window, 16<<20)
 	c.MaxRead = cmp.Or(c.MaxRead, 512<<10)
 	c.MaxBatch = cmp.Or(c.MaxBatch, 4<<20)
@@ -54,9 +59,11 @@ func (c *Config) setDefaults() {
 
 // State is what a node remembers from its last life.
 type State struct {
-	Vector    crdt.Vector       // the store's
-	List      *List             // nil: not a member of any cluster
-	Registers map[string][]byte // what Puts with these names wrote last; see RegisterKey
+	Vector    crdt.Vector                 // the store's
+	Trimmed   crdt.Vector                 // what of its log is gone
+	Markers   map[crdt.NodeID]crdt.Marked // the last of each node that is durable
+	List      *List                       // nil: not a member of any cluster
+	Registers map[string][]byte           // what Puts with these names wrote last; see RegisterKey
 }
 
 // Ticket names something that was begun and will be decided.
@@ -117,6 +124,8 @@ type Node struct {
 	backs    map[Ticket]*writeBack
 	barriers barriers
 	props    proposals
+	stab     stability
+	snap     snapshot
 
 	puts   []Put
 	done   []Done
@@ -144,6 +153,7 @@ func New(cfg Config, st State, now time.Time) *Node {
 	}
 	n.barriers.init()
 	n.props.init(st.Registers)
+	n.stab.init(st)
 	if st.List != nil {
 		n.setList(st.List)
 	}

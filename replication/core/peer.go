@@ -18,6 +18,7 @@ type peer struct {
 	version  uint64 // of its member list
 	joining  bool
 	have     crdt.Vector // durable there, as it said itself or as follows from what it sent
+	trimmed  crdt.Vector // what of its log is gone
 	heard    time.Time
 
 	outbox []Message
@@ -49,7 +50,7 @@ func (n *Node) Hello() Hello {
 		l = nil
 	}
 	return Hello{Cluster: n.list.Cluster, Member: n.cfg.Self, Instance: n.cfg.Instance, Joining: n.joining, List: l,
-		Vector: n.vec.Clone()}
+		Vector: n.vec.Clone(), Trimmed: n.stab.trimmed.Clone()}
 }
 
 // Up says that a link to the sender of h has come up; said is what this node's Hello on it said. A link that was up
@@ -68,6 +69,10 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	if p.have == nil {
 		p.have = crdt.Vector{}
 	}
+	p.trimmed = h.Trimmed.Clone()
+	if p.trimmed == nil {
+		p.trimmed = crdt.Vector{}
+	}
 	p.version = 0
 	if h.List != nil {
 		p.version = h.List.Version
@@ -75,6 +80,9 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	}
 	p.outbox, p.sends, p.poke, p.pingID = nil, map[crdt.Origin]*send{}, false, 0
 	p.dirty, p.owed = map[crdt.Origin]struct{}{}, map[crdt.Origin]struct{}{}
+	if !said.Trimmed.Covers(n.stab.trimmed) { // since Hello was made
+		n.send(id, Cut{n.stab.trimmed.Clone()})
+	}
 	for o, seq := range n.vec { // what rose since Hello was made
 		if said.Vector[o] < seq {
 			p.dirty[o] = struct{}{}
@@ -152,6 +160,8 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 		n.replied(p, m)
 	case Subscribe:
 		n.subscribed(p, m)
+	case Cut:
+		n.cut(p, m.Trimmed)
 	case Entries:
 		n.receiveEntries(p, m)
 	case News:
@@ -192,6 +202,9 @@ func (n *Node) raise(p *peer, delta crdt.Vector) {
 			n.rouse(p.id)
 		}
 		n.learnEpoch(o)
+		if o.Node == n.self && p.linked && p.sends[o] == nil && n.newest[n.self] == o.Epoch {
+			n.pushOwn(p) // it could not be sent before: what it lacked was trimmed
+		}
 		n.checkConfirms(o, p)
 		if n.vec[o] < seq {
 			n.review(o)

@@ -286,6 +286,7 @@ func (n *Node) Applied(now time.Time, v crdt.Vector, err error) {
 			delete(back, e.Origin)
 		}
 	}
+	n.appliedMarkers(batch, v)
 	n.Advance(now, v)
 	for _, e := range batch {
 		if r := n.recvs[e.Origin]; r != nil {
@@ -324,8 +325,8 @@ func (n *Node) review(o crdt.Origin) {
 		return
 	}
 	node := n.peers[o.Node]
-	pushed := node != nil && node.linked && !n.ended(o)
 	r := n.recv(o)
+	pushed := node != nil && node.linked && !n.ended(o) && node.trimmed[o] < r.next()
 	stalled := len(r.pending) == 0 && r.applying == 0 && n.now.Sub(r.since) >= n.cfg.Stall
 	if pushed && !stalled {
 		return
@@ -359,7 +360,7 @@ func (n *Node) source(o crdt.Origin, next uint64) *peer {
 		return k
 	}
 	for _, p := range n.linked() {
-		if p.have[o] < next {
+		if p.have[o] < next || p.trimmed[o] >= next {
 			continue
 		}
 		if best == nil || rank(p) > rank(best) || rank(p) == rank(best) && p.have[o] > best.have[o] {

@@ -60,23 +60,31 @@ func (n *Node) Vet(now time.Time, h Hello) error {
 	return nil
 }
 
-// Unshared counts the entries of this node's own that no other member is known to have: what goes with it when it is
-// removed (rule C4).
+// Unshared counts the entries of this node's own that no other member is known to have, markers left out: what goes with
+// it when it is removed (rule C4).
 func (n *Node) Unshared() uint64 {
 	var count uint64
 	for o, seq := range n.vec {
-		if o.Node != n.self {
-			continue
+		if o.Node == n.self {
+			count += seq - min(seq, n.heardOf(o))
 		}
-		var most uint64
-		for _, p := range n.peers {
-			if !n.list.IsRetired(p.id) {
-				most = max(most, p.have[o])
-			}
+	}
+	for _, k := range n.stab.unheard {
+		if k.Seq > n.heardOf(k.Origin) {
+			count--
 		}
-		count += seq - min(seq, most)
 	}
 	return count
+}
+
+// heardOf is how much of o some other member is known to have.
+func (n *Node) heardOf(o crdt.Origin) (most uint64) {
+	for _, p := range n.peers {
+		if !n.list.IsRetired(p.id) {
+			most = max(most, p.have[o])
+		}
+	}
+	return most
 }
 
 // HandOver begins to wait until all that is durable here is durable on a majority of the other members.

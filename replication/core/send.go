@@ -52,7 +52,7 @@ func (n *Node) pushOwn(p *peer) {
 			delete(p.sends, old) // ended: the receiver takes the rest by subscription (rule E3)
 		}
 	}
-	if s := p.sends[o]; s == nil || s.sub != 0 {
+	if s := p.sends[o]; (s == nil || s.sub != 0) && p.have[o] >= n.stab.trimmed[o] { // else it takes a snapshot, or subscribes elsewhere
 		p.sends[o] = &send{origin: o, sent: p.have[o]}
 	}
 	n.rouse(p.id)
@@ -69,6 +69,9 @@ func (n *Node) subscribed(p *peer, m Subscribe) {
 			}
 		}
 		return
+	}
+	if m.From <= n.stab.trimmed[m.Origin] {
+		return // it has been told what is trimmed, and asks another
 	}
 	p.sends[m.Origin] = &send{origin: m.Origin, sub: m.Sub, sent: m.From - 1}
 	n.rouse(p.id)
@@ -87,7 +90,7 @@ type ReadLog struct {
 
 // mayRead says whether there are entries to read for s, and room for them.
 func (n *Node) mayRead(s *send) bool {
-	return !s.reading && s.sent < n.vec[s.origin] && s.bytes < n.cfg.Window && !n.now.Before(s.pauseTil)
+	return !s.reading && s.sent < n.vec[s.origin] && s.sent >= n.stab.trimmed[s.origin] && s.bytes < n.cfg.Window && !n.now.Before(s.pauseTil)
 }
 
 // NextRead returns what to read from the log and send to a peer next, if anything may be sent: back-pressure is that

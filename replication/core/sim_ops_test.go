@@ -22,10 +22,19 @@ func (n *simNode) write(level core.Level) {
 		if n.core == nil || n.life != life {
 			return
 		}
-		o, seq, err := n.store.Write(fmt.Sprintf("k%d", s.rng.IntN(5)), fmt.Sprintf("%s-%d", n.member.Name, s.serial))
+		key := fmt.Sprintf("k%d", s.rng.IntN(8))
+		var o crdt.Origin
+		var seq uint64
+		var err error
+		if s.chance(30) {
+			o, seq, err = n.store.Delete(key)
+		} else {
+			o, seq, err = n.store.Write(key, fmt.Sprintf("%s-%d", n.member.Name, s.serial))
+		}
 		if err != nil {
 			return
 		}
+		s.all[entryID{o, seq}], s.keys[entryID{o, seq}] = n.store.Last(key), key
 		op.origin, op.seq = o, seq
 		n.sync(func() {
 			s.writes = append(s.writes, op)
@@ -319,6 +328,7 @@ func (s *sim) checkEnd() {
 			s.violated("%s and %s are not equal: %v and %v", n.member.Name, first.member.Name, v, w)
 			return
 		}
+		s.checkRows(n)
 		a, b := n.store.Rows(), first.store.Rows()
 		for k, c := range a {
 			if b[k] != c {
@@ -339,6 +349,9 @@ func (s *sim) checkEnd() {
 				}
 			}
 		}
+	}
+	if gone == len(final.Retired) {
+		s.checkQuiet(len(final.Members))
 	}
 	v := first.store.Vector()
 	for _, w := range s.writes {

@@ -176,6 +176,7 @@ func TestSimulation(t *testing.T) {
 		n = min(n, 20)
 	}
 	writes, acked, reads, blocks, removed := 0, 0, 0, 0, 0
+	markers, purges, trims, snapshots := 0, 0, 0, 0
 	for i := range n {
 		s := simulate(uint64(i+1), core.Knobs{})
 		if len(s.faults) > 0 {
@@ -188,10 +189,15 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 		reads += s.reads
+		markers, purges, trims, snapshots = markers+s.markers, purges+s.purges, trims+s.trims, snapshots+s.snapshots
 		removed += len(s.latest().Retired)
 		blocks += len(s.granted)
 	}
 	t.Logf("%d seeds: %d writes, %d acknowledged, %d reads, %d blocks of numbers, %d members removed", n, writes, acked, reads, blocks, removed)
+	t.Logf("%d markers, %d tombstones purged, %d entries trimmed, %d snapshots", markers, purges, trims, snapshots)
+	if purges < 10*n || trims < 100*n || snapshots < n/4 {
+		t.Errorf("hardly anything is purged, trimmed or copied")
+	}
 	if acked < 50*n || reads < 50*n || removed < n/5 {
 		t.Errorf("the simulation hardly does anything")
 	}
@@ -216,6 +222,7 @@ func TestRulesAreNeeded(t *testing.T) {
 		"Q3": {core.Knobs{CountMessages: true}, 1},
 		"E1": {core.Knobs{AckEarly: true}, 1},
 		"C3": {core.Knobs{ChangeEarly: true}, 29},
+		"S3": {core.Knobs{TrimAlone: true}, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range uint64(400) {

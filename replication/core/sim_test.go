@@ -25,17 +25,28 @@ type sim struct {
 	knobs  core.Knobs
 	quiet  bool // no more faults: everything heals
 
-	trace    []string // the last things that happened
-	sum      uint64   // of all that happened: equal when a seed replays
-	faults   []string // violated invariants
-	writes   []*simOp
-	reads    int
-	floors   map[string]crdt.Vector   // what has been promised
-	lost     map[string]time.Duration // data centres that lost their last member, and when
-	granted  map[int64]bool
-	removals int
-	lists    map[uint64]string
-	hashes   map[crdt.Origin][][32]byte
+	trace                    []string // the last things that happened
+	sum                      uint64   // of all that happened: equal when a seed replays
+	faults                   []string // violated invariants
+	writes                   []*simOp
+	all                      map[entryID]memstore.Cell // what each entry says, of its key
+	keys                     map[entryID]string
+	markers                  int
+	lastMarker               time.Duration
+	purges, trims, snapshots int
+	reads                    int
+	floors                   map[string]crdt.Vector   // what has been promised
+	lost                     map[string]time.Duration // data centres that lost their last member, and when
+	granted                  map[int64]bool
+	removals                 int
+	lists                    map[uint64]string
+	hashes                   map[crdt.Origin][][32]byte
+}
+
+// entryID names an entry.
+type entryID struct {
+	origin crdt.Origin
+	seq    uint64
 }
 
 type event struct {
@@ -101,7 +112,7 @@ type simOp struct {
 }
 
 func newSim(seed uint64, knobs core.Knobs) *sim {
-	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs, floors: map[string]crdt.Vector{}, lost: map[string]time.Duration{},
+	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs, floors: map[string]crdt.Vector{}, lost: map[string]time.Duration{}, all: map[entryID]memstore.Cell{}, keys: map[entryID]string{},
 		granted: map[int64]bool{}, lists: map[uint64]string{}, hashes: map[crdt.Origin][][32]byte{}}
 }
 
@@ -168,7 +179,8 @@ func (s *sim) link(a, b int) *simLink {
 
 // start begins a life of a node's process.
 func (n *simNode) start() {
-	st := core.State{Vector: n.store.Vector(), Registers: map[string][]byte{}}
+	st := n.state()
+	st.Registers = map[string][]byte{}
 	if b, _ := n.store.GetLocal(core.ListKey); b != nil {
 		st.List, _ = core.DecodeList(b)
 	}
@@ -183,7 +195,7 @@ func (n *simNode) start() {
 	n.syncing = false
 	n.waits = map[core.Ticket]func(core.Done){}
 	n.core = core.New(core.Config{Self: n.member, Instance: uint64(n.life), Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
-		Knobs: n.s.knobs, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
+		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
 	n.s.log("%s starts, life %d", n.member.Name, n.life)
 	n.tick(n.life)
 	if n.core.IsMember() {
@@ -196,6 +208,7 @@ func (n *simNode) tick(life int) {
 		return
 	}
 	n.core.Tick(n.time())
+	n.keep()
 	n.pump()
 	for j := range n.s.nodes {
 		n.s.connect(n.i, j)

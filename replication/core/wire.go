@@ -21,6 +21,7 @@ func Append(dst []byte, m Message) []byte {
 		w.bool(m.Joining)
 		w.list(m.List)
 		w.vector(m.Vector)
+		w.vector(m.Trimmed)
 	case Have:
 		w.uint(m.Version)
 		w.vector(m.Delta)
@@ -68,6 +69,8 @@ func Append(dst []byte, m Message) []byte {
 		w.register(m.Version, m.Register, m.Ballot)
 		w.bool(m.OK)
 		w.ballot(m.Promised)
+	case Cut:
+		w.vector(m.Trimmed)
 	case App:
 		w.b = append(w.b, m.What)
 		w.bool(m.Answer)
@@ -99,7 +102,7 @@ func Decode(b []byte) (Message, error) {
 	switch b[0] {
 	case kindHello:
 		m = Hello{Cluster: ClusterID(r.uint()), Member: r.member(), Instance: r.uint(), Joining: r.bool(), List: r.list(),
-			Vector: r.vector()}
+			Vector: r.vector(), Trimmed: r.vector()}
 	case kindHave:
 		m = Have{Version: r.uint(), Delta: r.vector(), Joining: r.bool()}
 	case kindAsk:
@@ -145,6 +148,8 @@ func Decode(b []byte) (Message, error) {
 		v.Version, v.Register, v.Ballot = r.register()
 		v.OK, v.Promised = r.bool(), r.ballot()
 		m = v
+	case kindCut:
+		m = Cut{r.vector()}
 	case kindApp:
 		m = App{What: r.byte(), Answer: r.bool(), ID: r.uint(), Body: r.bytes()}
 	default:

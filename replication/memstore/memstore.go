@@ -1,6 +1,6 @@
 // Package memstore is a log in memory that satisfies replication.Store: for tests and the simulator. It holds one
-// table of keys and values, of which the greatest stamp wins. It knows what has been synced: Crash loses the rest, as a
-// machine that loses its power does. It starts no goroutine.
+// table of keys and values, of which the greatest stamp wins; a deleted key leaves a tombstone until Purge. It knows what
+// has been synced: Crash loses the rest, as a machine that loses its power does. It starts no goroutine.
 package memstore
 
 import (
@@ -22,6 +22,7 @@ type Config struct {
 	Now            func() time.Time // time.Now when nil
 	Rand           *rand.Rand       // seeded from Self when nil
 	MaxClockOffset time.Duration
+	KeepRows       bool // without N1: a snapshot leaves the rows here that it lacks; for tests only
 }
 
 // Store is the log. Its methods are safe for concurrent use.
@@ -32,9 +33,12 @@ type Store struct {
 	epoch    crdt.Epoch // of this life, zero before the first commit (rule E2)
 	clock    crdt.Clock
 	deps     crdt.Vector // full dependencies of this life's last entry
-	logs     map[crdt.Origin][]crdt.Entry
-	synced   map[crdt.Origin]uint64
+	logs     map[crdt.Origin]*log
+	synced   crdt.Vector
 	rows     map[string]Cell
+	undo     map[string]*Cell            // what keys held when it was synced last, of those that changed since; nil: nothing
+	markers  map[crdt.NodeID]crdt.Marked // the last of each node
+	marked   map[crdt.NodeID]crdt.Marked // of these, what is synced
 	local    map[string][]byte
 	changed  chan struct{}
 	greatest crdt.HLC // ever seen, synced (rule E4)
@@ -42,10 +46,29 @@ type Store struct {
 	dead     bool
 }
 
-// Cell is a value with its stamp.
+// log is an origin's entries after those that were trimmed.
+type log struct {
+	base    uint64   // the last entry that was trimmed
+	hash    [32]byte // its hash
+	entries []crdt.Entry
+}
+
+func (l *log) last() uint64 { return l.base + uint64(len(l.entries)) }
+
+// hashOf is the hash of an entry that is there, or of the last that was trimmed.
+func (l *log) hashOf(seq uint64) [32]byte {
+	if seq <= l.base {
+		return l.hash
+	}
+	return l.entries[seq-l.base-1].Hash
+}
+
+// Cell is a value with its stamp, or a tombstone.
 type Cell struct {
-	Value string
-	Stamp crdt.Stamp
+	Value   string
+	Stamp   crdt.Stamp
+	Seq     uint64 // of the entry
+	Deleted bool
 }
 
 // ErrCrashed is what a store answers after Crash.
@@ -59,8 +82,9 @@ func New(cfg Config) *Store {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.New(rand.NewPCG(uint64(cfg.Self), 1))
 	}
-	s := &Store{cfg: cfg, logs: map[crdt.Origin][]crdt.Entry{}, synced: map[crdt.Origin]uint64{}, rows: map[string]Cell{},
-		local: map[string][]byte{}, changed: make(chan struct{})}
+	s := &Store{cfg: cfg, logs: map[crdt.Origin]*log{}, synced: crdt.Vector{}, rows: map[string]Cell{}, undo: map[string]*Cell{},
+		markers: map[crdt.NodeID]crdt.Marked{}, marked: map[crdt.NodeID]crdt.Marked{}, local: map[string][]byte{},
+		changed: make(chan struct{})}
 	s.clock.MaxOffset = cfg.MaxClockOffset
 	return s
 }
@@ -70,21 +94,43 @@ func (s *Store) Crash() *Store {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dead = true
-	t := New(s.cfg)
-	for o, log := range s.logs {
-		if n := s.synced[o]; n > 0 {
-			t.logs[o] = log[:n:n]
-			t.synced[o] = n
-			for i := range log[:n] {
-				t.merge(&log[i])
-			}
-		}
-	}
+	t := s.durable()
 	t.local = maps.Clone(s.local)
-	t.greatest = s.greatest
-	t.clock.Resume(s.greatest)
 	close(s.changed)
 	s.changed = make(chan struct{})
+	return t
+}
+
+// Backup returns a copy of what is synced: that of the folder.
+func (s *Store) Backup() *Store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.durable()
+	t.local = maps.Clone(s.local)
+	return t
+}
+
+// durable makes a store of what is synced.
+func (s *Store) durable() *Store {
+	t := New(s.cfg)
+	for o, l := range s.logs {
+		if n := s.synced[o]; n > 0 {
+			k := n - l.base
+			t.logs[o] = &log{l.base, l.hash, l.entries[:k:k]}
+			t.synced[o] = n
+		}
+	}
+	t.rows = maps.Clone(s.rows)
+	for key, old := range s.undo {
+		if old == nil {
+			delete(t.rows, key)
+		} else {
+			t.rows[key] = *old
+		}
+	}
+	t.markers, t.marked = maps.Clone(s.marked), maps.Clone(s.marked)
+	t.greatest = s.greatest
+	t.clock.Resume(s.greatest)
 	return t
 }
 
@@ -114,8 +160,8 @@ func (s *Store) Seen() crdt.Vector {
 
 func (s *Store) seen() crdt.Vector {
 	v := crdt.Vector{}
-	for o, log := range s.logs {
-		v[o] = uint64(len(log))
+	for o, l := range s.logs {
+		v[o] = l.last()
 	}
 	return v
 }
@@ -127,20 +173,42 @@ func (s *Store) Entries(_ context.Context, o crdt.Origin, from uint64, maxBytes 
 	if s.dead {
 		return nil, ErrCrashed
 	}
-	if from == 0 || from > s.synced[o] {
+	l := s.logs[o]
+	if from == 0 || from > s.synced[o] || from <= l.base {
 		return nil, nil
 	}
-	log := s.logs[o][from-1 : s.synced[o]]
+	list := l.entries[from-l.base-1 : s.synced[o]-l.base]
 	n, bytes := 0, 0
-	for n < len(log) && (n == 0 || bytes+len(log[n].Bytes) <= maxBytes) {
-		bytes += len(log[n].Bytes)
+	for n < len(list) && (n == 0 || bytes+len(list[n].Bytes) <= maxBytes) {
+		bytes += len(list[n].Bytes)
 		n++
 	}
-	return log[:n:n], nil
+	return list[:n:n], nil
 }
 
 // Write commits a value and does not sync it.
 func (s *Store) Write(key, value string) (crdt.Origin, uint64, error) {
+	return s.append(encode(opInsert, key, value), false)
+}
+
+// Delete commits a DELETE and does not sync it.
+func (s *Store) Delete(key string) (crdt.Origin, uint64, error) {
+	return s.append(encode(opDelete, key, ""), false)
+}
+
+// WriteMarker commits a marker and does not sync it.
+func (s *Store) WriteMarker(m crdt.Marker) (crdt.Origin, uint64, error) {
+	return s.append(crdt.AppendMarker(nil, m), true)
+}
+
+// Mark is WriteMarker and Sync.
+func (s *Store) Mark(_ context.Context, m crdt.Marker) (crdt.Origin, uint64, error) {
+	o, seq, err := s.WriteMarker(m)
+	s.Sync()
+	return o, seq, err
+}
+
+func (s *Store) append(body []byte, marker bool) (crdt.Origin, uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.dead {
@@ -152,7 +220,8 @@ func (s *Store) Write(key, value string) (crdt.Origin, uint64, error) {
 		s.deps = crdt.Vector{}
 	}
 	o := crdt.Origin{Node: s.cfg.Self, Epoch: s.epoch}
-	e := crdt.Entry{Origin: o, Seq: uint64(len(s.logs[o])) + 1, HLC: h, Deps: crdt.Vector{}}
+	l := s.log(o)
+	e := crdt.Entry{Origin: o, Seq: l.last() + 1, HLC: h, Deps: crdt.Vector{}, Marker: marker}
 	for p, n := range s.seen() {
 		if p != o && s.deps[p] < n {
 			e.Deps[p] = n
@@ -160,14 +229,21 @@ func (s *Store) Write(key, value string) (crdt.Origin, uint64, error) {
 		}
 	}
 	if e.Seq > 1 {
-		e.Prev = s.logs[o][e.Seq-2].Hash
+		e.Prev = l.hashOf(e.Seq - 1)
 	}
-	body := binary.AppendUvarint(nil, uint64(len(key)))
-	body = append(append(body, key...), value...)
 	crdt.EncodeEntry(&e, body)
-	s.logs[o] = append(s.logs[o], e)
+	l.entries = append(l.entries, e)
 	s.merge(&e)
 	return o, e.Seq, nil
+}
+
+func (s *Store) log(o crdt.Origin) *log {
+	l := s.logs[o]
+	if l == nil {
+		l = &log{}
+		s.logs[o] = l
+	}
+	return l
 }
 
 // Commit is Write and Sync.
@@ -181,7 +257,8 @@ func (s *Store) Commit(key, value string) (crdt.Origin, uint64, error) {
 func (s *Store) Inject(entries []crdt.Entry) {
 	s.mu.Lock()
 	for _, e := range entries {
-		s.logs[e.Origin] = append(s.logs[e.Origin], e)
+		l := s.log(e.Origin)
+		l.entries = append(l.entries, e)
 		s.merge(&e)
 	}
 	s.mu.Unlock()
@@ -199,29 +276,36 @@ func (s *Store) Merge(entries []crdt.Entry) error {
 		return s.fail
 	}
 	for _, e := range entries {
-		log := s.logs[e.Origin]
-		at := uint64(len(log))
-		switch {
-		case e.Seq <= at && log[e.Seq-1].Hash != e.Hash:
-			return fmt.Errorf("memstore: %v has two entries %d", e.Origin, e.Seq)
-		case e.Seq <= at:
-			continue
-		case e.Seq != at+1:
-			return fmt.Errorf("memstore: gap before entry %d of %v", e.Seq, e.Origin)
-		case at > 0 && e.Prev != log[at-1].Hash:
-			return fmt.Errorf("memstore: entry %d of %v does not follow what is here", e.Seq, e.Origin)
-		}
-		for o, n := range e.Deps {
-			if uint64(len(s.logs[o])) < n {
-				return fmt.Errorf("memstore: entry %d of %v depends on entry %d of %v", e.Seq, e.Origin, n, o)
-			}
-		}
-		if err := s.clock.Observe(e.HLC, s.cfg.Now()); err != nil {
+		if err := s.mergeOne(&e); err != nil {
 			return err
 		}
-		s.logs[e.Origin] = append(log, e)
-		s.merge(&e)
 	}
+	return nil
+}
+
+func (s *Store) mergeOne(e *crdt.Entry) error {
+	l := s.log(e.Origin)
+	at := l.last()
+	switch {
+	case e.Seq <= at && e.Seq >= l.base && l.hashOf(e.Seq) != e.Hash:
+		return fmt.Errorf("memstore: %v has two entries %d", e.Origin, e.Seq)
+	case e.Seq <= at:
+		return nil
+	case e.Seq != at+1:
+		return fmt.Errorf("memstore: gap before entry %d of %v", e.Seq, e.Origin)
+	case at > 0 && e.Prev != l.hashOf(at):
+		return fmt.Errorf("memstore: entry %d of %v does not follow what is here", e.Seq, e.Origin)
+	}
+	for o, n := range e.Deps {
+		if d := s.logs[o]; d == nil || d.last() < n {
+			return fmt.Errorf("memstore: entry %d of %v depends on entry %d of %v", e.Seq, e.Origin, n, o)
+		}
+	}
+	if err := s.clock.Observe(e.HLC, s.cfg.Now()); err != nil {
+		return err
+	}
+	l.entries = append(l.entries, *e)
+	s.merge(e)
 	return nil
 }
 
@@ -236,12 +320,17 @@ func (s *Store) Apply(_ context.Context, entries []crdt.Entry) error {
 func (s *Store) Sync() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.dead {
-		return
+	if !s.dead {
+		s.sync()
 	}
-	for o, log := range s.logs {
-		s.synced[o] = uint64(len(log))
+}
+
+func (s *Store) sync() {
+	for o, l := range s.logs {
+		s.synced[o] = l.last()
 	}
+	clear(s.undo)
+	maps.Copy(s.marked, s.markers)
 	s.greatest = max(s.greatest, s.clock.Last())
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -277,33 +366,104 @@ func (s *Store) Get(key string) (Cell, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c, ok := s.rows[key]
+	if c.Deleted {
+		return Cell{}, false
+	}
 	return c, ok
+}
+
+// Last returns what is kept of a key, be it a tombstone.
+func (s *Store) Last(key string) Cell {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rows[key]
 }
 
 // Rows returns all keys and values.
 func (s *Store) Rows() map[string]Cell {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.rows)
+	out := map[string]Cell{}
+	for key, c := range s.rows {
+		if !c.Deleted {
+			out[key] = c
+		}
+	}
+	return out
 }
 
-// merge keeps the greater stamp of a key. An entry's bytes end in its body: key length, key, value.
+// Tombstones counts the deleted keys that are remembered.
+func (s *Store) Tombstones() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, c := range s.rows {
+		if c.Deleted {
+			n++
+		}
+	}
+	return n
+}
+
+// An entry's bytes end in its body: operation, key length, key, value.
+const (
+	opInsert = 'i'
+	opDelete = 'd'
+)
+
+func encode(op byte, key, value string) []byte {
+	b := binary.AppendUvarint([]byte{op}, uint64(len(key)))
+	return append(append(b, key...), value...)
+}
+
+// merge keeps the greater stamp of a key, and the last marker of a node.
 func (s *Store) merge(e *crdt.Entry) {
-	key, value := body(e)
-	stamp := e.Stamp()
-	if c, ok := s.rows[key]; !ok || c.Stamp.Compare(stamp) < 0 {
-		s.rows[key] = Cell{value, stamp}
+	if e.Marker {
+		if m, err := e.MarkerBody(); err == nil {
+			s.keepMarker(crdt.Marked{Marker: m, Origin: e.Origin, Seq: e.Seq})
+		}
+		return
+	}
+	key, c := Body(e)
+	if old, ok := s.rows[key]; !ok || old.Stamp.Compare(c.Stamp) < 0 {
+		s.touch(key)
+		s.rows[key] = c
 	}
 }
 
-// body finds what EncodeEntry was given, at the end of the bytes.
-func body(e *crdt.Entry) (key, value string) {
-	head := crdt.Entry{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Schema: e.Schema, Deps: e.Deps, Prev: e.Prev}
+func (s *Store) keepMarker(m crdt.Marked) {
+	if old, ok := s.markers[m.Origin.Node]; !ok || m.After(old) {
+		s.markers[m.Origin.Node] = m
+	}
+}
+
+// touch notes what a key held when it was synced.
+func (s *Store) touch(key string) {
+	if _, noted := s.undo[key]; noted {
+		return
+	}
+	if c, ok := s.rows[key]; ok {
+		s.undo[key] = &c
+	} else {
+		s.undo[key] = nil
+	}
+}
+
+// Body reads what an entry says of which key.
+func Body(e *crdt.Entry) (key string, c Cell) {
+	head := crdt.Entry{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Schema: e.Schema, Deps: e.Deps, Prev: e.Prev, Marker: e.Marker}
 	crdt.EncodeEntry(&head, nil)
-	b := e.Bytes[len(head.Bytes):]
+	c.Stamp, c.Seq = e.Stamp(), e.Seq
+	b := e.Bytes[min(len(head.Bytes), len(e.Bytes)):]
+	if len(b) == 0 {
+		return "", c
+	}
+	c.Deleted = b[0] == opDelete
+	b = b[1:]
 	n, k := binary.Uvarint(b)
 	if k <= 0 || n > uint64(len(b)-k) {
-		return "", ""
+		return "", c
 	}
-	return string(b[k : k+int(n)]), string(b[k+int(n):])
+	c.Value = string(b[k+int(n):])
+	return string(b[k : k+int(n)]), c
 }

@@ -1,0 +1,196 @@
+package core_test
+
+import (
+	"testing"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+)
+
+// scripted is a cluster of the simulator in which only that happens which a test does: three members, all linked.
+func scripted(t *testing.T, knobs core.Knobs) *sim {
+	t.Helper()
+	s := newSim(1, knobs)
+	for range 3 {
+		n := s.addNode("dc1")
+		n.skew = 0
+		n.start()
+	}
+	first := s.nodes[0]
+	first.core.Adopt(first.time(), core.FirstList(7, first.member))
+	first.caught = true
+	first.pump()
+	s.until(t, "all are members", func() bool {
+		for _, n := range s.nodes {
+			n.join()
+		}
+		for _, n := range s.nodes {
+			if !n.core.IsMember() || !n.caught || n.core.List().Version != 3 {
+				return false
+			}
+		}
+		return true
+	})
+	return s
+}
+
+// until lets time pass, a little at a time, until ok.
+func (s *sim) until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := s.now + 20*time.Second; !ok(); {
+		if s.now > end || len(s.faults) > 0 {
+			t.Fatalf("not within 20 s: %s %v", what, s.faults)
+		}
+		s.run(s.now + 50*time.Microsecond)
+	}
+}
+
+func (s *sim) cut(a, b int, cut bool) {
+	l := s.link(a, b)
+	l.cut = cut
+	if cut && l.up {
+		s.break_(s.nodes[a], s.nodes[b])
+	}
+}
+
+// put and remove commit at one node, whatever the others do.
+func (n *simNode) put(key, value string) {
+	n.store.Write(key, value)
+	n.sync(func() {})
+	n.s.run(n.s.now + 5*time.Millisecond)
+}
+
+func (n *simNode) remove(key string) {
+	n.store.Delete(key)
+	n.sync(func() {})
+	n.s.run(n.s.now + 5*time.Millisecond)
+}
+
+func (n *simNode) shows(key string) bool {
+	_, there := n.store.Get(key)
+	return there
+}
+
+// TestS1AfterARemoval: n2, on the old list, has marked the DELETE; n3 is removed, which n2 does not know yet; n1 must not
+// purge on that marker, since n2 still takes n3's older INSERT and passes it on.
+func TestS1AfterARemoval(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		s := scripted(t, core.Knobs{AnyMarker: without})
+		a, b, c := s.nodes[0], s.nodes[1], s.nodes[2]
+		a.put("k", "first")
+		s.run(s.now + time.Second)
+		s.cut(0, 2, true)
+		s.cut(1, 2, true)
+		c.put("k", "older than the DELETE")
+		a.remove("k")
+		s.run(s.now + time.Second) // n1 and n2 mark it under list 3
+		a.core.ChangeList(a.time(), core.WithoutMember(c.member.ID))
+		a.pump()
+		s.until(t, "n1 has the list without n3", func() bool { return a.core.List().Version == 4 })
+		s.cut(0, 1, true)
+		if b.core.List().Version != 3 {
+			t.Fatal("n2 has heard of the removal")
+		}
+		s.cut(1, 2, false)
+		s.run(s.now + 2*time.Second)
+		if b.store.Vector()[c.origin()] == 0 {
+			t.Fatal("n2 has not taken n3's INSERT")
+		}
+		s.cut(0, 1, false)
+		s.run(s.now + 4*time.Second)
+		if a.store.Vector()[c.origin()] == 0 {
+			t.Fatal("n1 has not got n3's INSERT from n2")
+		}
+		if lives := a.shows("k") || b.shows("k"); lives != without {
+			t.Errorf("without the rule %v: the deleted row lives at n1 %v, at n2 %v", without, a.shows("k"), b.shows("k"))
+		}
+	}
+}
+
+// origin is where a node of a scripted cluster writes in its only life.
+func (n *simNode) origin() crdt.Origin {
+	for o := range n.store.Vector() {
+		if o.Node == n.member.ID {
+			return o
+		}
+	}
+	return crdt.Origin{}
+}
+
+// TestN1 restores an old copy, of before a DELETE that the others have purged and trimmed, at a node that then writes.
+// The snapshot that it needs replaces its state; merged into it, the deleted row would live again.
+func TestN1(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		s := scripted(t, core.Knobs{})
+		a, c := s.nodes[0], s.nodes[2]
+		a.put("k", "to be deleted")
+		s.run(s.now + time.Second)
+		old := c.store.Backup()
+		a.remove("k")
+		s.until(t, "the DELETE is purged and trimmed everywhere", func() bool {
+			for _, n := range s.nodes {
+				if n.store.Tombstones() > 0 || n.store.LogLen() > 9 {
+					return false
+				}
+			}
+			return true
+		})
+		c.crash()
+		c.store = old
+		if without {
+			c.store = old.WithoutN1()
+		}
+		c.start()
+		if !c.shows("k") {
+			t.Fatal("the old copy lacks the row")
+		}
+		c.put("own", "written after the restore")
+		s.run(s.now + 5*time.Second)
+		for _, n := range s.nodes {
+			if !n.shows("own") {
+				t.Errorf("%s lacks what was written after the restore", n.member.Name)
+			}
+		}
+		if lives := c.shows("k"); lives != without {
+			t.Errorf("without the rule %v: the deleted row lives: %v", without, lives)
+		}
+	}
+}
+
+// TestPurgeNeedsMarkersThatKnow each member's newest epoch and are of the list in force (rule S1), and tombstones older
+// than the clocks' offset.
+func TestPurgeNeedsMarkersThatKnow(t *testing.T) {
+	a, b, b2 := origin(1, 1), origin(2, 1), origin(2, 9)
+	mark := func(o crdt.Origin, seq, list uint64, v crdt.Vector) crdt.Marked {
+		return crdt.Marked{Origin: o, Seq: seq, Marker: crdt.Marker{List: list, Vector: v}}
+	}
+	know := crdt.Vector{a: 5, b: 5, b2: 1}
+	for name, test := range map[string]struct {
+		own, other crdt.Marked
+		want       bool
+		knobs      core.Knobs
+	}{
+		"all know":                   {mark(a, 6, 1, know), mark(b2, 2, 1, know), true, core.Knobs{}},
+		"none from the other":        {mark(a, 6, 1, know), crdt.Marked{}, false, core.Knobs{}},
+		"of an older list":           {mark(a, 6, 1, know), mark(b2, 2, 0, know), false, core.Knobs{}},
+		"of an older list, no rule":  {mark(a, 6, 1, know), mark(b2, 2, 0, know), true, core.Knobs{AnyMarker: true}},
+		"the other's of an old life": {mark(a, 6, 1, know), mark(b, 6, 1, crdt.Vector{a: 5}), false, core.Knobs{}},
+		"own does not know the life": {mark(a, 6, 1, crdt.Vector{a: 5, b: 5}), mark(b2, 2, 1, know), false, core.Knobs{}},
+		"the same, no rule":          {mark(a, 6, 1, crdt.Vector{a: 5, b: 5}), mark(b2, 2, 1, know), true, core.Knobs{AnyEpoch: true}},
+	} {
+		list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1}, {ID: 2}}}
+		st := core.State{List: list, Vector: crdt.Vector{a: 6, b: 6, b2: 2}, Markers: map[crdt.NodeID]crdt.Marked{1: test.own}}
+		if test.other.Seq > 0 {
+			st.Markers[2] = test.other
+		}
+		n := core.New(core.Config{Self: list.Members[0], Knobs: test.knobs}, st, simEpoch)
+		v, before, ok := n.PurgeDue(simEpoch)
+		if ok != test.want {
+			t.Errorf("%s: purge is due: %v", name, ok)
+		}
+		if ok && (v[a] != 5 || v[b] != 5 || !before.Time().Equal(simEpoch.Add(-500*time.Millisecond))) {
+			t.Errorf("%s: up to %v, before %v", name, v, before.Time())
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package core_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+	"layercake/replication/memstore"
+)
+
+// simCap is how many entries a log may hold before absent members are not waited for any more.
+const simCap = 150
+
+// state is what the store remembers, but for lists and registers.
+func (n *simNode) state() core.State {
+	marks, _ := n.store.Markers()
+	return core.State{Vector: n.store.Vector(), Trimmed: n.store.Trimmed(), Markers: marks}
+}
+
+// keep writes markers, purges, trims and takes snapshots when they are due.
+func (n *simNode) keep() {
+	s, life := n.s, n.life
+	later := func(min, max time.Duration, do func()) {
+		s.after(s.between(min, max), func() {
+			if n.core != nil && n.life == life {
+				do()
+				n.pump()
+			}
+		})
+	}
+	if m, ok := n.core.MarkerDue(n.time()); ok {
+		o, seq, err := n.store.WriteMarker(m)
+		s.markers++
+		s.lastMarker = s.now
+		s.log("%s marks %d: %d", n.member.Name, seq, m.List)
+		n.sync(func() { n.core.Marked(n.time(), m, o, seq, err) })
+	}
+	if v, before, ok := n.core.PurgeDue(n.time()); ok {
+		later(0, 5*time.Millisecond, func() {
+			purged, young, _ := n.store.Purge(context.Background(), v, before)
+			s.purges += int(purged)
+			s.log("%s purges %d", n.member.Name, purged)
+			n.core.Purged(n.time(), young)
+		})
+	}
+	if v, ok := n.core.TrimDue(n.time(), n.store.LogLen() > simCap); ok {
+		later(0, 5*time.Millisecond, func() {
+			was := n.store.LogLen()
+			n.store.Trim(context.Background(), v)
+			s.trims += was - n.store.LogLen()
+			s.log("%s trims %d", n.member.Name, was-n.store.LogLen())
+			n.core.Trimmed(n.time(), n.store.Trimmed())
+		})
+	}
+	if from, ok := n.core.SnapshotDue(n.time()); ok {
+		donor := s.nodes[from.ID-1]
+		var image io.ReadCloser
+		if donor.core != nil {
+			image, _, _ = donor.store.Copy(context.Background())
+		}
+		donorLife := donor.life
+		later(5*time.Millisecond, 80*time.Millisecond, func() {
+			if image == nil || donor.core == nil || donor.life != donorLife || !s.link(n.i, donor.i).up {
+				s.log("%s gets no snapshot from %s", n.member.Name, donor.member.Name)
+				n.core.Installed(n.time(), core.State{}, errors.New("the donor is gone"))
+				return
+			}
+			err := n.store.Install(context.Background(), image)
+			s.log("%s installs a snapshot from %s: %v", n.member.Name, donor.member.Name, err)
+			if err != nil && !errors.Is(err, memstore.ErrUncovered) && !errors.Is(err, crdt.ErrAhead) {
+				s.violated("%s cannot install a snapshot: %v", n.member.Name, err)
+			}
+			if err == nil {
+				s.snapshots++
+			}
+			n.core.Installed(n.time(), n.state(), err)
+		})
+	}
+}
+
+// checkRows holds the rows of a node against all entries that it has: the greatest stamp of a key wins, and a deleted
+// key stays deleted.
+func (s *sim) checkRows(n *simNode) {
+	v := n.store.Vector()
+	want := map[string]memstore.Cell{}
+	for id, c := range s.all {
+		if key := s.keys[id]; v[id.origin] >= id.seq && want[key].Stamp.Compare(c.Stamp) < 0 {
+			want[key] = c
+		}
+	}
+	rows := n.store.Rows()
+	for key, c := range want {
+		got, there := rows[key]
+		switch {
+		case c.Deleted && there:
+			s.violated("%s shows %s=%q, which was deleted", n.member.Name, key, got.Value)
+			return
+		case !c.Deleted && got.Stamp != c.Stamp:
+			s.violated("%s shows %s=%q, want %q", n.member.Name, key, got.Value, c.Value)
+			return
+		}
+	}
+}
+
+// checkQuiet holds once all members are there and nobody has written for long: no tombstone and no log beyond a small
+// tail is left, and no marker answers markers.
+func (s *sim) checkQuiet(members int) {
+	for _, n := range s.nodes {
+		if n.gone {
+			continue
+		}
+		if k := n.store.Tombstones(); k > 0 {
+			s.violated("%s still has %d tombstones", n.member.Name, k)
+			return
+		}
+		if k := n.store.LogLen(); k > 4*members {
+			s.violated("%s still has a log of %d entries", n.member.Name, k)
+			return
+		}
+	}
+	if s.lastMarker > s.now-5*time.Second {
+		s.violated("a marker was written at %v, though nobody has written anything for long", s.lastMarker)
+	}
+}
