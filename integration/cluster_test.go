@@ -176,6 +176,13 @@ func (c *cluster) add(dc string) int {
 
 func (c *cluster) boot(i int) {
 	c.t.Helper()
+	c.bootOnly(i)
+	c.settle()
+}
+
+// bootOnly starts a node that may not serve yet.
+func (c *cluster) bootOnly(i int) {
+	c.t.Helper()
 	n, err := server.New(c.cfgs[i])
 	if err != nil {
 		c.t.Fatalf("node %d: %v", i+1, err)
@@ -191,7 +198,6 @@ func (c *cluster) boot(i int) {
 	c.nodes[i] = n
 	// The same addresses after a restart.
 	c.cfgs[i].PGAddr, c.cfgs[i].RPCAddr, c.cfgs[i].GossipAddr = n.PGAddr(), n.RPCAddr(), n.GossipAddr()
-	c.settle()
 }
 
 func (c *cluster) stop(i int) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"layercake/server"
 )
 
@@ -16,7 +18,7 @@ import (
 func TestRemoveAndReplace(t *testing.T) {
 	c := three(t)
 	a := c.conn(0, "consistency=quorum")
-	exec(t, a, "CREATE TABLE t (id int PRIMARY KEY, v text)")
+	exec(t, c.conn(0, "consistency=all"), "CREATE TABLE t (id int PRIMARY KEY, v text)")
 	exec(t, c.conn(2, "consistency=all"), "INSERT INTO t VALUES (1, 'from n3')")
 	c.stop(2)
 	exec(t, a, "INSERT INTO t VALUES (2, 'without n3')")
@@ -133,6 +135,63 @@ func (c *cluster) eventuallyLog(i, entries int) {
 		}
 		time.Sleep(10 * time.Millisecond) // a poll of a real node
 	}
+}
+
+// TestRestoreOfAnOldFolder: a folder put back from a copy of before writes that the others have, and purged, brings
+// nothing back and loses nothing.
+func TestRestoreOfAnOldFolder(t *testing.T) {
+	c := three(t)
+	conn := c.conn(0, "consistency=all")
+	exec(t, conn, "CREATE TABLE t (id int PRIMARY KEY, v text)")
+	exec(t, conn, "INSERT INTO t SELECT g, 'old' FROM generate_series(1, 20) g")
+	c.stop(2)
+	backup := filepath.Join(c.dir, "backup")
+	if err := os.CopyFS(backup, os.DirFS(c.cfgs[2].Dir)); err != nil {
+		t.Fatal(err)
+	}
+	c.boot(2)
+	exec(t, c.conn(0, "consistency=all"), "DELETE FROM t WHERE id <= 10")
+	exec(t, c.conn(2, "consistency=all"), "UPDATE t SET v = 'new' WHERE id > 15")
+	for i := range c.nodes {
+		eventually(t, c.conn(i), "0", "SELECT coalesce(sum(count), 0) FROM layercake.tombstones")
+		c.eventuallyLog(i, 20)
+	}
+	c.stop(2)
+	if err := os.RemoveAll(c.cfgs[2].Dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(backup, c.cfgs[2].Dir); err != nil {
+		t.Fatal(err)
+	}
+	c.bootOnly(2)
+	for end := time.Now().Add(wait); c.nodes[2].LogEntries() == 0 || !c.tryWrite(2, "INSERT INTO t VALUES (100, 'after the restore')"); {
+		if time.Now().After(end) {
+			t.Fatal("the restored node does not come back")
+		}
+		time.Sleep(10 * time.Millisecond) // a poll of a real node
+	}
+	for i := range c.nodes {
+		if got := one(t, c.conn(i, "consistency=quorum"), "SELECT count(*) || ' ' || count(*) FILTER (WHERE v = 'new') FROM t"); got != "11 5" {
+			t.Errorf("node %d has %s rows, of which new", i+1, got)
+		}
+	}
+	c.verify()
+}
+
+// tryWrite says whether a statement at level all was taken.
+func (c *cluster) tryWrite(i int, sql string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, c.url(i))
+	if err != nil {
+		return false
+	}
+	defer conn.Close(ctx)
+	if _, err := conn.Exec(ctx, "SET consistency = 'all'"); err != nil {
+		return false
+	}
+	_, err = conn.Exec(ctx, sql)
+	return err == nil
 }
 
 // TestLeaving: a node hands over what only it has, refuses statements from then on, and the others go on without it.

@@ -116,7 +116,7 @@ func (r *Replicator) dialLink(m core.Member) error {
 	}
 	l.stream = s
 	var said core.Hello
-	r.do(func(n *core.Node, _ time.Time) { said = n.Hello() })
+	r.do(func(n *core.Node, now time.Time) { said = r.hello(n, now) })
 	if err := s.SendMsg(&frame{parts: [][]byte{{frameWhole}, core.Append(nil, said)}}); err != nil {
 		return causeOf(l, err)
 	}
@@ -126,6 +126,12 @@ func (r *Replicator) dialLink(m core.Member) error {
 		}
 		return nil
 	}, nil)
+}
+
+// hello is what this node says first, of all that is durable by now: it must never say less than it said before.
+func (r *Replicator) hello(n *core.Node, now time.Time) core.Hello {
+	n.Advance(now, r.cfg.Store.Vector())
+	return n.Hello()
 }
 
 // causeOf prefers why this side ended a link to what gRPC says then.
@@ -197,7 +203,7 @@ func (r *Replicator) serveLink(ss grpc.ServerStream) error {
 	r.goDo(func() {
 		result <- r.shake(l, core.Hello{}, timeout, nil, func() (core.Hello, error) {
 			var said core.Hello
-			r.do(func(n *core.Node, _ time.Time) { said = n.Hello() })
+			r.do(func(n *core.Node, now time.Time) { said = r.hello(n, now) })
 			return said, ss.SendMsg(&frame{parts: [][]byte{{frameWhole}, core.Append(nil, said)}})
 		})
 	})

@@ -84,6 +84,7 @@ func (r *Replicator) attach(l *link, h, said core.Hello) bool {
 		r.core.Down(now, l.peer)
 	}
 	r.links[l.peer] = l
+	r.core.Advance(now, r.cfg.Store.Vector()) // else a peer may seem to know more of this node than it does itself
 	r.core.Up(now, h, said)
 	r.announceLink()
 	if d := r.dials[l.peer]; d != nil {

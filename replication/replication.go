@@ -134,7 +134,7 @@ func (r *Replicator) Start(ctx context.Context) error {
 		r.member.GossipAddr = r.gossip.Self().Addr
 	}
 	r.core = core.New(core.Config{
-		Self: r.member, Instance: r.instance, Ping: r.cfg.Ping, MarkEvery: r.cfg.MarkEvery, MaxClockOffset: r.cfg.MaxClockOffset,
+		Self: r.member, Instance: r.instance, Ping: r.cfg.Ping, MarkEvery: r.cfg.MarkEvery, Grace: time.Second, MaxClockOffset: r.cfg.MaxClockOffset,
 		Rand: rand.New(rand.NewPCG(r.instance, uint64(r.self))),
 	}, st, r.cfg.Now())
 	r.started = true
@@ -191,6 +191,11 @@ func (r *Replicator) load() (core.State, error) {
 		return st, err
 	}
 	st.Registers = map[string][]byte{}
+	rolledBack, err := r.cfg.Store.GetLocal(core.RollbackKey)
+	if err != nil {
+		return st, fmt.Errorf("replication: %w", err)
+	}
+	st.RolledBack = len(rolledBack) > 0
 	b, err := r.cfg.Store.GetLocal(core.ListKey)
 	if err != nil {
 		return st, fmt.Errorf("replication: read the member list: %w", err)
@@ -366,6 +371,9 @@ func (r *Replicator) updateFence() {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node is leaving its cluster")
 	} else if r.core.Joining() {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node is starting: it has joined its cluster and not caught up yet")
+	} else if r.core.RolledBack() {
+		why = pgerror.New(pgerror.CannotConnectNow,
+			"this node was put back from an old copy: it serves again when it has caught up with enough of the other members")
 	} else if r.core.NeedsSnapshot() {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node is catching up by a snapshot: the others no longer have the log that it lacks")
 	} else if ahead := r.core.AheadOfMajority(); ahead > 0 {

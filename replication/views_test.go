@@ -15,6 +15,14 @@ func TestTheViews(t *testing.T) {
 		ms := ns[0].Members()
 		return ms[1].RTT > 0 && ms[2].RTT > 0
 	})
+	eventually(t, "the markers after the write are everywhere", func() bool {
+		for _, m := range ns[0].Members() {
+			if !m.Applied.Equal(ns[0].store.Vector()) || len(m.Applied) < 3 {
+				return false
+			}
+		}
+		return true
+	})
 	for i, m := range ns[0].Members() {
 		if m.State != "alive" || m.Self != (i == 0) || m.Name != ns[i].name || m.DC != ns[i].dc || m.PGAddr == "" || m.RPCAddr != ns[i].Addr() {
 			t.Errorf("member %d: %+v", i, m)
@@ -27,7 +35,10 @@ func TestTheViews(t *testing.T) {
 		}
 	}
 	for _, s := range ns[0].Streams() {
-		if s.Sent != 1 || s.Acked != 1 || s.LagEntries != 0 || s.Lag != 0 || s.State != "streaming" || s.PeerName == "" {
+		if s.Origin.Node != 1 { // what others wrote, relayed by chance
+			continue
+		}
+		if want := ns[0].store.Vector()[s.Origin]; s.Sent != want || s.Acked != want || s.LagEntries != 0 || s.Lag != 0 || s.State != "streaming" || s.PeerName == "" {
 			t.Errorf("stream %+v", s)
 		}
 	}
@@ -39,7 +50,7 @@ func TestTheViews(t *testing.T) {
 	eventually(t, "the lag of n3 shows", func() bool {
 		for _, s := range ns[0].Streams() {
 			if s.PeerName == "n3" {
-				return s.LagEntries == 3 && s.Lag > 0 && s.State == "unreachable"
+				return s.LagEntries >= 3 && s.Lag > 0 && s.State == "unreachable"
 			}
 		}
 		return false

@@ -66,8 +66,8 @@ func (n *Node) Barrier(now time.Time, level Level) (t Ticket, done bool) {
 // startBarrier asks for those who wait for the next round, unless enough rounds are being asked.
 func (n *Node) startBarrier() {
 	b := &n.barriers
-	if len(b.next) == 0 || len(b.rounds) >= maxRounds {
-		return
+	if len(b.next) == 0 || len(b.rounds) >= maxRounds || n.back.on || n.grace && n.fresh() {
+		return // rule Q5: this node does not count itself either
 	}
 	asking := 0
 	for _, r := range b.rounds {
@@ -223,7 +223,7 @@ func (n *Node) renewBarriers() {
 func (n *Node) replied(p *peer, m Reply) {
 	p.asked = time.Time{}
 	r := n.barriers.rounds[m.Round]
-	if r == nil || r.replies[p.id] != nil || !n.list.Has(p.id) {
+	if r == nil || r.replies[p.id] != nil || !n.list.Has(p.id) || p.away != awayNot {
 		return
 	}
 	if m.Version != n.list.Version {
@@ -241,6 +241,10 @@ func (n *Node) replied(p *peer, m Reply) {
 	if r.full {
 		r.vectors[p.id] = p.have.Clone()
 		r.names[p.id] = m.Registers
+		if r == n.back.round {
+			n.tickRollback()
+			return
+		}
 		n.checkCompletion()
 		return
 	}
@@ -273,7 +277,7 @@ func (n *Node) advanceBarriers() {
 // checkRound lets the waiters pass for which enough replies, each by itself, are covered by what is durable here. A
 // reply that waits for something that died with its sender keeps nobody who has enough others (rule Q2).
 func (n *Node) checkRound(r *round) {
-	if r.full {
+	if r.full || n.back.on {
 		return
 	}
 	covered := func(id crdt.NodeID) bool {

@@ -81,7 +81,7 @@ func (n *Node) keepMarker(m crdt.Marked) {
 func (n *Node) MarkerDue(now time.Time) (crdt.Marker, bool) {
 	n.now = now
 	s := &n.stab
-	if s.marking || now.Before(s.markAt) || !n.IsMember() || n.joining || !n.unmarked() {
+	if s.marking || now.Before(s.markAt) || !n.IsMember() || n.joining || n.back.on || !n.unmarked() {
 		return crdt.Marker{}, false
 	}
 	s.marking, s.markAt = true, now.Add(n.cfg.MarkEvery)

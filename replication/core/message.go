@@ -8,21 +8,23 @@ type Message interface{ kind() byte }
 
 // Hello is the first message on a link, in both directions.
 type Hello struct {
-	Cluster  ClusterID
-	Member   Member // the sender, with the addresses it has now
-	Instance uint64 // random, new at each start of the process
-	Joining  bool   // the sender has not caught up yet
-	List     *List  // the sender's member list
-	Vector   crdt.Vector
-	Trimmed  crdt.Vector // what of the sender's log is gone
+	Cluster    ClusterID
+	Member     Member // the sender, with the addresses it has now
+	Instance   uint64 // random, new at each start of the process
+	Joining    bool   // the sender has not caught up yet
+	RolledBack bool   // the sender was put back from an old copy and has not caught up yet (rule Q5)
+	List       *List  // the sender's member list
+	Vector     crdt.Vector
+	Trimmed    crdt.Vector // what of the sender's log is gone
 }
 
 // Have says that the sender has durably applied more: the origins that rose since its last Have, Reply or Hello on this
 // link. It is the ack of entries, and what relays and write-backs go by (rule E1).
 type Have struct {
-	Version uint64
-	Delta   crdt.Vector
-	Joining bool
+	Version    uint64
+	Delta      crdt.Vector
+	Joining    bool
+	RolledBack bool
 }
 
 // Ask asks for the receiver's vector, as of now or later.
@@ -47,6 +49,9 @@ type Subscribe struct {
 	From   uint64
 	Sub    uint64
 }
+
+// Remember tells the receiver that it held more once than it said in its Hello: it was put back from an old copy.
+type Remember struct{ Vector crdt.Vector }
 
 // Cut says that more of the sender's log is gone: these entries and all before them.
 type Cut struct{ Trimmed crdt.Vector }
@@ -141,6 +146,7 @@ const (
 	kindAccepted
 	kindApp
 	kindCut
+	kindRemember
 )
 
 func (Hello) kind() byte     { return kindHello }
@@ -158,3 +164,4 @@ func (Accept) kind() byte    { return kindAccept }
 func (Accepted) kind() byte  { return kindAccepted }
 func (App) kind() byte       { return kindApp }
 func (Cut) kind() byte       { return kindCut }
+func (Remember) kind() byte  { return kindRemember }

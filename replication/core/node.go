@@ -19,6 +19,7 @@ type Config struct {
 	Stall          time.Duration // an origin that is known to be ahead and sends nothing for so long is asked of another
 	Retry          time.Duration // before a proposal that got no answer, or an unanswered question, is repeated
 	MaxClockOffset time.Duration
+	Grace          time.Duration // after a start, while members have not spoken: one may be about to tell that this node was rolled back
 	MarkEvery      time.Duration // between this node's markers at the least, and between purges and trims
 	Window         int           // bytes of entries of one origin sent to one peer and not yet acknowledged
 	MaxRead        int           // bytes read from the log at once
@@ -40,6 +41,7 @@ type Knobs struct {
 	ChangeEarly        bool // without C3: a member change begins before the last one is complete
 	AnyMarker          bool // without S1's first part: markers count under whatever member list they were written
 	AnyEpoch           bool // without S1's second part: purge does not ask that all know each member's newest epoch
+	ForgetRollback     bool // without Q5: a node that was rolled back goes on as if nothing had happened
 	TrimAlone          bool // without S3: a log beyond its cap is trimmed though no majority is heard
 }
 
@@ -59,11 +61,12 @@ func (c *Config) setDefaults() {
 
 // State is what a node remembers from its last life.
 type State struct {
-	Vector    crdt.Vector                 // the store's
-	Trimmed   crdt.Vector                 // what of its log is gone
-	Markers   map[crdt.NodeID]crdt.Marked // the last of each node that is durable
-	List      *List                       // nil: not a member of any cluster
-	Registers map[string][]byte           // what Puts with these names wrote last; see RegisterKey
+	Vector     crdt.Vector                 // the store's
+	Trimmed    crdt.Vector                 // what of its log is gone
+	Markers    map[crdt.NodeID]crdt.Marked // the last of each node that is durable
+	List       *List                       // nil: not a member of any cluster
+	RolledBack bool                        // RollbackKey is set
+	Registers  map[string][]byte           // what Puts with these names wrote last; see RegisterKey
 }
 
 // Ticket names something that was begun and will be decided.
@@ -126,6 +129,10 @@ type Node struct {
 	props    proposals
 	stab     stability
 	snap     snapshot
+	back     rollback
+	grace    bool // see fresh
+	born     time.Time
+	early    []deferred // questions and ballots that came meanwhile
 
 	puts   []Put
 	done   []Done
@@ -154,6 +161,9 @@ func New(cfg Config, st State, now time.Time) *Node {
 	n.barriers.init()
 	n.props.init(st.Registers)
 	n.stab.init(st)
+	n.grace = cfg.Grace > 0 && st.List != nil && !cfg.Knobs.ForgetRollback
+	n.born = now
+	n.back.on = st.RolledBack && !cfg.Knobs.ForgetRollback
 	if st.List != nil {
 		n.setList(st.List)
 	}
@@ -224,6 +234,7 @@ func (n *Node) listChanged() {
 	n.checkWriteBacks()
 	n.renewBarriers()
 	n.listProposalsChanged()
+	n.restartRollback()
 }
 
 // Advance says what is durable here now: own commits and applied entries.
@@ -270,6 +281,7 @@ func (n *Node) Advance(now time.Time, v crdt.Vector) {
 	n.advanceBarriers()
 	n.checkWriteBacks()
 	n.checkCompletion()
+	n.tickRollback()
 }
 
 // Tick lets time pass: pings, dead links, questions and proposals to repeat, origins to ask of another.
@@ -286,10 +298,12 @@ func (n *Node) Tick(now time.Time) {
 			n.send(p.id, Ping{ID: p.pingID})
 		}
 	}
+	n.endGrace()
 	n.reviewAll()
 	n.reaskBarriers()
 	n.startBarrier()
 	n.tickProposals()
+	n.tickRollback()
 }
 
 func (n *Node) rouse(id crdt.NodeID) { n.wake[id] = struct{}{} }

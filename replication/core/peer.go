@@ -21,6 +21,10 @@ type peer struct {
 	trimmed  crdt.Vector // what of its log is gone
 	heard    time.Time
 
+	spoke      bool        // since this node started
+	away       int         // it was rolled back, or may have been: it does not count
+	remembered crdt.Vector // what it said to hold before, while it may not know
+
 	outbox []Message
 	dirty  map[crdt.Origin]struct{} // rose here since the last Have
 	owed   map[crdt.Origin]struct{} // of these, what no entries have told either
@@ -49,7 +53,7 @@ func (n *Node) Hello() Hello {
 	if l.Version == 0 {
 		l = nil
 	}
-	return Hello{Cluster: n.list.Cluster, Member: n.cfg.Self, Instance: n.cfg.Instance, Joining: n.joining, List: l,
+	return Hello{Cluster: n.list.Cluster, Member: n.cfg.Self, Instance: n.cfg.Instance, Joining: n.joining, RolledBack: n.back.on, List: l,
 		Vector: n.vec.Clone(), Trimmed: n.stab.trimmed.Clone()}
 }
 
@@ -64,7 +68,9 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 		n.peers[id] = p
 	}
 	p.link++
+	newLife := p.instance != h.Instance
 	p.linked, p.member, p.instance, p.joining, p.heard = true, h.Member, h.Instance, h.Joining, now
+	held := p.have
 	p.have = h.Vector.Clone()
 	if p.have == nil {
 		p.have = crdt.Vector{}
@@ -80,6 +86,10 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	}
 	p.outbox, p.sends, p.poke, p.pingID = nil, map[crdt.Origin]*send{}, false, 0
 	p.dirty, p.owed = map[crdt.Origin]struct{}{}, map[crdt.Origin]struct{}{}
+	n.remember(p, held, h, newLife)
+	if n.othersHold(h.Vector) {
+		n.rolledBack()
+	}
 	if !said.Trimmed.Covers(n.stab.trimmed) { // since Hello was made
 		n.send(id, Cut{n.stab.trimmed.Clone()})
 	}
@@ -142,13 +152,23 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 		return
 	}
 	p.heard = now
+	if !p.spoke {
+		p.spoke = true
+		if _, ok := m.(Remember); !ok {
+			n.endGrace()
+		}
+	}
 	switch m := m.(type) {
 	case Have:
 		p.joining = m.Joining
+		n.saidRollback(p, m.RolledBack)
 		n.sawVersion(p, m.Version)
 		n.raise(p, m.Delta)
 	case Ask:
 		n.sawVersion(p, m.Version)
+		if n.back.on || n.tooEarly(from, m) {
+			return // rule Q5; the question is repeated
+		}
 		r := Reply{Version: n.list.Version, Round: m.Round, Delta: n.takeDirty(p)}
 		if m.Full {
 			r.Registers = n.registerNames()
@@ -160,6 +180,8 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 		n.replied(p, m)
 	case Subscribe:
 		n.subscribed(p, m)
+	case Remember:
+		n.rolledBack()
 	case Cut:
 		n.cut(p, m.Trimmed)
 	case Entries:
@@ -310,7 +332,7 @@ func (n *Node) NextMessage(id crdt.NodeID) (Message, bool) {
 		return m, true
 	}
 	if n.mustTell(p) {
-		return Have{Version: n.list.Version, Delta: n.takeDirty(p), Joining: n.joining}, true
+		return Have{Version: n.list.Version, Delta: n.takeDirty(p), Joining: n.joining, RolledBack: n.back.on}, true
 	}
 	return nil, false
 }

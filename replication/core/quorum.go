@@ -16,8 +16,10 @@ type confirm struct {
 }
 
 // counts says whether what p says may count towards a quorum of this node's list: a peer with a newer list may not,
-// until this node has that list too.
-func (n *Node) counts(p *peer) bool { return p != nil && p.version <= n.list.Version }
+// until this node has that list too, and neither may one that was rolled back (rule Q5).
+func (n *Node) counts(p *peer) bool {
+	return p != nil && p.version <= n.list.Version && p.away == awayNot
+}
 
 // hasEntry says whether a member durably has an entry, as far as is known here. This node itself counts only once Advance
 // has told: what is asked about was committed or read here, but a question answered before would not show it, and a

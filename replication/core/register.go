@@ -104,6 +104,7 @@ type proposal struct {
 	accepts  map[crdt.NodeID]bool
 	value    []byte
 	result   []byte
+	learn    bool // only what the others hold is asked for, after a rollback
 	again    bool // value is one found undecided: once it is decided, the own change begins (rule C1)
 }
 
@@ -152,7 +153,7 @@ func (n *Node) enqueue(p *proposal) {
 // begin opens a ballot, unless a member change has to wait until the last one is complete (rule C3).
 func (n *Node) begin(p *proposal) {
 	p.phase, p.at, p.again = idle, n.now.Add(n.cfg.Retry), false
-	if !n.IsMember() {
+	if !n.IsMember() || n.back.on && !p.learn {
 		return
 	}
 	if p.changeTo != nil && !n.listComplete() {
@@ -200,11 +201,28 @@ func (n *Node) receiveRegister(from crdt.NodeID, m Message) {
 	if p := n.peers[from]; p != nil {
 		n.sawVersion(p, version)
 	}
+	if p := n.peers[from]; p != nil && p.away != awayNot {
+		if _, ok := m.(Prepare); !ok || p.away != awayKnows { // it may ask what the others hold
+			return
+		}
+	}
 	if version != n.list.Version {
 		if version > n.list.Version && len(n.props.deferred) < 1024 {
 			n.props.deferred = append(n.props.deferred, deferred{from, m})
 		}
 		return // whoever is behind is told the newer list, and repeats
+	}
+	if n.back.on { // rule Q5: no ballot is answered, not even its own
+		if m, ok := m.(Promise); ok {
+			n.promised(from, m)
+		}
+		return
+	}
+	switch m.(type) {
+	case Prepare, Accept:
+		if n.tooEarly(from, m) {
+			return
+		}
 	}
 	switch m := m.(type) {
 	case Prepare:
@@ -281,6 +299,10 @@ func (n *Node) promised(from crdt.NodeID, m Promise) {
 		return
 	}
 	p.promises[from] = m
+	if p.learn {
+		n.learned(p)
+		return
+	}
 	has := func(id crdt.NodeID) bool { _, ok := p.promises[id]; return ok }
 	if n.cfg.Knobs.CountMessages { // a promise repeated is a promise counted
 		p.tries++

@@ -125,3 +125,76 @@ func (s *sim) checkQuiet(members int) {
 		s.violated("a marker was written at %v, though nobody has written anything for long", s.lastMarker)
 	}
 }
+
+// restorer copies folders, and puts nodes back from such old copies: one at a time, since each is a loss until it has
+// caught up. Nobody else crashes meanwhile: what peers remember of the lost part is in memory, but for markers.
+func (s *sim) restorer(busy time.Duration) {
+	var next func()
+	next = func() {
+		if s.now > busy-1500*time.Millisecond {
+			return
+		}
+		n := s.nodes[s.rng.IntN(len(s.nodes))]
+		switch {
+		case n.core == nil || !n.core.IsMember() || !n.caught || n.core.RolledBack():
+		case n.copied == nil || s.chance(10):
+			n.copied = n.store.Backup()
+			s.log("%s is copied", n.member.Name)
+		case s.restored == nil && s.restores < 3 && s.allUp():
+			s.restores++
+			s.restored = n
+			n.crash()
+			n.store, n.copied = n.copied, nil
+			for _, m := range s.nodes { // what it alone had in its data centre is gone
+				if m != n && m.member.DC == n.member.DC {
+					break
+				}
+				if m == s.nodes[len(s.nodes)-1] {
+					delete(s.floors, n.member.DC)
+					s.lost[n.member.DC] = s.now
+				}
+			}
+			s.log("%s is put back from an old copy", n.member.Name)
+			s.after(s.between(5*time.Millisecond, 300*time.Millisecond), func() {
+				n.start()
+				s.whenBack(n)
+			})
+		}
+		s.after(s.between(10*time.Millisecond, 100*time.Millisecond), next)
+	}
+	s.after(s.between(500*time.Millisecond, 2*time.Second), next)
+}
+
+// allUp says whether all run and reach each other: what one of them loses by being put back, others remember, and can
+// say so. Without them nobody can know.
+func (s *sim) allUp() bool {
+	for i, n := range s.nodes {
+		if n.core == nil || !n.core.IsMember() || n.core.RolledBack() {
+			return false
+		}
+		for j := range i {
+			if l := s.link(j, i); !l.up || l.cut || l.mute != [2]bool{} {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// whenBack ends the state of exception once the node has been told what it lacks, if anything, and has caught up.
+func (s *sim) whenBack(n *simNode) {
+	s.after(100*time.Millisecond, func() {
+		linked := 0
+		for j := range s.nodes {
+			if j != n.i && s.link(n.i, j).up {
+				linked++
+			}
+		}
+		if n.core == nil || n.core.RolledBack() || linked < len(s.nodes)-1 {
+			s.whenBack(n)
+			return
+		}
+		s.log("%s has caught up after it was put back", n.member.Name)
+		s.restored = nil
+	})
+}

@@ -353,6 +353,7 @@ func (s *sim) checkEnd() {
 	if gone == len(final.Retired) {
 		s.checkQuiet(len(final.Members))
 	}
+	gone += s.restores
 	v := first.store.Vector()
 	for _, w := range s.writes {
 		survives := gone == 0 || w.level == core.Quorum || w.level == core.All || w.level == core.Two && gone <= 2 ||

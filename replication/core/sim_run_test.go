@@ -42,7 +42,9 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 		s.after(s.between(20*time.Millisecond, 300*time.Millisecond), joiner)
 	}
 	s.after(0, joiner)
-	if s.chance(40) {
+	if s.chance(50) {
+		s.restorer(busy)
+	} else if s.chance(70) {
 		var remover func()
 		remover = func() {
 			if s.now < busy-time.Second && s.removals < 3 {
@@ -55,6 +57,10 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 	var chaos func()
 	chaos = func() {
 		if s.quiet {
+			return
+		}
+		if s.restored != nil { // one loss at a time, and those who remember it are there
+			s.after(s.between(10*time.Millisecond, 250*time.Millisecond), chaos)
 			return
 		}
 		size := len(s.nodes)
@@ -110,7 +116,7 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 
 	s.quiet = true
 	minority := 0
-	if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size && s.removals == 0 {
+	if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size && s.removals+s.restores == 0 {
 		minority = s.rng.IntN(size/2 + 1)
 	}
 	for i, n := range s.nodes {
@@ -145,7 +151,7 @@ func (s *sim) clients(n *simNode) {
 		if s.quiet {
 			return
 		}
-		if n.core != nil && n.core.IsMember() && n.caught {
+		if n.core != nil && n.core.IsMember() && n.caught && !n.core.RolledBack() {
 			switch k := s.rng.IntN(100); {
 			case k < 45:
 				n.write(levels[s.rng.IntN(len(levels))])
@@ -176,7 +182,7 @@ func TestSimulation(t *testing.T) {
 		n = min(n, 20)
 	}
 	writes, acked, reads, blocks, removed := 0, 0, 0, 0, 0
-	markers, purges, trims, snapshots := 0, 0, 0, 0
+	markers, purges, trims, snapshots, restores := 0, 0, 0, 0, 0
 	for i := range n {
 		s := simulate(uint64(i+1), core.Knobs{})
 		if len(s.faults) > 0 {
@@ -189,14 +195,14 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 		reads += s.reads
-		markers, purges, trims, snapshots = markers+s.markers, purges+s.purges, trims+s.trims, snapshots+s.snapshots
+		markers, purges, trims, snapshots, restores = markers+s.markers, purges+s.purges, trims+s.trims, snapshots+s.snapshots, restores+s.restores
 		removed += len(s.latest().Retired)
 		blocks += len(s.granted)
 	}
 	t.Logf("%d seeds: %d writes, %d acknowledged, %d reads, %d blocks of numbers, %d members removed", n, writes, acked, reads, blocks, removed)
-	t.Logf("%d markers, %d tombstones purged, %d entries trimmed, %d snapshots", markers, purges, trims, snapshots)
-	if purges < 10*n || trims < 100*n || snapshots < n/4 {
-		t.Errorf("hardly anything is purged, trimmed or copied")
+	t.Logf("%d markers, %d tombstones purged, %d entries trimmed, %d snapshots, %d old copies restored", markers, purges, trims, snapshots, restores)
+	if purges < 3*n || trims < 100*n || snapshots < n/4 || restores < n/5 {
+		t.Errorf("hardly anything is purged, trimmed, copied or restored")
 	}
 	if acked < 50*n || reads < 50*n || removed < n/5 {
 		t.Errorf("the simulation hardly does anything")

@@ -25,22 +25,23 @@ type sim struct {
 	knobs  core.Knobs
 	quiet  bool // no more faults: everything heals
 
-	trace                    []string // the last things that happened
-	sum                      uint64   // of all that happened: equal when a seed replays
-	faults                   []string // violated invariants
-	writes                   []*simOp
-	all                      map[entryID]memstore.Cell // what each entry says, of its key
-	keys                     map[entryID]string
-	markers                  int
-	lastMarker               time.Duration
-	purges, trims, snapshots int
-	reads                    int
-	floors                   map[string]crdt.Vector   // what has been promised
-	lost                     map[string]time.Duration // data centres that lost their last member, and when
-	granted                  map[int64]bool
-	removals                 int
-	lists                    map[uint64]string
-	hashes                   map[crdt.Origin][][32]byte
+	trace                              []string // the last things that happened
+	sum                                uint64   // of all that happened: equal when a seed replays
+	faults                             []string // violated invariants
+	writes                             []*simOp
+	all                                map[entryID]memstore.Cell // what each entry says, of its key
+	keys                               map[entryID]string
+	markers                            int
+	lastMarker                         time.Duration
+	purges, trims, snapshots, restores int
+	restored                           *simNode // was put back from an old copy and has not caught up
+	reads                              int
+	floors                             map[string]crdt.Vector   // what has been promised
+	lost                               map[string]time.Duration // data centres that lost their last member, and when
+	granted                            map[int64]bool
+	removals                           int
+	lists                              map[uint64]string
+	hashes                             map[crdt.Origin][][32]byte
 }
 
 // entryID names an entry.
@@ -92,9 +93,10 @@ type simNode struct {
 	life    int
 	syncing bool
 	waits   map[core.Ticket]func(core.Done)
-	gone    bool // never comes back
-	refused bool // as a joiner, since its id is retired
-	asking  bool // a join is under way
+	gone    bool            // never comes back
+	copied  *memstore.Store // an old copy of the folder
+	refused bool            // as a joiner, since its id is retired
+	asking  bool            // a join is under way
 	version uint64
 	caught  bool // has caught up since it joined; survives a crash
 	lastPut time.Duration
@@ -184,6 +186,8 @@ func (n *simNode) start() {
 	if b, _ := n.store.GetLocal(core.ListKey); b != nil {
 		st.List, _ = core.DecodeList(b)
 	}
+	rolledBack, _ := n.store.GetLocal(core.RollbackKey)
+	st.RolledBack = len(rolledBack) > 0
 	b, _ := n.store.GetLocal(core.RegistersKey)
 	names, _ := core.DecodeNames(b)
 	for _, name := range names {
@@ -195,7 +199,7 @@ func (n *simNode) start() {
 	n.syncing = false
 	n.waits = map[core.Ticket]func(core.Done){}
 	n.core = core.New(core.Config{Self: n.member, Instance: uint64(n.life), Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
-		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
+		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Grace: time.Second, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
 	n.s.log("%s starts, life %d", n.member.Name, n.life)
 	n.tick(n.life)
 	if n.core.IsMember() {
@@ -241,6 +245,8 @@ func (s *sim) connect(a, b int) {
 	if !n.core.List().Has(m.member.ID) && !m.core.List().Has(n.member.ID) {
 		return
 	}
+	n.core.Advance(n.time(), n.store.Vector()) // as the runtime does
+	m.core.Advance(m.time(), m.store.Vector())
 	hn, hm := n.core.Hello(), m.core.Hello()
 	if n.core.Vet(n.time(), hm) != nil || m.core.Vet(m.time(), hn) != nil {
 		n.pump() // one of them learns that it was removed
@@ -251,8 +257,14 @@ func (s *sim) connect(a, b int) {
 	l.gen++
 	l.last, l.mute = [2]time.Duration{}, [2]bool{}
 	s.log("link %s-%s", n.member.Name, m.member.Name)
-	s.deliver(m, n, func() { n.core.Up(n.time(), hm, hn) })
-	s.deliver(n, m, func() { m.core.Up(m.time(), hn, hm) })
+	up := func(n *simNode, h, said core.Hello) func() {
+		return func() {
+			n.core.Advance(n.time(), n.store.Vector())
+			n.core.Up(n.time(), h, said)
+		}
+	}
+	s.deliver(m, n, up(n, hm, hn))
+	s.deliver(n, m, up(m, hn, hm))
 }
 
 // deliver runs do at node to after everything that was sent to it on the same link before, unless the link breaks.

@@ -76,7 +76,7 @@ func (n *Node) SnapshotDue(now time.Time) (from Member, ok bool) {
 		return k
 	}
 	for _, p := range n.linked() {
-		if !n.list.Has(p.id) || p.joining || !p.have.Covers(n.stab.trimmed) {
+		if !n.list.Has(p.id) || p.joining || p.away != awayNot || !p.have.Covers(n.stab.trimmed) {
 			continue
 		}
 		if best == nil || rank(p) > rank(best) {

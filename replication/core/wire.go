@@ -19,6 +19,7 @@ func Append(dst []byte, m Message) []byte {
 		w.member(m.Member)
 		w.uint(m.Instance)
 		w.bool(m.Joining)
+		w.bool(m.RolledBack)
 		w.list(m.List)
 		w.vector(m.Vector)
 		w.vector(m.Trimmed)
@@ -26,6 +27,7 @@ func Append(dst []byte, m Message) []byte {
 		w.uint(m.Version)
 		w.vector(m.Delta)
 		w.bool(m.Joining)
+		w.bool(m.RolledBack)
 	case Ask:
 		w.uint(m.Version)
 		w.uint(m.Round)
@@ -71,6 +73,8 @@ func Append(dst []byte, m Message) []byte {
 		w.ballot(m.Promised)
 	case Cut:
 		w.vector(m.Trimmed)
+	case Remember:
+		w.vector(m.Vector)
 	case App:
 		w.b = append(w.b, m.What)
 		w.bool(m.Answer)
@@ -101,10 +105,10 @@ func Decode(b []byte) (Message, error) {
 	var m Message
 	switch b[0] {
 	case kindHello:
-		m = Hello{Cluster: ClusterID(r.uint()), Member: r.member(), Instance: r.uint(), Joining: r.bool(), List: r.list(),
+		m = Hello{Cluster: ClusterID(r.uint()), Member: r.member(), Instance: r.uint(), Joining: r.bool(), RolledBack: r.bool(), List: r.list(),
 			Vector: r.vector(), Trimmed: r.vector()}
 	case kindHave:
-		m = Have{Version: r.uint(), Delta: r.vector(), Joining: r.bool()}
+		m = Have{Version: r.uint(), Delta: r.vector(), Joining: r.bool(), RolledBack: r.bool()}
 	case kindAsk:
 		m = Ask{Version: r.uint(), Round: r.uint(), Full: r.bool()}
 	case kindReply:
@@ -148,6 +152,8 @@ func Decode(b []byte) (Message, error) {
 		v.Version, v.Register, v.Ballot = r.register()
 		v.OK, v.Promised = r.bool(), r.ballot()
 		m = v
+	case kindRemember:
+		m = Remember{r.vector()}
 	case kindCut:
 		m = Cut{r.vector()}
 	case kindApp:

@@ -17,13 +17,14 @@ func someMessages() []core.Message {
 	crdt.EncodeEntry(&e, []byte("body"))
 	e, _ = crdt.DecodeHead(e.Bytes)
 	return []core.Message{
-		core.Hello{Cluster: 9, Member: list.Members[0], Instance: 4, Joining: true, List: list, Vector: crdt.Vector{o: 3}, Trimmed: crdt.Vector{o: 2}},
+		core.Hello{Cluster: 9, Member: list.Members[0], Instance: 4, Joining: true, RolledBack: true, List: list, Vector: crdt.Vector{o: 3}, Trimmed: crdt.Vector{o: 2}},
 		core.Hello{Cluster: 9, Vector: crdt.Vector{}, Trimmed: crdt.Vector{}},
 		core.Have{Version: 3, Delta: crdt.Vector{o: 1 << 39}, Joining: true},
 		core.Ask{Version: 1, Round: 1 << 60, Full: true},
 		core.Reply{Version: 1, Round: 2, Delta: crdt.Vector{o: 7}, Registers: []string{"a", ""}},
 		core.Subscribe{Origin: o, From: 1, Sub: 300},
 		core.Cut{Trimmed: crdt.Vector{o: 9}},
+		core.Remember{Vector: crdt.Vector{o: 9}},
 		core.Entries{Version: 3, Origin: o, Sub: 2, List: []crdt.Entry{e, e}},
 		core.News{List: list},
 		core.Ping{ID: 1}, core.Pong{ID: 1, Nanos: -5},

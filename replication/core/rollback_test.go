@@ -1,0 +1,122 @@
+package core_test
+
+import (
+	"testing"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+)
+
+// TestQ5 writes at n1, acknowledged by n2, and puts n2 back from a copy of before. n2 and n3 are a majority, and a read
+// there must not miss the write: n2 answers nobody until it has caught up with both others.
+func TestQ5(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		s := scripted(t, core.Knobs{ForgetRollback: without})
+		a, b, c := s.nodes[0], s.nodes[1], s.nodes[2]
+		a.put("k", "before")
+		s.run(s.now + time.Second)
+		old := b.store.Backup()
+		s.cut(0, 2, true) // n3 hears of the write from nobody
+		s.cut(1, 2, true)
+		a.put("k", "acknowledged by n1 and n2")
+		o := a.origin()
+		seq := a.store.Vector()[o]
+		s.until(t, "n2 has it", func() bool { return b.store.Vector()[o] >= seq })
+		s.until(t, "n1 has heard so", func() bool { return a.core.Peer(2).Have[o] >= seq })
+		b.crash()
+		b.store = old.Backup()
+		s.until(t, "n1 lost its link", func() bool { return !s.link(0, 1).up })
+		b.start()
+		s.until(t, "n2 is linked to n1", func() bool { return s.link(0, 1).up })
+		s.run(s.now + 60*time.Millisecond) // n1 tells it
+		if got := b.core.RolledBack(); got == without {
+			t.Fatalf("without the rule %v: n2 says it was rolled back: %v", without, got)
+		}
+		s.cut(0, 1, true) // before it has caught up with n3 too
+		s.cut(1, 2, false)
+		if without {
+			b.crash() // what n1 sent meanwhile is lost again
+			b.store = old.Backup()
+			b.start()
+		}
+		s.until(t, "n2 is linked to n3", func() bool { return s.link(1, 2).up })
+		passed := false
+		n, done := c.core.Barrier(c.time(), core.Quorum)
+		if done {
+			t.Fatal("a barrier of one")
+		}
+		c.wait(n, simTimeout, func(core.Done) { passed = true }, func() {})
+		s.run(s.now + 3*time.Second)
+		stale := passed && c.store.Vector()[o] < seq
+		if stale != without {
+			t.Errorf("without the rule %v: a quorum read at n3 passed %v, with entry %d of %d", without, passed, c.store.Vector()[o], seq)
+		}
+		s.cut(0, 1, false)
+		s.cut(0, 2, false)
+		s.until(t, "n2 counts again", func() bool { return !b.core.RolledBack() })
+		s.run(s.now + time.Second)
+		for _, n := range s.nodes {
+			if n.store.Vector()[o] < seq {
+				t.Errorf("%s lacks the write", n.member.Name)
+			}
+		}
+	}
+}
+
+// TestARolledBackNodeFindsOut by what others hold of its own, or remember, stays so over a restart, and answers neither
+// questions nor ballots.
+func TestARolledBackNodeFindsOut(t *testing.T) {
+	own := origin(1, 1)
+	for name, test := range map[string]struct {
+		have crdt.Vector
+		told bool
+		want bool
+	}{
+		"nothing is missing":         {crdt.Vector{own: 3}, false, false},
+		"others hold more of it":     {crdt.Vector{own: 4}, false, true},
+		"of a life that it lost":     {crdt.Vector{origin(1, 9): 1}, false, true},
+		"others remember its acks":   {nil, true, true},
+		"more of others: it is late": {crdt.Vector{origin(2, 1): 9}, false, false},
+	} {
+		list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1, Name: "n1"}, {ID: 2, Name: "n2"}, {ID: 3, Name: "n3"}}}
+		n := core.New(core.Config{Self: list.Members[0]}, core.State{List: list, Vector: crdt.Vector{own: 3}}, simEpoch)
+		up(n, list, simEpoch, test.have, 2, 3)
+		if test.told {
+			n.Receive(simEpoch, 2, core.Remember{Vector: crdt.Vector{origin(2, 1): 5}})
+		}
+		if n.RolledBack() != test.want {
+			t.Errorf("%s: rolled back %v", name, n.RolledBack())
+			continue
+		}
+		noted := false
+		for _, p := range n.Puts() {
+			noted = noted || p.Key == core.RollbackKey && len(p.Val) > 0
+		}
+		n.Receive(simEpoch, 2, core.Ask{Version: 1, Round: 4})
+		n.Receive(simEpoch, 3, core.Prepare{Version: 1, Register: "r", Ballot: core.Ballot{N: 1, Node: 3}})
+		for _, p := range n.Puts() {
+			n.PutDone(simEpoch, p)
+		}
+		answers := 0
+		for id := crdt.NodeID(2); id <= 3; id++ {
+			for {
+				m, ok := n.NextMessage(id)
+				if !ok {
+					break
+				}
+				switch m.(type) {
+				case core.Reply, core.Promise:
+					answers++
+				}
+			}
+		}
+		if noted != test.want || answers > 0 == test.want {
+			t.Errorf("%s: noted durably %v, %d answers", name, noted, answers)
+		}
+	}
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1}, {ID: 2}}}
+	if n := core.New(core.Config{Self: list.Members[0]}, core.State{List: list, RolledBack: true}, simEpoch); !n.RolledBack() {
+		t.Error("it forgets over a restart")
+	}
+}
