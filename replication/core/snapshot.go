@@ -109,6 +109,11 @@ func (n *Node) Installed(now time.Time, st State, err error) {
 		n.keepMarker(m)
 	}
 	n.stab.learn(st.Vector)
+	for o := range st.Vector {
+		if o.Node == n.self && n.vec[o] == 0 && n.heardOf(o) > 0 {
+			n.recv(o) // a lost life of this node came back with the snapshot: it is not the present one
+		}
+	}
 	n.Advance(now, st.Vector)
 	n.Trimmed(now, st.Trimmed)
 	n.reviewAll()
