@@ -86,6 +86,7 @@ func (r *Replicator) attach(l *link, h, said core.Hello) bool {
 	r.links[l.peer] = l
 	r.core.Advance(now, r.cfg.Store.Vector()) // else a peer may seem to know more of this node than it does itself
 	r.core.Up(now, h, said)
+	r.updateFence() // at once: this node may just have learned that it was rolled back
 	r.announceLink()
 	if d := r.dials[l.peer]; d != nil {
 		d.failures = 0
@@ -319,6 +320,9 @@ func (r *Replicator) take(l *link, m core.Message) error {
 		return errors.New("replication: replaced by a newer link")
 	}
 	r.core.Receive(r.cfg.Now(), l.peer, m)
+	if _, told := m.(core.Remember); told {
+		r.updateFence()
+	}
 	r.flush()
 	return nil
 }
