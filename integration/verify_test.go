@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -166,15 +167,15 @@ func (c *cluster) figure(i int, name string) string {
 	return string(m[1])
 }
 
-// until waits for something that no statement tells.
-func until(t *testing.T, what string, ok func() bool) {
+// comes waits for something that no statement tells.
+func comes(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(wait)
-	for tick := time.NewTicker(20 * time.Millisecond); !ok(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatalf("not in time: %s", what)
+	until(t, what, func() error {
+		if !ok() {
+			return errors.New("not in time")
 		}
-	}
+		return nil
+	})
 }
 
 // TestDifferencesAreNoticed: without anybody's asking, digests are compared and rows are read, and what differs shows in
@@ -191,12 +192,12 @@ func TestDifferencesAreNoticed(t *testing.T) {
 	c.tamper(0, "UPDATE $t SET c2 = 'flipped' WHERE c1 = 1")
 	c.tamper(1)
 	c.tamper(2)
-	until(t, "node 1 notices that its rows changed", func() bool { return c.figure(0, "layercake_changed_relations") == "1" })
-	until(t, "the others have read their rows", func() bool {
+	comes(t, "node 1 notices that its rows changed", func() bool { return c.figure(0, "layercake_changed_relations") == "1" })
+	comes(t, "the others have read their rows", func() bool {
 		return c.figure(1, "layercake_scan_passes_total") != "0" && c.figure(2, "layercake_scan_passes_total") != "0"
 	})
 	comparer := -1
-	until(t, "somebody compares the digests", func() bool {
+	comes(t, "somebody compares the digests", func() bool {
 		comparer = slices.IndexFunc([]int{0, 1, 2}, func(i int) bool { return c.figure(i, "layercake_digest_comparisons_total") != "0" })
 		return comparer >= 0
 	})
@@ -209,7 +210,7 @@ func TestDifferencesAreNoticed(t *testing.T) {
 		}
 	}
 	c.tamper(1, "UPDATE lc_spaces SET rows = rows + 1 WHERE id = (SELECT id FROM lc_objects WHERE kind = 'table' ORDER BY num DESC LIMIT 1)")
-	until(t, "the difference shows", func() bool {
+	comes(t, "the difference shows", func() bool {
 		return slices.ContainsFunc([]int{0, 1, 2}, func(i int) bool { return c.figure(i, "layercake_differing_relations") == "1" })
 	})
 }
