@@ -262,7 +262,8 @@ func (w *writer) swap(r *swap) {
 	if r.err != nil {
 		s.ddlGen.Add(1)
 	}
-	// Whatever became of it, the database holds the one or the other wholly.
+	// Whatever became of it, the database holds the one or the other wholly, and with it perhaps another schema.
+	w.layout = nil
 	if err := w.load(); err != nil {
 		s.config.Fatal(fmt.Errorf("sqlstore: state lost after a snapshot: %w", err))
 	}
