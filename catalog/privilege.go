@@ -46,7 +46,7 @@ type Grant struct {
 	Role      *Role // nil: PUBLIC
 	Privilege byte
 	Grantable bool   // WITH GRANT OPTION
-	Grantor   string // role name
+	Grantor   string // role name, as of when it was given; see GrantorOf
 	Revoked   bool   // takes away what PUBLIC has by default
 }
 
@@ -104,6 +104,17 @@ func (s *Schema) granted(user string, object ID, p byte, option bool) bool {
 	return byDefault
 }
 
+// GrantorOf is the role on whose right a grant on an object of owner rests: who gave it, while that role may give it on,
+// else the owner. So grants pass to a new owner with the object.
+func (s *Schema) GrantorOf(g *Grant, owner string) string {
+	for _, h := range s.Grants[g.Object] {
+		if h.Privilege == g.Privilege && h.Grantable && !h.Revoked && h.Role != nil && h.Role.Name == g.Grantor {
+			return g.Grantor
+		}
+	}
+	return owner
+}
+
 // acl is an object's access control list, an array of aclitem; NULL while nobody granted or revoked anything.
 func (s *Schema) acl(object ID, owner, all string) Value {
 	grants := s.Grants[object]
@@ -124,9 +135,12 @@ func (s *Schema) acl(object ID, owner, all string) Value {
 			letters[key{"", owner}] = strings.ReplaceAll(letters[key{"", owner}], string(g.Privilege), "")
 			continue
 		}
-		k := key{grantor: g.Grantor}
+		k := key{grantor: s.GrantorOf(g, owner)}
 		if g.Role != nil {
 			k.role = g.Role.Name
+		}
+		if k.role == owner {
+			continue // it may do everything
 		}
 		if _, ok := letters[k]; !ok {
 			order = append(order, k)

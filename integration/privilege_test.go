@@ -117,6 +117,20 @@ func TestGrants(t *testing.T) {
 	exec(t, root, "REVOKE SELECT ON s2.x FROM joe CASCADE")
 	fails(t, ann, "42501", "SELECT * FROM s2.x")
 	fails(t, root, "2BP01", "DROP ROLE joe")
+
+	// Grants pass to a new owner with the object: who owns it takes them back.
+	exec(t, root, "CREATE ROLE oa LOGIN")
+	exec(t, root, "CREATE TABLE ow (x int)")
+	exec(t, root, "GRANT SELECT, INSERT ON ow TO ann")
+	exec(t, root, "ALTER TABLE ow OWNER TO oa")
+	if got := one(t, root, "SELECT relacl FROM pg_class WHERE relname = 'ow'"); got != "{oa=arwdDxt/oa,ann=ar/oa}" {
+		t.Errorf("relacl under a new owner: got %s", got)
+	}
+	exec(t, ann, "SELECT * FROM ow")
+	exec(t, c.connAs(0, "oa", "consistency=all"), "REVOKE SELECT ON ow FROM ann")
+	fails(t, ann, "42501", "SELECT * FROM ow")
+	exec(t, root, "REVOKE ALL ON ow FROM ann")
+	fails(t, ann, "42501", "INSERT INTO ow VALUES (1)")
 	fails(t, root, "0LP01", "GRANT USAGE ON t TO joe")
 	fails(t, root, "42601", "GRANT nosuch ON t TO joe")
 	fails(t, root, "42704", "GRANT SELECT ON t TO nosuch")

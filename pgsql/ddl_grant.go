@@ -186,7 +186,7 @@ func (x *command) give(n *pg.GrantStmt, o *grantable, role *catalog.Role, letter
 		case g.Revoked:
 			x.drop(g.ID)
 			revoked = true
-		case g.Grantor != def.Grantor:
+		case x.schema.GrantorOf(g, o.owner) != def.Grantor:
 		case g.Grantable || !def.Grantable:
 			return // it is there
 		default:
@@ -206,7 +206,7 @@ func (x *command) take(n *pg.GrantStmt, o *grantable, role *catalog.Role, letter
 		grantor = o.owner
 	}
 	for _, g := range x.grantsOf(o, role, letter) {
-		if g.Revoked || g.Grantor != grantor {
+		if g.Revoked || x.schema.GrantorOf(g, o.owner) != grantor {
 			continue
 		}
 		if g.Grantable && role != nil {
@@ -252,7 +252,7 @@ func (x *command) privilegeLines(r *catalog.Role) []string {
 	}
 	for id, list := range x.schema.Grants {
 		for _, g := range list {
-			if (g.Role == nil || g.Role.ID != r.ID) && g.Grantor != r.Name {
+			if (g.Role == nil || g.Role.ID != r.ID) && (g.Grantor != r.Name || x.schema.GrantorOf(g, "") != r.Name) {
 				continue
 			}
 			if id == catalog.DatabaseID {
