@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -79,4 +80,47 @@ func TestFolderKeepsItsName(t *testing.T) {
 		t.Errorf("got %v, want a refusal that names n1", err)
 	}
 	c.boot(0)
+}
+
+// TestBulkInsertTakesTheFirstNumbers: a statement that needs more sequence values than a block holds starts over with a
+// greater one, and its rows get the small numbers that people expect all the same.
+func TestBulkInsertTakesTheFirstNumbers(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE s (id serial PRIMARY KEY, x int)")
+	exec(t, conn, "INSERT INTO s (x) SELECT i FROM generate_series(1, 1000) i")
+	if got := one(t, conn, "SELECT min(id) || ' ' || max(id) || ' ' || count(*) FROM s"); got != "1 1000 1000" {
+		t.Errorf("ids: got %s, want 1 1000 1000", got)
+	}
+	exec(t, conn, "CREATE SEQUENCE down INCREMENT -3 START -5")
+	if got := one(t, conn, "SELECT max(n) || ' ' || min(n) || ' ' || count(DISTINCT n) FROM (SELECT nextval('down') n FROM generate_series(1, 200)) q"); got != "-5 -602 200" {
+		t.Errorf("a descending sequence: got %s, want -5 -602 200", got)
+	}
+	// A volatile function in a subquery is called once a row, however often its value is used.
+	for _, from := range []string{"(SELECT random() AS r FROM generate_series(1, 100)) q", "rnd q"} {
+		sql := "SELECT count(*) FROM " + from + " WHERE r = r AND r - r = 0 AND r BETWEEN 0 AND 1"
+		if from == "rnd q" {
+			sql = "WITH rnd AS (SELECT random() AS r FROM generate_series(1, 100)) " + sql
+		}
+		if got := one(t, conn, sql); got != "100" {
+			t.Errorf("%s: got %s, want 100", sql, got)
+		}
+	}
+	// Several sessions at once never get one number twice.
+	exec(t, conn, "CREATE TABLE many (id serial, x int)")
+	var wg sync.WaitGroup
+	for range 4 {
+		w := c.conn(0)
+		wg.Go(func() {
+			for range 5 {
+				if _, err := w.Exec(context.Background(), "INSERT INTO many (x) SELECT i FROM generate_series(1, 300) i"); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := one(t, conn, "SELECT count(*) || ' ' || count(DISTINCT id) FROM many"); got != "6000 6000" {
+		t.Errorf("rows and different ids: got %s, want 6000 6000", got)
+	}
 }

@@ -372,6 +372,7 @@ func (c *compiler) emitCall(x *call) *expr {
 
 // markVolatile notes a call that must not run twice unseen.
 func (c *compiler) markVolatile(x *call) {
+	c.volatiles++
 	switch x.fn.Name {
 	case "random", "gen_random_uuid", "clock_timestamp", "timeofday":
 		c.unstable = true

@@ -54,6 +54,7 @@ type shared struct {
 	src        string // locations are byte offsets into it; "" while a view or a stored expression is compiled
 	params     []uint32
 	fixed      int       // params[:fixed] were given by the client
+	volatiles  int       // calls of volatile functions compiled so far
 	views      int       // depth of views being expanded
 	as         string    // the owner of the view being expanded, "" outside of views
 	access     []access  // privileges needed

@@ -78,8 +78,12 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 		case w.Recursive && sel.Op == pg.SetOperation_SETOP_UNION:
 			c.recursiveCTE(q, sel, names, s)
 		default:
+			before := c.volatiles
 			q.rel = c.selectQuery(sel, s)
 			q.cols = q.rel.cols
+			if c.volatiles > before {
+				q.hint = " MATERIALIZED" // whatever was asked for: PostgreSQL too works it out once
+			}
 		}
 		q.cols = append([]relCol(nil), q.cols...)
 		if len(names) > len(q.cols) {

@@ -216,7 +216,9 @@ func (c *compiler) viewItem(t *catalog.Table, name string) *fromItem {
 	if c.as = t.Owner; t.System {
 		c.as = systemOwner
 	}
+	before := c.volatiles
 	r := c.selectQuery(sel, nil)
+	r.once = c.volatiles > before
 	c.views, c.as = c.views-1, as
 	c.src = src
 	f := c.relItem(r, name)
@@ -255,7 +257,11 @@ func (c *compiler) relItem(r *rel, name string) *fromItem {
 			it.cols[i].rowNames = col.rowNames
 		}
 	}
-	return &fromItem{sql: "(" + r.sql() + ") AS " + alias, items: []*rangeItem{it}, top: it, count: 1}
+	sql := r.sql()
+	if r.once {
+		sql = "SELECT * FROM (" + sql + ")" + fence
+	}
+	return &fromItem{sql: "(" + sql + ") AS " + alias, items: []*rangeItem{it}, top: it, count: 1}
 }
 
 func relColumns(r *rel, alias string) []rangeCol {
@@ -295,7 +301,9 @@ func (c *compiler) rangeSubselect(n *pg.RangeSubselect, s *scope) *fromItem {
 		outer = s
 		s.lateralUse = false
 	}
+	before := c.volatiles
 	r := c.selectQuery(n.Subquery.GetSelectStmt(), outer)
+	r.once = c.volatiles > before
 	var f *fromItem
 	if n.Lateral && s.lateralUse {
 		f = c.packedItem(r, name)

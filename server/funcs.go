@@ -25,7 +25,7 @@ type functions struct {
 	granted *lockKey         // an advisory lock that wait has taken for the call that asked
 	fetched map[string]any   // what fetch has got for the statement
 	seq     map[uint32]int64 // currval
-	taken   map[uint32]int64 // values taken since the statement was last begun
+	taken   map[uint32]taken // values taken since the statement was last begun
 	last    *int64
 }
 
@@ -120,9 +120,9 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	}
 	if want {
 		// The statement starts over with the new block: it must hold at least what was taken this time, and more.
-		need := 2 * f.taken[oid]
+		had := f.taken[oid]
 		f.wait = func(ctx context.Context) error {
-			return f.s.node.sequences.refill(ctx, t, need, f.s.settings.timeout)
+			return f.s.node.sequences.refill(ctx, t, had, f.s.settings.timeout)
 		}
 		return 0, errAgain
 	}
@@ -132,9 +132,14 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	f.seq[oid] = v
 	f.last = &v
 	if f.taken == nil {
-		f.taken = map[uint32]int64{}
+		f.taken = map[uint32]taken{}
 	}
-	f.taken[oid]++
+	had := f.taken[oid]
+	if had.count == 0 {
+		had.first = v
+	}
+	had.count++
+	f.taken[oid] = had
 	return v, nil
 }
 

@@ -27,6 +27,9 @@ type block struct {
 	asked     time.Time
 }
 
+// taken is what a statement has taken of a sequence since it was begun.
+type taken struct{ first, count int64 }
+
 const (
 	firstBlock = 32
 	lastBlock  = 8192
@@ -66,20 +69,23 @@ func (q *sequences) nextVal(t *catalog.Table) (v int64, want bool, err error) {
 	return v, false, nil
 }
 
-// refill asks a majority for a new block of at least need values. A sequence in steady use gets greater blocks.
-func (q *sequences) refill(ctx context.Context, t *catalog.Table, need int64, timeout time.Duration) error {
+// refill asks a majority for a new block, for a statement that will run anew: with room for twice what it had taken. A
+// sequence in steady use gets greater blocks. If the new block goes on where the old one ended, and the statement alone had
+// taken the old one's last values, these come first again: nobody has seen them.
+func (q *sequences) refill(ctx context.Context, t *catalog.Table, had taken, timeout time.Duration) error {
 	id, d := t.ID, &t.Sequence
 	q.mu.Lock()
 	size := int64(firstBlock)
 	now := q.node.now()
-	if b := q.blocks[id]; b != nil {
+	old := q.blocks[id]
+	if b := old; b != nil {
 		size = b.size
 		if now.Sub(b.asked) < 2*time.Second && size < lastBlock {
 			size *= 2
 		}
 	}
 	q.mu.Unlock()
-	size = max(size, need)
+	size = max(size, 2*had.count)
 	step, first := d.Increment, d.Start
 	if step < 0 {
 		step, first = -step, -first
@@ -102,7 +108,12 @@ func (q *sequences) refill(ctx context.Context, t *catalog.Table, need int64, ti
 	if b := q.blocks[id]; b != nil && b.next < b.end {
 		return nil // somebody else was quicker; this block becomes a gap
 	}
-	q.blocks[id] = &block{next: start, end: start + size*step, size: min(size, lastBlock), asked: now}
+	next := start
+	if register := had.first * (d.Increment / step); had.count > 0 && old != nil && old == q.blocks[id] && old.end == start &&
+		register+had.count*step == old.end {
+		next = register
+	}
+	q.blocks[id] = &block{next: next, end: start + size*step, size: min(size, lastBlock), asked: now}
 	return nil
 }
 
