@@ -160,7 +160,7 @@ func (r *Replicator) isRetired(id crdt.NodeID) bool {
 func (r *Replicator) retiredError() *pgerror.Error {
 	e := pgerror.New(pgerror.CannotConnectNow, "this node was removed from its cluster")
 	if k := r.core.Unshared(); k > 0 {
-		e.Message += fmt.Sprintf("; %d of its own transactions are not known to have reached any other member", k)
+		e.Message += fmt.Sprintf("; since it was started, no other member has said that it has the last %d of its own transactions", k)
 	}
 	return e.WithHint("It can come back only as a new node, with an empty data folder.")
 }

@@ -3,9 +3,14 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"layercake/pgerror"
 )
+
+// memberChange bounds at least how long a removal waits for the members to decide: they may first have to complete the
+// change before it.
+const memberChange = 15 * time.Second
 
 // RemoveNode implements sqlfunc.Cluster.
 func (f *functions) RemoveNode(name string) (string, error) {
@@ -13,6 +18,8 @@ func (f *functions) RemoveNode(name string) (string, error) {
 		return "", err
 	}
 	return fetch(f, "remove_node "+name, func(ctx context.Context) (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, max(f.s.settings.timeout, memberChange))
+		defer cancel()
 		wasUp, err := f.s.node.repl.Remove(ctx, name)
 		switch {
 		case err != nil:

@@ -145,8 +145,10 @@ func (s *sim) restorer(busy time.Duration) {
 			s.restored = n
 			n.crash()
 			n.store, n.copied = n.copied, nil
-			for _, m := range s.nodes { // what it alone had in its data centre is gone
-				if m != n && m.member.DC == n.member.DC {
+			// What it alone had in its data centre is gone: also what it promised while it was alone there, if the next
+			// one has not caught up yet.
+			for _, m := range s.nodes {
+				if m != n && m.member.DC == n.member.DC && m.caught {
 					break
 				}
 				if m == s.nodes[len(s.nodes)-1] {
