@@ -26,5 +26,5 @@ type Stream struct {
 	Acked      uint64
 	LagEntries uint64        // entries that this node has and the peer has not acknowledged
 	Lag        time.Duration // how long the oldest of them has waited; 0 when there is none
-	State      string        // streaming, catching up, unreachable, waiting: …, snapshot: …
+	State      string        // streaming, relayed (by another member of its data centre), relaying, idle, catching up, unreachable, waiting: …, snapshot: …
 }

@@ -98,6 +98,30 @@ func (l *List) dcOf(id crdt.NodeID) string {
 	return m.DC
 }
 
+// alone says whether all members are of id's data centre.
+func (l *List) alone(id crdt.NodeID) bool {
+	dc := l.dcOf(id)
+	return !slices.ContainsFunc(l.Members, func(m Member) bool { return m.DC != dc })
+}
+
+// relays lists the members of a data centre in the order in which they are to relay a node's entries: by id, from
+// another one for each node outside, so that they share the work.
+func (l *List) relays(dc string, node crdt.NodeID) []crdt.NodeID {
+	ids := l.inDC(dc)
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	first := 0
+	for _, m := range l.Members {
+		if m.DC != dc && m.ID < node {
+			first++
+		}
+	}
+	first %= len(ids)
+	return append(ids[first:len(ids):len(ids)], ids[:first]...)
+}
+
 func (l *List) inDC(dc string) []crdt.NodeID {
 	var ids []crdt.NodeID
 	for _, m := range l.Members {

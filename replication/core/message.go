@@ -65,6 +65,14 @@ type Entries struct {
 	List    []crdt.Entry
 }
 
+// Reach says whose entries the sender can pass on at once: the members that it is linked to, but for those that it is
+// slow to apply. Members of one data centre tell each other.
+type Reach struct{ Nodes []crdt.NodeID }
+
+// Progress says that the sender is getting more of an origin that the receiver subscribed to: a long entry is on its way
+// to it, or being applied.
+type Progress struct{ Origin crdt.Origin }
+
 // News carries a member list that is decided.
 type News struct{ List *List }
 
@@ -147,6 +155,8 @@ const (
 	kindApp
 	kindCut
 	kindRemember
+	kindReach
+	kindProgress
 )
 
 func (Hello) kind() byte     { return kindHello }
@@ -165,3 +175,5 @@ func (Accepted) kind() byte  { return kindAccepted }
 func (App) kind() byte       { return kindApp }
 func (Cut) kind() byte       { return kindCut }
 func (Remember) kind() byte  { return kindRemember }
+func (Reach) kind() byte     { return kindReach }
+func (Progress) kind() byte  { return kindProgress }

@@ -42,6 +42,7 @@ type Knobs struct {
 	AnyMarker          bool // without S1's first part: markers count under whatever member list they were written
 	AnyEpoch           bool // without S1's second part: purge does not ask that all know each member's newest epoch
 	ForgetRollback     bool // without Q5: a node that was rolled back goes on as if nothing had happened
+	CrossEach          bool // without relays: each member of another data centre takes an origin's entries from the origin
 	TrimAlone          bool // without S3: a log beyond its cap is trimmed though no majority is heard
 }
 
@@ -109,18 +110,21 @@ type Node struct {
 	groups  [All + 1][]group
 	joining bool
 
-	vec    crdt.Vector                // durable here
-	newest map[crdt.NodeID]crdt.Epoch // the newest epoch known of each node
-	own    crdt.Origin                // what this process writes under (rule E2), zero before it wrote
-	peers  map[crdt.NodeID]*peer      // everyone that was ever linked
-	recvs  map[crdt.Origin]*recv      // what is coming in
-	marks  []mark                     // when own entries became durable
-	errs   map[crdt.Origin]blocked    // origins that cannot be applied, and why
-	batch  []crdt.Entry               // being applied
-	single int                        // so many batches more are of one entry: a batch failed
-	held   bool                       // see Hold
-	limit  crdt.Vector                // what may be applied while held
-	subs   uint64                     // the last subscription's number
+	vec        crdt.Vector                // durable here
+	newest     map[crdt.NodeID]crdt.Epoch // the newest epoch known of each node
+	own        crdt.Origin                // what this process writes under (rule E2), zero before it wrote
+	peers      map[crdt.NodeID]*peer      // everyone that was ever linked
+	recvs      map[crdt.Origin]*recv      // what is coming in
+	marks      []mark                     // when own entries became durable
+	errs       map[crdt.Origin]blocked    // origins that cannot be applied, and why
+	batch      []crdt.Entry               // being applied
+	batchAt    time.Time                  // since when
+	batchBytes int                        // how many
+	reach      reaching
+	single     int         // so many batches more are of one entry: a batch failed
+	held       bool        // see Hold
+	limit      crdt.Vector // what may be applied while held
+	subs       uint64      // the last subscription's number
 
 	tickets  Ticket
 	confirms map[crdt.Origin][]*confirm
@@ -156,7 +160,7 @@ func New(cfg Config, st State, now time.Time) *Node {
 		newest: map[crdt.NodeID]crdt.Epoch{}, peers: map[crdt.NodeID]*peer{}, recvs: map[crdt.Origin]*recv{},
 		errs:     map[crdt.Origin]blocked{},
 		confirms: map[crdt.Origin][]*confirm{}, backs: map[Ticket]*writeBack{},
-		wake: map[crdt.NodeID]struct{}{},
+		wake: map[crdt.NodeID]struct{}{}, reach: reaching{slow: map[crdt.NodeID]time.Time{}},
 	}
 	n.barriers.init()
 	n.props.init(st.Registers)
@@ -230,6 +234,14 @@ func (n *Node) PutDone(now time.Time, p Put) {
 
 // listChanged re-examines what is counted by the list.
 func (n *Node) listChanged() {
+	told := n.updateReach()
+	for _, p := range n.linked() { // members may be of another data centre now
+		n.pushOwn(p)
+		if !told {
+			n.tellReach(p)
+		}
+	}
+	n.reviewAll()
 	n.checkAllConfirms()
 	n.checkWriteBacks()
 	n.renewBarriers()
@@ -299,6 +311,10 @@ func (n *Node) Tick(now time.Time) {
 		}
 	}
 	n.endGrace()
+	for _, o := range sortedOrigins(n.recvs) {
+		n.look(n.recvs[o])
+	}
+	n.updateReach()
 	n.reviewAll()
 	n.reaskBarriers()
 	n.startBarrier()

@@ -20,6 +20,8 @@ type peer struct {
 	have     crdt.Vector // durable there, as it said itself or as follows from what it sent
 	trimmed  crdt.Vector // what of its log is gone
 	heard    time.Time
+	part     time.Time            // when a part of a long message came last
+	reach    map[crdt.NodeID]bool // whose entries it can pass on, as it said; of members of this data centre
 
 	spoke      bool        // since this node started
 	away       int         // it was rolled back, or may have been: it does not count
@@ -84,7 +86,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 		p.version = h.List.Version
 		n.Adopt(now, h.List)
 	}
-	p.outbox, p.sends, p.poke, p.pingID = nil, map[crdt.Origin]*send{}, false, 0
+	p.outbox, p.sends, p.poke, p.pingID, p.reach = nil, map[crdt.Origin]*send{}, false, 0, nil
 	p.dirty, p.owed = map[crdt.Origin]struct{}{}, map[crdt.Origin]struct{}{}
 	n.remember(p, held, h, newLife)
 	if n.othersHold(h.Vector) {
@@ -104,6 +106,9 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	}
 	n.learnEpochs(h.Vector)
 	n.pushOwn(p)
+	if !n.updateReach() {
+		n.tellReach(p)
+	}
 	n.tellList(p)
 	n.checkAllConfirms()
 	n.checkWriteBacks()
@@ -128,15 +133,16 @@ func (n *Node) Down(now time.Time, id crdt.NodeID) {
 		}
 	}
 	p.asked = time.Time{}
+	n.updateReach()
 	n.reviewAll()
 	n.lostBarriers(id)
 	n.checkBarriers()
 }
 
-// Heard says that something came from id, if only a part of a message.
+// Heard says that a part of a message came from id.
 func (n *Node) Heard(now time.Time, id crdt.NodeID) {
 	if p := n.peers[id]; p != nil {
-		p.heard = now
+		p.heard, p.part = now, now
 	}
 }
 
@@ -184,6 +190,10 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 		n.rolledBack()
 	case Cut:
 		n.cut(p, m.Trimmed)
+	case Reach:
+		n.reached(p, m)
+	case Progress:
+		n.progressed(p, m)
 	case Entries:
 		n.receiveEntries(p, m)
 	case News:

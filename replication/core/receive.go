@@ -18,6 +18,18 @@ type recv struct {
 	src   crdt.NodeID // whom this node subscribed to, 0: nobody
 	sub   uint64
 	since time.Time // of the last arrival, or of the subscription
+	part  time.Time // of the last sign that more is on its way, though not all of an entry is here yet
+	told  time.Time // when subscribers were last told that
+
+	stood        map[crdt.NodeID]time.Time // who let this node down, and when
+	ahead        uint64                    // what others of this data centre had at the last tick
+	older, newer stock                     // how it stood a while ago
+	looked       time.Time
+}
+
+// letDown says whether nothing came of r from id that should have, since a time.
+func (r *recv) letDown(id crdt.NodeID, since time.Time) bool {
+	return r != nil && r.stood[id].After(since)
 }
 
 // next is the sequence number that is to arrive next.
@@ -52,7 +64,9 @@ type blocked struct {
 func (n *Node) recv(o crdt.Origin) *recv {
 	r := n.recvs[o]
 	if r == nil {
-		r = &recv{origin: o, applied: n.vec[o], since: n.now}
+		r = &recv{origin: o, applied: n.vec[o], since: n.now, ahead: n.ahead(o)}
+		r.newer = stock{came: n.vec[o]}
+		r.older = r.newer
 		n.recvs[o] = r
 	}
 	return r
@@ -203,7 +217,7 @@ func (n *Node) NextBatch(now time.Time) []crdt.Entry {
 			r.pending = r.pending[k:]
 		}
 	}
-	n.batch = batch
+	n.batch, n.batchAt, n.batchBytes = batch, now, bytes
 	if n.cfg.Knobs.AckEarly {
 		n.Advance(now, ahead)
 	}
@@ -252,7 +266,7 @@ func (n *Node) ripe(e *crdt.Entry, at func(crdt.Origin) uint64) bool {
 func (n *Node) Applied(now time.Time, v crdt.Vector, err error) {
 	n.now = now
 	batch := n.batch
-	n.batch = nil
+	n.batch, n.batchBytes = nil, 0
 	if n.single > 0 {
 		n.single--
 	}
@@ -295,7 +309,7 @@ func (n *Node) Applied(now time.Time, v crdt.Vector, err error) {
 	}
 }
 
-// reviewAll looks at every origin that some linked peer has more of.
+// reviewAll looks at every origin that some linked peer has more of, and at those that relays are to send.
 func (n *Node) reviewAll() {
 	known := map[crdt.Origin]struct{}{}
 	for _, p := range n.linked() {
@@ -311,56 +325,86 @@ func (n *Node) reviewAll() {
 		}
 		known[o] = struct{}{}
 	}
+	for _, m := range n.list.Members {
+		if o := (crdt.Origin{Node: m.ID, Epoch: n.newest[m.ID]}); o.Epoch != (crdt.Epoch{}) && n.relayed(o) {
+			known[o] = struct{}{}
+		}
+	}
 	for _, o := range sortedOrigins(known) {
-		n.review(o)
+		if o == n.own {
+			continue
+		}
+		if r := n.recv(o); n.relayed(o) {
+			n.follow(r)
+		} else {
+			n.review(o)
+		}
 	}
 }
 
-// review decides who is to send o. Its node does unasked, if it is linked and this is its newest epoch. Everything else
-// is subscribed to at a peer that has it: the entries of an unreachable origin, ended epochs, and what stopped coming.
+// review decides who is to send o, of which some peer has more. Its node does unasked, if it is linked, of this data
+// centre, and this is its newest epoch. Everything else is subscribed to at a peer that has it, or will (feed): what
+// other data centres write, the entries of an unreachable origin, ended epochs, and what stopped coming.
 // What this process writes comes from nobody: if a peer has more of it than is known here, it has read the log, and
 // Advance is about to say so. Earlier epochs of this node may well be missing, after an old copy was restored.
 func (n *Node) review(o crdt.Origin) {
 	if o == n.own {
 		return
 	}
-	node := n.peers[o.Node]
 	r := n.recv(o)
-	pushed := node != nil && node.linked && !n.ended(o) && node.trimmed[o] < r.next()
-	stalled := len(r.pending) == 0 && r.applying == 0 && n.now.Sub(r.since) >= n.cfg.Stall
-	if pushed && !stalled {
-		return
-	}
-	if r.src == 0 || stalled {
-		if best := n.source(o, r.next()); best != nil {
-			n.unsubscribe(r)
-			n.subs++
-			r.src, r.sub, r.since = best.id, n.subs, n.now
-			n.send(best.id, Subscribe{Origin: o, From: r.next(), Sub: r.sub})
-		}
+	if r.src == 0 && !n.pushed(r) || n.stalled(r) {
+		n.follow(r)
 	}
 	n.dropIfIdle(r)
 }
 
-// source picks the linked peer to ask for o from next on: the origin's own node before others, this data centre before
-// others, then who has most, and not the one that let us down.
-func (n *Node) source(o crdt.Origin, next uint64) *peer {
+// stalled says whether nothing more comes of r.
+func (n *Node) stalled(r *recv) bool {
+	last := r.since
+	if r.part.After(last) {
+		last = r.part
+	}
+	return len(r.pending) == 0 && r.applying == 0 && n.now.Sub(last) >= n.cfg.Stall
+}
+
+// follow subscribes to r at whom it is to be taken from now, if that is another one, or the last one let this node down.
+func (n *Node) follow(r *recv) {
+	stalled := n.stalled(r)
+	if from := n.feeder(r); stalled && from != 0 {
+		if r.stood == nil {
+			r.stood = map[crdt.NodeID]time.Time{}
+		}
+		r.stood[from] = n.now
+	}
+	p := n.feed(r, stalled)
+	if p == nil || p.id == r.src && !stalled {
+		return
+	}
+	n.unsubscribe(r)
+	n.subs++
+	r.src, r.sub, r.since = p.id, n.subs, n.now
+	n.send(p.id, Subscribe{Origin: r.origin, From: r.next(), Sub: r.sub})
+}
+
+// source picks the linked peer to ask for o from next on, of those that have it: this data centre before others (with
+// local set no others), the origin's own node before others, then who has most, and not one that let us down.
+func (n *Node) source(o crdt.Origin, next uint64, local bool) *peer {
 	var best *peer
 	rank := func(p *peer) int {
 		k := 0
-		if p.id == o.Node {
+		if n.local(p) {
 			k += 4
 		}
-		if n.list.dcOf(p.id) == n.list.dcOf(n.self) {
+		if p.id == o.Node {
 			k += 2
 		}
-		if r := n.recvs[o]; r != nil && r.src == p.id {
+		if n.recvs[o].letDown(p.id, n.now.Add(-5*n.cfg.Stall)) {
 			k -= 8
 		}
 		return k
 	}
 	for _, p := range n.linked() {
-		if p.have[o] < next || p.trimmed[o] >= next {
+		if p.have[o] < next || p.trimmed[o] >= next || local && !n.local(p) {
 			continue
 		}
 		if best == nil || rank(p) > rank(best) || rank(p) == rank(best) && p.have[o] > best.have[o] {

@@ -40,7 +40,7 @@ func (s *send) acked(seq uint64) {
 	}
 }
 
-// pushOwn starts the stream of this node's newest epoch to p, from what p has.
+// pushOwn starts the stream of this node's newest epoch to p, if it is of this data centre, from what p has.
 func (n *Node) pushOwn(p *peer) {
 	epoch, ok := n.newest[n.self]
 	if !ok {
@@ -51,6 +51,12 @@ func (n *Node) pushOwn(p *peer) {
 		if s.sub == 0 && old != o {
 			delete(p.sends, old) // ended: the receiver takes the rest by subscription (rule E3)
 		}
+	}
+	if !n.pushesTo(p) {
+		if s := p.sends[o]; s != nil && s.sub == 0 {
+			delete(p.sends, o)
+		}
+		return
 	}
 	if s := p.sends[o]; (s == nil || s.sub != 0) && p.have[o] >= n.stab.trimmed[o] { // else it takes a snapshot, or subscribes elsewhere
 		p.sends[o] = &send{origin: o, sent: p.have[o]}
@@ -232,9 +238,11 @@ func (n *Node) Streams(now time.Time) []StreamState {
 			switch {
 			case p == nil || !p.linked:
 				st.State = "unreachable"
+			case s == nil && n.remote(m.ID):
+				st.State = "relayed"
 			case s == nil:
 				st.State = "idle"
-			case s.sub != 0:
+			case s.sub != 0 && o != own:
 				st.State = "relaying"
 			case s.bytes >= n.cfg.Window || head-st.Sent > 1000:
 				st.State = "catching up"

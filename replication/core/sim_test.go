@@ -42,6 +42,13 @@ type sim struct {
 	removals                           int
 	lists                              map[uint64]string
 	hashes                             map[crdt.Origin][][32]byte
+	crossings                          map[crossing]int // how often each entry was sent into each other data centre
+}
+
+// crossing is an entry on its way from one data centre to another.
+type crossing struct {
+	entry entryID
+	to    string
 }
 
 // entryID names an entry.
@@ -100,6 +107,7 @@ type simNode struct {
 	version uint64
 	caught  bool // has caught up since it joined; survives a crash
 	lastPut time.Duration
+	slow    time.Duration // so much longer it takes to make anything durable
 }
 
 // simOp is a statement and what came of it.
@@ -115,7 +123,7 @@ type simOp struct {
 
 func newSim(seed uint64, knobs core.Knobs) *sim {
 	return &sim{seed: seed, rng: rand.New(rand.NewPCG(seed, 42)), links: map[[2]int]*simLink{}, knobs: knobs, floors: map[string]crdt.Vector{}, lost: map[string]time.Duration{}, all: map[entryID]memstore.Cell{}, keys: map[entryID]string{},
-		granted: map[int64]bool{}, lists: map[uint64]string{}, hashes: map[crdt.Origin][][32]byte{}}
+		granted: map[int64]bool{}, lists: map[uint64]string{}, hashes: map[crdt.Origin][][32]byte{}, crossings: map[crossing]int{}}
 }
 
 func (s *sim) after(d time.Duration, do func()) {
@@ -379,6 +387,11 @@ func (n *simNode) transmit(m *simNode, msg core.Message) {
 	if !n.s.link(n.i, m.i).up {
 		return
 	}
+	if e, ok := msg.(core.Entries); ok && n.member.DC != m.member.DC {
+		for _, entry := range e.List {
+			n.s.crossings[crossing{entryID{entry.Origin, entry.Seq}, m.member.DC}]++
+		}
+	}
 	n.s.deliver(n, m, func() {
 		n.s.log("%s -> %s %T", n.member.Name, m.member.Name, msg)
 		m.core.Receive(m.time(), n.member.ID, msg)
@@ -388,7 +401,7 @@ func (n *simNode) transmit(m *simNode, msg core.Message) {
 // sync makes durable what was written and merged, a while later, and then calls done.
 func (n *simNode) sync(done func()) {
 	life := n.life
-	n.s.after(n.s.between(200*time.Microsecond, 3*time.Millisecond), func() {
+	n.s.after(n.slow+n.s.between(200*time.Microsecond, 3*time.Millisecond), func() {
 		if n.core == nil || n.life != life {
 			return
 		}

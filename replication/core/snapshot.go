@@ -37,7 +37,7 @@ func (n *Node) lacking() map[crdt.Origin]struct{} {
 			if r := n.recvs[o]; r != nil {
 				next = max(next, r.next())
 			}
-			if seq >= next && p.trimmed[o] >= next && o != n.own && n.source(o, next) == nil {
+			if seq >= next && p.trimmed[o] >= next && o != n.own && n.source(o, next, false) == nil {
 				out[o] = struct{}{}
 			}
 		}

@@ -211,8 +211,8 @@ func TestASilentOriginIsAskedOfAnother(t *testing.T) {
 	now := simEpoch
 	for range 50 {
 		now = now.Add(50 * time.Millisecond)
-		n.Heard(now, 2)
-		n.Heard(now, 3)
+		n.Receive(now, 2, core.Ping{})
+		n.Receive(now, 3, core.Ping{})
 		n.Tick(now)
 	}
 	if subs := subscriptions(n, 3); len(subs) != 1 || subs[0].From != 1 {

@@ -75,6 +75,13 @@ func Append(dst []byte, m Message) []byte {
 		w.vector(m.Trimmed)
 	case Remember:
 		w.vector(m.Vector)
+	case Reach:
+		w.uint(uint64(len(m.Nodes)))
+		for _, id := range m.Nodes {
+			w.uint(uint64(id))
+		}
+	case Progress:
+		w.origin(m.Origin)
 	case App:
 		w.b = append(w.b, m.What)
 		w.bool(m.Answer)
@@ -154,6 +161,14 @@ func Decode(b []byte) (Message, error) {
 		m = v
 	case kindRemember:
 		m = Remember{r.vector()}
+	case kindReach:
+		v := Reach{}
+		for range r.count(1) {
+			v.Nodes = append(v.Nodes, crdt.NodeID(r.uint()))
+		}
+		m = v
+	case kindProgress:
+		m = Progress{r.origin()}
 	case kindCut:
 		m = Cut{r.vector()}
 	case kindApp:
