@@ -32,6 +32,7 @@ type network struct {
 	nodes map[string]int
 	cut   map[[2]int]bool
 	conns map[net.Conn][2]int
+	wrap  func(from, to int, c net.Conn) net.Conn // what nodes get of a connection between them, when set
 }
 
 func newNetwork() *network {
@@ -59,6 +60,9 @@ func (nw *network) dial(from int) server.DialFunc {
 		defer nw.mu.Unlock()
 		if known && nw.cut[link(from, to)] {
 			return nil, errors.Join(errors.New("the link is cut"), c.Close())
+		}
+		if known && nw.wrap != nil {
+			c = nw.wrap(from, to, c)
 		}
 		if known {
 			nw.conns[c] = link(from, to)
