@@ -147,7 +147,8 @@ func (r *round) wants(n *Node, id crdt.NodeID, has func(crdt.NodeID) bool) bool 
 	return false
 }
 
-// soonest lists the linked peers, those first from which an answer can be expected soonest.
+// soonest lists the linked peers, those first from which an answer can be expected soonest: of this data centre before
+// others, whose round trip may not be known yet.
 func (n *Node) soonest() []*peer {
 	ps := n.linked()
 	late := func(p *peer) int {
@@ -156,7 +157,15 @@ func (n *Node) soonest() []*peer {
 		}
 		return 0
 	}
-	slices.SortStableFunc(ps, func(a, b *peer) int { return cmp.Or(late(a)-late(b), cmp.Compare(a.rtt, b.rtt)) })
+	far := func(p *peer) int {
+		if n.local(p) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(ps, func(a, b *peer) int {
+		return cmp.Or(late(a)-late(b), far(a)-far(b), cmp.Compare(a.rtt, b.rtt))
+	})
 	return ps
 }
 

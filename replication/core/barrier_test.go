@@ -154,6 +154,15 @@ func TestABarrierAsksNoMoreThanNeeded(t *testing.T) {
 	if asked != "x-xx-" {
 		t.Errorf("each_quorum over aaa and bbb asked %s of members 2 to 6, want x-xx-", asked)
 	}
+	// This data centre is asked first.
+	n, list = testNode("abbaa", core.Knobs{})
+	up(n, list, simEpoch, nil, 2, 3, 4, 5)
+	n.Barrier(simEpoch, core.Quorum)
+	for id := crdt.NodeID(2); id <= 5; id++ {
+		if got := len(asks(n, id)) > 0; got != (id > 3) {
+			t.Errorf("quorum over abbaa: member %d asked: %v", id, got)
+		}
+	}
 }
 
 // TestABarrierWaitsForWhatItHeard has a reply name entries that are not applied here.
