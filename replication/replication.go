@@ -102,6 +102,11 @@ func (r *Replicator) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if st.List != nil {
+		if m, ok := st.List.Member(r.self); ok && m.DC != r.cfg.DC {
+			return fmt.Errorf("replication: this node joined in data centre %q and cannot move to %q: remove it and let it join anew", m.DC, r.cfg.DC)
+		}
+	}
 	joining, err := r.cfg.Store.GetLocal(joiningKey)
 	if err != nil {
 		return fmt.Errorf("replication: %w", err)

@@ -3,6 +3,7 @@ package replication_test
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -254,4 +255,23 @@ func TestAnEntryFromTheFutureWaits(t *testing.T) {
 	}
 	ns[1].mustPut("other", "w", replication.None)
 	eventually(t, "n2's own writes pass", func() bool { return ns[0].get("other") == "w" })
+}
+
+// TestAMemberStaysInItsDataCentre: local_quorum counts it there.
+func TestAMemberStaysInItsDataCentre(t *testing.T) {
+	_, ns := newCluster(t, "dc1")
+	ns[0].Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	r, err := replication.New(replication.Config{Store: ns[0].store.Crash(), Name: "n1", DC: "dc2", Listener: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if err := r.Start(context.Background()); err == nil || !strings.Contains(err.Error(), `"dc1"`) {
+		t.Errorf("started in another data centre: %v", err)
+	}
 }

@@ -113,7 +113,8 @@ func majorityOf(ids []crdt.NodeID) group { return group{ids: ids, need: len(ids)
 // meetingMajorities is the condition of having at least one member of each majority of ids.
 func meetingMajorities(ids []crdt.NodeID) group { return group{ids: ids, need: (len(ids) + 1) / 2} }
 
-// WithMember is a change for ChangeList: m is a member, with these addresses. A name that another id has is refused.
+// WithMember is a change for ChangeList: m is a member, with these addresses. A name that another id has is refused, and so
+// is another data centre than the one that it joined in.
 func WithMember(m Member) func(*List) (*List, error) {
 	return func(l *List) (*List, error) {
 		if l.IsRetired(m.ID) {
@@ -126,8 +127,13 @@ func WithMember(m Member) func(*List) (*List, error) {
 				"the name %q belongs to another member of this cluster (id %016x, at %s)", m.Name, uint64(o.ID), o.RPCAddr).
 				WithHint("Choose another name. Names are not given twice, even if their node is down.")
 		}
-		if o, ok := l.Member(m.ID); ok && o == m {
+		o, ok := l.Member(m.ID)
+		switch {
+		case ok && o == m:
 			return l, nil
+		case ok && o.DC != m.DC: // it would count in majorities of a data centre that has not completed a change with it
+			return nil, pgerror.New(pgerror.ObjectNotInPrerequisiteState, "%s is a member in data centre %q and cannot move to %q", m.Name, o.DC, m.DC).
+				WithHint("Remove it and let it join anew, with an empty data folder.")
 		}
 		return l.with(m), nil
 	}

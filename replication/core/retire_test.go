@@ -52,6 +52,11 @@ func TestARemovedMemberLearnsOfIt(t *testing.T) {
 	if _, err := core.WithMember(core.Member{ID: 3, Name: "n3"})(l); pgerror.Code(err) != pgerror.ObjectNotInPrerequisiteState {
 		t.Errorf("a retired id: %v", err)
 	}
+	moved := l.Members[0]
+	moved.DC = "elsewhere"
+	if _, err := core.WithMember(moved)(l); pgerror.Code(err) != pgerror.ObjectNotInPrerequisiteState {
+		t.Errorf("a member in another data centre: %v", err)
+	}
 	if next, err := core.WithMember(core.Member{ID: 4, Name: "n3"})(l); err != nil || !next.IsRetired(3) {
 		t.Errorf("a new node under the old name: %+v, %v", next, err)
 	}

@@ -25,6 +25,8 @@ func someMessages() []core.Message {
 		core.Subscribe{Origin: o, From: 1, Sub: 300},
 		core.Cut{Trimmed: crdt.Vector{o: 9}},
 		core.Remember{Vector: crdt.Vector{o: 9}},
+		core.Reach{Nodes: []crdt.NodeID{1, 1 << 63}},
+		core.Progress{Origin: o},
 		core.Entries{Version: 3, Origin: o, Sub: 2, List: []crdt.Entry{e, e}},
 		core.News{List: list},
 		core.Ping{ID: 1}, core.Pong{ID: 1, Nanos: -5},
