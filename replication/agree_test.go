@@ -77,7 +77,7 @@ func (w *witness) put(key, value string, level replication.Level) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return w.n.Confirm(ctx, level, o, seq)
+	return w.n.Confirm(ctx, level, o, seq, time.Minute)
 }
 
 func witnesses(t *testing.T, names ...string) (*network, []*witness) {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"layercake/crdt"
 	"layercake/replication"
@@ -48,7 +49,7 @@ func BenchmarkBarrierQuorum(b *testing.B) {
 	for _, clients := range []int{1, 8, 32} {
 		b.Run(strconv.Itoa(clients), func(b *testing.B) {
 			ns := benchCluster(b)
-			eachClient(b, clients, func(int) error { return ns[0].Barrier(context.Background(), replication.Quorum) })
+			eachClient(b, clients, func(int) error { return ns[0].Barrier(context.Background(), replication.Quorum, time.Minute) })
 		})
 	}
 }

@@ -203,7 +203,7 @@ func (n *node) put(key, value string, level replication.Level) error {
 	// Long: what a test puts is to arrive, however busy the machine.
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return n.Confirm(ctx, level, o, seq)
+	return n.Confirm(ctx, level, o, seq, time.Minute)
 }
 
 func (n *node) mustPut(key, value string, level replication.Level) {

@@ -81,7 +81,7 @@ type Config struct {
 	// Dial replaces net.Dialer: for tests that cut links.
 	Dial func(ctx context.Context, addr string) (net.Conn, error)
 
-	ConsistencyTimeout time.Duration // for waits whose context has no deadline
+	ConsistencyTimeout time.Duration // for waits whose caller gives no time
 	MaxClockOffset     time.Duration // an entry stamped further ahead waits
 	Ping               time.Duration // how often peers are pinged; one silent for five times as long is unreachable
 	MaxEntry           int64         // bytes; a peer that sends more is cut off

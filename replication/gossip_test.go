@@ -65,7 +65,7 @@ func TestJoinByGossip(t *testing.T) {
 		}
 	}
 	ns[2].mustPut("k", "w", replication.All)
-	if err := ns[0].Barrier(context.Background(), replication.All); err != nil {
+	if err := ns[0].Barrier(context.Background(), replication.All, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 }

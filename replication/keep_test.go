@@ -59,7 +59,7 @@ func (n *node) remove(key string, level replication.Level) at {
 	o, seq, err := n.store.Delete(key)
 	n.store.Sync()
 	if err == nil {
-		err = n.Confirm(within(n.t, time.Minute), level, o, seq)
+		err = n.Confirm(within(n.t, time.Minute), level, o, seq, time.Minute)
 	}
 	if err != nil {
 		n.t.Fatal(err)
@@ -205,7 +205,7 @@ func TestAnOldCopy(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	o, seq, _ := ns[0].store.Commit("c", "while n2 does not count")
-	if err := ns[0].Confirm(ctx, replication.All, o, seq); err == nil {
+	if err := ns[0].Confirm(ctx, replication.All, o, seq, time.Minute); err == nil {
 		t.Error("a node that was rolled back counts")
 	}
 	nw.Heal("n2", "n3")

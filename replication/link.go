@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"layercake/crdt"
@@ -28,6 +29,10 @@ type link struct {
 	since    time.Time
 	stream   stream
 	wake     chan struct{}
+
+	sending sync.Mutex   // held by whoever takes messages from the core and sends them: they keep their order
+	held    []byte       // a message that express took and left to the loop; protected by sending
+	unheard atomic.Int32 // messages that express sent since the last sign of life
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -135,34 +140,84 @@ func (r *Replicator) serve(l *link) {
 // meanwhile.
 func (r *Replicator) sendLoop(l *link) error {
 	for {
-		r.mu.Lock()
-		if r.links[l.peer] != l {
-			r.mu.Unlock()
-			return errors.New("replication: replaced by a newer link")
-		}
-		m, some := r.core.NextMessage(l.peer)
-		var read core.ReadLog
-		reading := false
-		if !some {
-			read, reading = r.core.NextRead(l.peer)
-		}
-		r.mu.Unlock()
-		var err error
-		switch {
-		case some:
-			err = r.sendMessage(l, core.Append(nil, m))
-		case reading:
-			err = r.sendEntries(l, read)
-		default:
-			select {
-			case <-l.wake:
-			case <-l.ctx.Done():
-				return l.ctx.Err()
-			}
-		}
+		some, err := r.sendNext(l)
 		if err != nil {
 			return err
 		}
+		if some {
+			continue
+		}
+		select {
+		case <-l.wake:
+		case <-l.ctx.Done():
+			return l.ctx.Err()
+		}
+	}
+}
+
+// sendNext sends one message or one batch of entries, if there is any.
+func (r *Replicator) sendNext(l *link) (some bool, err error) {
+	l.sending.Lock()
+	defer l.sending.Unlock()
+	if b := l.held; b != nil {
+		l.held = nil
+		return true, r.sendMessage(l, b)
+	}
+	r.mu.Lock()
+	if r.links[l.peer] != l {
+		r.mu.Unlock()
+		return false, errors.New("replication: replaced by a newer link")
+	}
+	m, some := r.core.NextMessage(l.peer)
+	var read core.ReadLog
+	reading := false
+	if !some {
+		read, reading = r.core.NextRead(l.peer)
+	}
+	r.mu.Unlock()
+	switch {
+	case some:
+		return true, r.sendMessage(l, core.Append(nil, m))
+	case reading:
+		return true, r.sendEntries(l, read)
+	}
+	return false, nil
+}
+
+const (
+	maxExpress = 4 << 10 // bytes of a message that express sends
+	maxUnheard = 8       // messages that it sends without a sign of life: far less than gRPC takes before it blocks
+)
+
+// express sends the small messages that wait for a peer, without its loop, which would have to be woken: a question and
+// its answer are on their way a goroutine sooner. What it cannot send without having to wait is left to the loop.
+func (r *Replicator) express(l *link) {
+	if l.unheard.Load() >= maxUnheard || !l.sending.TryLock() {
+		poke(l.wake)
+		return
+	}
+	more := l.held != nil
+	for !more {
+		m, some := r.nextMessage(l)
+		if !some {
+			r.mu.Lock()
+			more = r.core.Readable(l.peer)
+			r.mu.Unlock()
+			break
+		}
+		b := core.Append(nil, m)
+		if more = len(b) > maxExpress || l.unheard.Add(1) > maxUnheard; more {
+			l.held = b
+			break
+		}
+		if err := r.sendMessage(l, b); err != nil {
+			l.close(err)
+			break
+		}
+	}
+	l.sending.Unlock()
+	if more {
+		poke(l.wake)
 	}
 }
 
@@ -275,6 +330,7 @@ func (r *Replicator) receive(l *link, take func(core.Message) error) error {
 		if len(f.bytes) == 0 {
 			return core.ErrMalformed
 		}
+		l.unheard.Store(0)
 		b := f.bytes[1:]
 		switch f.bytes[0] {
 		case frameWhole:
@@ -315,7 +371,7 @@ func (r *Replicator) take(l *link, m core.Message) error {
 		return r.takeApp(l, a)
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer r.unlock()
 	if r.links[l.peer] != l {
 		return errors.New("replication: replaced by a newer link")
 	}
@@ -323,7 +379,6 @@ func (r *Replicator) take(l *link, m core.Message) error {
 	if _, told := m.(core.Remember); told {
 		r.updateFence()
 	}
-	r.flush()
 	return nil
 }
 

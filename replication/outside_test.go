@@ -101,23 +101,23 @@ func TestABarrierThatCannotCatchUp(t *testing.T) {
 	var err error
 	for end := time.Now().Add(20 * time.Second); err == nil && time.Now().Before(end); {
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		err = ns[1].Barrier(ctx, replication.Quorum)
+		err = ns[1].Barrier(ctx, replication.Quorum, time.Minute)
 		cancel()
 	}
 	wantCode(t, err, pgerror.InsufficientResources, "did not catch up", "nothing was written", "1 have entries")
 	ns[1].store.Fail(nil)
-	if err := ns[1].Barrier(within(t, time.Minute), replication.Quorum); err != nil || ns[1].get("k") != "v" {
+	if err := ns[1].Barrier(within(t, time.Minute), replication.Quorum, time.Minute); err != nil || ns[1].get("k") != "v" {
 		t.Errorf("after the disk has room: %v, %q", err, ns[1].get("k"))
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	ns[1].store.Fail(errors.New("full again"))
 	ns[0].mustPut("k", "w", replication.None)
-	if err := ns[1].Barrier(cancelled, replication.Quorum); err != nil && pgerror.Code(err) != pgerror.QueryCanceled {
+	if err := ns[1].Barrier(cancelled, replication.Quorum, time.Minute); err != nil && pgerror.Code(err) != pgerror.QueryCanceled {
 		t.Errorf("cancelled: %v", err)
 	}
 	o, seq, _ := ns[0].store.Commit("k", "x")
-	wantCode(t, ns[0].Confirm(cancelled, replication.All, o, seq), pgerror.StatementCompletionUnknown, "cancelled", "1 of 2 acks")
+	wantCode(t, ns[0].Confirm(cancelled, replication.All, o, seq, time.Minute), pgerror.StatementCompletionUnknown, "cancelled", "1 of 2 acks")
 	ns[1].store.Fail(nil)
 }
 

@@ -47,7 +47,7 @@ type Replicator struct {
 	core    *core.Node
 	links   map[crdt.NodeID]*link
 	dials   map[crdt.NodeID]*dialing
-	waits   map[core.Ticket]chan core.Done
+	waits   map[core.Ticket]waiting
 	calls   map[uint64]chan core.App
 	lastID  uint64
 	puts    []core.Put
@@ -76,7 +76,7 @@ func New(cfg Config) (*Replicator, error) {
 		mingleWake: make(chan struct{}, 1), seeds: slices.Clone(cfg.Seeds),
 		handlers: make(chan struct{}, maxHandlers), applied: make(chan struct{}), copies: make(chan struct{}, 1),
 		links: map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
-		waits: map[core.Ticket]chan core.Done{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}), linked: make(chan struct{}),
+		waits: map[core.Ticket]waiting{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}), linked: make(chan struct{}),
 	}, nil
 }
 
@@ -177,7 +177,7 @@ func (r *Replicator) updateRecord(l *core.List) {
 	}
 	t := r.core.ChangeList(r.cfg.Now(), core.WithMember(r.member))
 	done := make(chan core.Done, 1)
-	r.waits[t] = done
+	r.waits[t] = waiting{done: done}
 	r.goDo(func() {
 		select {
 		case d := <-done:
@@ -276,15 +276,43 @@ func (r *Replicator) do(f func(n *core.Node, now time.Time)) {
 
 // flush hands out what the core wants done. r.mu is held, so nothing here blocks.
 func (r *Replicator) flush() {
+	for _, id := range r.handOut() {
+		if l := r.links[id]; l != nil {
+			poke(l.wake)
+		}
+	}
+}
+
+// unlock is flush and the unlocking of r.mu, but small messages are sent right here if they can be.
+func (r *Replicator) unlock() {
+	if r.core == nil {
+		r.mu.Unlock()
+		return
+	}
+	var room [8]*link
+	links := room[:0]
+	for _, id := range r.handOut() {
+		if l := r.links[id]; l != nil {
+			links = append(links, l)
+		}
+	}
+	r.mu.Unlock()
+	for _, l := range links {
+		r.express(l)
+	}
+}
+
+// handOut is flush, but for the peers that it returns, for which there is something to send.
+func (r *Replicator) handOut() []crdt.NodeID {
 	n := r.core
 	if puts := n.Puts(); len(puts) > 0 {
 		r.puts = append(r.puts, puts...)
 		poke(r.putWake)
 	}
 	for _, d := range n.Decisions() {
-		if ch := r.waits[d.Ticket]; ch != nil {
+		if w, ok := r.waits[d.Ticket]; ok {
 			delete(r.waits, d.Ticket)
-			ch <- d // has room for one
+			w.done <- d
 		}
 	}
 	for _, id := range n.Closes() {
@@ -292,11 +320,7 @@ func (r *Replicator) flush() {
 			l.close(errSilent)
 		}
 	}
-	for _, id := range n.Roused() {
-		if l := r.links[id]; l != nil {
-			poke(l.wake)
-		}
-	}
+	roused := n.Roused()
 	if n.Ready() {
 		poke(r.applyWake)
 	}
@@ -309,6 +333,7 @@ func (r *Replicator) flush() {
 		r.updateFence()
 		r.cfg.Logger.Info("member list in force", "version", v, "members", len(n.List().Members))
 	}
+	return roused
 }
 
 // poke wakes a loop that has a channel with room for one.

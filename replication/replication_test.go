@@ -33,10 +33,10 @@ func TestEveryLevelOfThreeNodes(t *testing.T) {
 		replication.LocalQuorum, replication.EachQuorum, replication.All} {
 		for _, n := range ns {
 			n.mustPut("k-"+level.String(), n.name, level)
-			if err := n.Barrier(within(t, time.Minute), level); err != nil {
+			if err := n.Barrier(within(t, time.Minute), level, time.Minute); err != nil {
 				t.Errorf("%s: barrier at %s: %v", n.name, level, err)
 			}
-			if err := n.WriteBack(within(t, time.Minute), level, n.store.Vector()); err != nil {
+			if err := n.WriteBack(within(t, time.Minute), level, n.store.Vector(), time.Minute); err != nil {
 				t.Errorf("%s: write-back at %s: %v", n.name, level, err)
 			}
 		}
@@ -56,7 +56,7 @@ func TestAQuorumReadSeesWhatAQuorumWrote(t *testing.T) {
 		w, r := ns[i%3], ns[(i+1)%3]
 		value := time.Duration(i).String()
 		w.mustPut("k", value, replication.Quorum)
-		if err := r.Barrier(within(t, time.Minute), replication.Quorum); err != nil {
+		if err := r.Barrier(within(t, time.Minute), replication.Quorum, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		if got := r.get("k"); got != value {
@@ -77,7 +77,7 @@ func TestOneNodeDown(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	o, seq, _ := ns[0].store.Commit("late", "v")
-	wantCode(t, ns[0].Confirm(ctx, replication.All, o, seq), pgerror.StatementCompletionUnknown,
+	wantCode(t, ns[0].Confirm(ctx, replication.All, o, seq, time.Minute), pgerror.StatementCompletionUnknown,
 		"all", "2 of 3 acks", "kept", replication.TransactionID(o, seq), "n3")
 	// The node comes back with what it had, at another address, and catches up from the log.
 	ns[2].store = ns[2].store.Crash()
@@ -113,7 +113,7 @@ func TestAMinorityIsRefusedAndHeals(t *testing.T) {
 		t.Errorf("n3 has %q across a partition", got)
 	}
 	began := time.Now()
-	wantCode(t, ns[2].Barrier(within(t, time.Minute), replication.Quorum), pgerror.InsufficientResources, "read consistency level quorum",
+	wantCode(t, ns[2].Barrier(within(t, time.Minute), replication.Quorum, time.Minute), pgerror.InsufficientResources, "read consistency level quorum",
 		"not n1, n2", "nothing was written")
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the refusal took %v", took)

@@ -20,6 +20,7 @@ func (r *Replicator) tick() {
 		case <-t.C:
 			r.do(func(n *core.Node, now time.Time) {
 				n.Tick(now)
+				r.expire(now)
 				r.updateFence()
 			})
 			poke(r.dialWake)
@@ -70,11 +71,11 @@ func (r *Replicator) apply() {
 					"origin", TransactionID(batch[0].Origin, batch[0].Seq), "entries", len(batch))
 			}
 			v := r.cfg.Store.Vector()
-			r.do(func(n *core.Node, now time.Time) {
-				n.Applied(now, v, err)
-				close(r.applied)
-				r.applied = make(chan struct{})
-			})
+			r.mu.Lock()
+			r.core.Applied(r.cfg.Now(), v, err)
+			close(r.applied)
+			r.applied = make(chan struct{})
+			r.unlock() // the acks
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package replication
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -11,30 +13,51 @@ import (
 	"layercake/replication/core"
 )
 
-// wait begins something on the core and waits until it is decided or ctx ends. Without a deadline of its own it waits
-// for Config.ConsistencyTimeout. When it was not decided, late (if set) sees the core before the ticket is forgotten.
-func (r *Replicator) wait(ctx context.Context, begin func(*core.Node, time.Time) (core.Ticket, bool),
-	late func(*core.Node, core.Ticket)) (core.Done, bool, error) {
+// waiting is what waits for a decision of the core.
+type waiting struct {
+	done  chan core.Done // has room for one; closed without one when until has passed
+	until time.Time      // zero: for ever
+}
+
+// pending is something that was begun on the core. Its zero value was decided at once.
+type pending struct {
+	ticket core.Ticket
+	done   chan core.Done
+}
+
+// begin begins something on the core, to be decided within the given time, 0: whenever it is.
+func (r *Replicator) begin(within time.Duration, f func(*core.Node, time.Time) (core.Ticket, bool)) (pending, error) {
 	r.mu.Lock()
+	defer r.unlock()
 	if !r.started || r.closed {
-		r.mu.Unlock()
-		return core.Done{}, false, notRunning()
+		return pending{}, notRunning()
 	}
-	t, done := begin(r.core, r.cfg.Now())
+	now := r.cfg.Now()
+	t, done := f(r.core, now)
 	if done {
-		r.flush()
-		r.mu.Unlock()
+		return pending{}, nil
+	}
+	w := waiting{done: make(chan core.Done, 1)}
+	if within > 0 {
+		w.until = now.Add(within)
+	}
+	r.waits[t] = w
+	return pending{t, w.done}, nil
+}
+
+// await waits until what was begun is decided, its time is over (errLate), or ctx ends. When it was not decided, late (if
+// set) sees the core before the ticket is forgotten.
+func (r *Replicator) await(ctx context.Context, p pending, late func(*core.Node, core.Ticket)) (core.Done, bool, error) {
+	if p.done == nil {
 		return core.Done{}, true, nil
 	}
-	ch := make(chan core.Done, 1)
-	r.waits[t] = ch
-	r.flush()
-	r.mu.Unlock()
-
 	var err error
 	select {
-	case d := <-ch:
-		return d, true, nil
+	case d, ok := <-p.done:
+		if ok {
+			return d, true, nil
+		}
+		err = errLate
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	case <-r.ctx.Done():
@@ -42,26 +65,43 @@ func (r *Replicator) wait(ctx context.Context, begin func(*core.Node, time.Time)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.waits, t)
+	delete(r.waits, p.ticket)
 	select {
-	case d := <-ch: // decided meanwhile
-		return d, true, nil
+	case d, ok := <-p.done: // decided meanwhile
+		if ok {
+			return d, true, nil
+		}
 	default:
 	}
 	if late != nil {
-		late(r.core, t)
+		late(r.core, p.ticket)
 	}
-	r.core.Cancel(t)
+	r.core.Cancel(p.ticket)
 	return core.Done{}, false, err
 }
 
-// bounded gives ctx the time-out of Config if it has no deadline.
-func (r *Replicator) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok {
-		return ctx, func() {}
+// wait begins something on the core and waits until it is decided or ctx ends.
+func (r *Replicator) wait(ctx context.Context, f func(*core.Node, time.Time) (core.Ticket, bool),
+	late func(*core.Node, core.Ticket)) (core.Done, bool, error) {
+	p, err := r.begin(0, f)
+	if err != nil {
+		return core.Done{}, false, err
 	}
-	return context.WithTimeout(ctx, r.cfg.ConsistencyTimeout)
+	return r.await(ctx, p, late)
 }
+
+// expire ends the waits whose time is over. r.mu is held.
+func (r *Replicator) expire(now time.Time) {
+	for t, w := range r.waits {
+		if !w.until.IsZero() && now.After(w.until) {
+			delete(r.waits, t)
+			close(w.done)
+		}
+	}
+}
+
+// errLate is the end of a wait that took too long.
+var errLate = errors.New("replication: not in time")
 
 // Check refuses at once (53000) when too few members are reachable for a level.
 func (r *Replicator) Check(level Level, dir Direction) error {
@@ -70,6 +110,11 @@ func (r *Replicator) Check(level Level, dir Direction) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.check(level, dir)
+}
+
+// check is Check while r.mu is held.
+func (r *Replicator) check(level Level, dir Direction) error {
 	switch {
 	case !r.started || r.closed:
 		return notRunning()
@@ -140,27 +185,77 @@ func names(list []string) string {
 }
 
 // Barrier returns when this node has applied all that enough members had when it was called (rule Q1). If too few can be
-// reached it is 53000 at once; so it is after the time of ctx, or of Config.ConsistencyTimeout. Nothing was written.
-func (r *Replicator) Barrier(ctx context.Context, level Level) error {
-	if level == None {
-		return nil
-	}
-	if err := r.Check(level, Read); err != nil {
+// reached it is 53000 at once; so it is after the given time (see Config.ConsistencyTimeout for 0). Nothing was written.
+func (r *Replicator) Barrier(ctx context.Context, level Level, within time.Duration) error {
+	b, err := r.BeginBarrier(level, within)
+	if err != nil {
 		return err
 	}
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
+	_, err = b.Wait(ctx)
+	return err
+}
+
+// Barrier is a barrier under way. Wait or Cancel ends it.
+type Barrier struct {
+	r     *Replicator
+	p     pending
+	level Level
+}
+
+// BeginBarrier begins what Replicator.Barrier does; Wait is the rest of it.
+func (r *Replicator) BeginBarrier(level Level, within time.Duration) (Barrier, error) {
+	if level == None {
+		return Barrier{}, nil
+	}
+	var refused error
+	p, err := r.begin(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) {
+		if refused = r.check(level, Read); refused != nil {
+			return 0, true
+		}
+		return n.Barrier(now, level)
+	})
+	if err = cmp.Or(err, refused); err != nil {
+		return Barrier{}, err
+	}
+	return Barrier{r, p, level}, nil
+}
+
+// within is the time that a wait may take, if its caller said 0.
+func (r *Replicator) within(d time.Duration) time.Duration {
+	return cmp.Or(d, r.cfg.ConsistencyTimeout)
+}
+
+// Cancel ends a barrier whose outcome does not matter.
+func (b Barrier) Cancel() {
+	if b.p.done != nil {
+		b.r.mu.Lock()
+		defer b.r.mu.Unlock()
+		delete(b.r.waits, b.p.ticket)
+		b.r.core.Cancel(b.p.ticket)
+	}
+}
+
+// Wait waits until the barrier has passed. fresh says that what was read from this node since BeginBarrier is good;
+// otherwise it may have come too early and must be read again.
+func (b Barrier) Wait(ctx context.Context) (fresh bool, err error) {
+	if b.p.done == nil {
+		return true, nil // nobody had to be asked
+	}
+	r, level := b.r, b.level
 	var tally core.Tally
 	var unanswered, ahead int
-	_, ok, err := r.wait(ctx,
-		func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.Barrier(now, level) },
-		func(n *core.Node, t core.Ticket) {
-			tally = n.Reachable(level)
-			unanswered, ahead = n.Behind(t)
-		})
-	if ok || isNotRunning(err) {
-		return err
+	d, ok, err := r.await(ctx, b.p, func(n *core.Node, t core.Ticket) {
+		tally = n.Reachable(level)
+		unanswered, ahead = n.Behind(t)
+	})
+	if ok {
+		return d.Fresh, nil
 	}
+	return false, r.behind(ctx, err, level, tally, unanswered, ahead)
+}
+
+// behind is the error of a barrier that did not pass.
+func (r *Replicator) behind(ctx context.Context, err error, level Level, tally core.Tally, unanswered, ahead int) error {
 	if why := interrupted(ctx, err); why != nil {
 		return why
 	}
@@ -175,18 +270,18 @@ func (r *Replicator) Barrier(ctx context.Context, level Level) error {
 
 // WriteBack returns when enough members have durably applied v, the vector of the snapshot that a statement read. A
 // time-out is 53000: what the statement itself wrote, if anything, is not decided here.
-func (r *Replicator) WriteBack(ctx context.Context, level Level, v crdt.Vector) error {
+func (r *Replicator) WriteBack(ctx context.Context, level Level, v crdt.Vector, within time.Duration) error {
 	if level == None {
 		return nil
 	}
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
-	var tally core.Tally
-	_, ok, err := r.wait(ctx,
-		func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.WriteBack(now, level, v) },
-		func(n *core.Node, _ core.Ticket) { tally = n.Reachable(level) })
-	if ok || isNotRunning(err) {
+	p, err := r.begin(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.WriteBack(now, level, v) })
+	if err != nil {
 		return err
+	}
+	var tally core.Tally
+	_, ok, err := r.await(ctx, p, func(n *core.Node, _ core.Ticket) { tally = n.Reachable(level) })
+	if ok {
+		return nil
 	}
 	if why := interrupted(ctx, err); why != nil {
 		return why
@@ -201,18 +296,18 @@ func (r *Replicator) WriteBack(ctx context.Context, level Level, v crdt.Vector) 
 
 // Confirm returns when the entry, which is durable here, is durable on enough members. When it is not in time, the error
 // is 40003: the write is kept, still spreads, and is looked up by its transaction id.
-func (r *Replicator) Confirm(ctx context.Context, level Level, o crdt.Origin, seq uint64) error {
+func (r *Replicator) Confirm(ctx context.Context, level Level, o crdt.Origin, seq uint64, within time.Duration) error {
 	if level == None {
 		return nil
 	}
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
 	var tally core.Tally
-	_, ok, err := r.wait(ctx,
-		func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.Confirm(now, level, o, seq) },
-		func(n *core.Node, _ core.Ticket) { tally = n.Acks(level, o, seq) })
-	if ok {
-		return nil
+	p, err := r.begin(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.Confirm(now, level, o, seq) })
+	if err == nil {
+		var ok bool
+		_, ok, err = r.await(ctx, p, func(n *core.Node, _ core.Ticket) { tally = n.Acks(level, o, seq) })
+		if ok {
+			return nil
+		}
 	}
 	id := TransactionID(o, seq)
 	reason := "in time"
@@ -282,15 +377,14 @@ func (r *Replicator) number(ctx context.Context, register string, change core.Ch
 	if err := r.Check(Quorum, Write); err != nil {
 		return 0, err
 	}
-	ctx, cancel := r.bounded(ctx)
-	defer cancel()
-	d, ok, err := r.wait(ctx, func(n *core.Node, now time.Time) (core.Ticket, bool) {
+	p, err := r.begin(r.cfg.ConsistencyTimeout, func(n *core.Node, now time.Time) (core.Ticket, bool) {
 		return n.Propose(now, "number/"+register, change), false
-	}, nil)
+	})
+	if err != nil {
+		return 0, err
+	}
+	d, ok, err := r.await(ctx, p, nil)
 	if !ok {
-		if isNotRunning(err) {
-			return 0, err
-		}
 		if why := interrupted(ctx, err); why != nil {
 			return 0, why
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -123,7 +124,16 @@ func idSet(lists ...[]catalog.ID) map[catalog.ID]bool {
 
 // runQuery runs a SELECT and sends its rows.
 func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, params []catalog.Value, out sink) (int64, error) {
-	if err := s.barrier(ctx, len(q.Reads) > 0 || q.System); err != nil {
+	t := s.tran
+	reads := len(q.Reads) > 0 || q.System
+	if reads && s.early(c, q) {
+		b, err := s.node.repl.BeginBarrier(s.settings.read, s.settings.timeout)
+		if err != nil {
+			return 0, err
+		}
+		return s.queryOnReader(ctx, c, q, params, out, &b)
+	}
+	if err := s.barrier(ctx, reads); err != nil {
 		return 0, err
 	}
 	if len(q.With) > 0 {
@@ -135,7 +145,6 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 			return &outcome{count: int64(buf.n), returned: buf}, nil
 		}, nil)
 	}
-	t := s.tran
 	if t != nil {
 		t.show(nil)
 	}
@@ -151,7 +160,7 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 		return s.runLocking(ctx, c, q, params, out)
 	}
 	if t == nil || t.sees(q) {
-		n, err := s.queryOnReader(ctx, c, q, params, out)
+		n, err := s.queryOnReader(ctx, c, q, params, out, nil)
 		if !errors.Is(err, errNeedsWriter) {
 			return n, err
 		}
@@ -171,11 +180,20 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 	return int64(buf.n), s.emit(buf, q.Columns, out)
 }
 
-// queryOnReader runs a SELECT on a reader and sends its rows.
-func (s *session) queryOnReader(ctx context.Context, c *compiled, q *pgsql.Query, params []catalog.Value, out sink) (int64, error) {
+// early says whether a SELECT is run while its barrier is under way, since it is soon run again if that was too early. It
+// must do nothing but read committed rows, on a snapshot of its own.
+func (s *session) early(c *compiled, q *pgsql.Query) bool {
+	return s.settings.read != replication.None && c.quick.Load() && s.tran == nil &&
+		!q.Volatile && len(q.With) == 0 && len(q.Locks) == 0
+}
+
+// queryOnReader runs a SELECT on a reader and sends its rows. If a barrier is under way, it ends it.
+func (s *session) queryOnReader(ctx context.Context, c *compiled, q *pgsql.Query, params []catalog.Value, out sink,
+	barrier *replication.Barrier) (int64, error) {
 	t := s.tran
 	var n int64
 	for {
+		start := time.Now()
 		// Rows are kept back where the statement may yet have to be run again, or other nodes have to be asked first.
 		var buf, rest *rowBuffer
 		var seen crdt.Vector
@@ -225,6 +243,16 @@ func (s *session) queryOnReader(ctx context.Context, c *compiled, q *pgsql.Query
 			}
 			return rows.Err()
 		})
+		c.quick.Store(time.Since(start) < quickWithin)
+		if barrier != nil {
+			fresh, err := barrier.Wait(ctx)
+			if err != nil {
+				return 0, err
+			}
+			if barrier = nil; !fresh {
+				continue // whatever came of it, an error too
+			}
+		}
 		if again, err := s.waitAndRetry(ctx, err); err != nil {
 			return n, err
 		} else if again {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -19,7 +21,12 @@ type compiled struct {
 	params []uint32
 	cols   []pgsql.Column // nil: returns no rows
 	key    string         // the environment that it was compiled in
+
+	quick atomic.Bool // a SELECT that took less than quickWithin when it last ran
 }
+
+// quickWithin is how long a SELECT may take that is run before it is known whether it will have to be run again.
+const quickWithin = time.Millisecond
 
 // planCache keeps parsed statements by query text, plans by text and environment, and what query texts that differ only
 // in literals have in common.

@@ -640,9 +640,7 @@ func (s *session) barrier(ctx context.Context, reads bool) error {
 	if s.settings.read == replication.None || !reads {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
-	defer cancel()
-	return s.node.repl.Barrier(ctx, s.settings.read)
+	return s.node.repl.Barrier(ctx, s.settings.read, s.settings.timeout)
 }
 
 // writeBack makes sure that as many members as the read level asks have what the statement saw, before it is answered.
@@ -650,9 +648,7 @@ func (s *session) writeBack(ctx context.Context, seen crdt.Vector, reads bool) e
 	if s.settings.read == replication.None || !reads {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.settings.timeout)
-	defer cancel()
-	return s.node.repl.WriteBack(ctx, s.settings.read, seen)
+	return s.node.repl.WriteBack(ctx, s.settings.read, seen, s.settings.timeout)
 }
 
 // checkWrite refuses a write, before anything is written, when its level can't be met.
@@ -675,9 +671,7 @@ func (s *session) confirmAt(ctx context.Context, c sqlstore.Commit, level replic
 	}
 	// A bulk load takes the others as long as it took this node.
 	timeout += time.Duration(c.Bytes) * time.Second / loadRate
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	return s.node.repl.Confirm(ctx, level, c.Origin, c.Seq)
+	return s.node.repl.Confirm(ctx, level, c.Origin, c.Seq, timeout)
 }
 
 // loadRate is how many bytes of a transaction the others are granted a second for, beyond consistency_timeout.

@@ -21,8 +21,9 @@ type Reader struct {
 	conn   *sqlite.Conn
 	layout *layout
 	gen    uint64
-	pinned bool // the snapshot has been taken, and the schema is its own
-	once   bool // a Read: fn may be called again
+	quiet  uint64 // Store.committing before the snapshot was taken
+	pinned bool   // the snapshot has been taken, and the schema is its own
+	once   bool   // a Read: fn may be called again
 
 	ctx    context.Context
 	cancel func() // stops watching ctx
@@ -136,6 +137,7 @@ func (r *Reader) begin() error {
 	r.pinned = false
 	r.gen = r.s.ddlGen.Load()
 	r.layout = r.s.layout.Load()
+	r.quiet = r.s.committing.Load()
 	return run(r.conn, "BEGIN")
 }
 
@@ -342,6 +344,9 @@ func (r *Reader) Vector() (crdt.Vector, error) {
 // awaitPublished waits until what the snapshot shows is published as durable: SQLite shows a commit to readers some
 // microseconds before the writer gets to tell.
 func (r *Reader) awaitPublished() error {
+	if r.pinned && r.copy == nil && r.quiet&1 == 0 && r.s.committing.Load() == r.quiet {
+		return nil // nothing was between the two since before it was taken
+	}
 	index, err := r.Index()
 	if err != nil || r.copy != nil {
 		return err

@@ -257,6 +257,8 @@ func (w *writer) swap(r *swap) {
 	}
 	s.pass.Lock()
 	defer s.pass.Unlock()
+	s.committing.Add(1)
+	defer s.committing.Add(1)
 	s.ddlGen.Add(1)
 	r.err = w.conn.Backup(r.ctx, c)
 	if r.err != nil {

@@ -54,6 +54,9 @@ type Store struct {
 	// ddlGen is odd while a commit that changes the schema is under way: what a reader that started meanwhile sees is
 	// then not known. It is written under mu.
 	ddlGen atomic.Uint64
+	// committing is odd from before readers can see a commit until it is published.
+	committing atomic.Uint64
+
 	layout atomic.Pointer[layout] // the committed one
 
 	mu      sync.RWMutex // protects the following, which speak only of what is durable

@@ -300,6 +300,8 @@ func (w *writer) commit() {
 		return
 	}
 	err := w.flush()
+	w.s.committing.Add(1)
+	defer w.s.committing.Add(1)
 	if err == nil {
 		if w.ddl {
 			w.s.ddlGen.Add(1)

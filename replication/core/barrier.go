@@ -13,7 +13,8 @@ import (
 type barriers struct {
 	last   uint64
 	rounds map[uint64]*round
-	next   []waiter // arrived after the rounds under way had been asked: they wait for a later one (rule Q1)
+	next   []waiter    // arrived after the rounds under way had been asked: they wait for a later one (rule Q1)
+	base   crdt.Vector // what was durable here when the first of next arrived
 }
 
 // round is one asking of the members for their vectors, shared by the statements that waited for it.
@@ -27,6 +28,8 @@ type round struct {
 	names   map[crdt.NodeID][]string    // registers, with full
 	vectors map[crdt.NodeID]crdt.Vector // whole replies, with full
 	waiters []waiter
+	base    crdt.Vector // what was durable here when the first waiter arrived
+	ahead   bool        // a member that replied had more than base
 }
 
 type waiter struct {
@@ -43,7 +46,8 @@ const (
 func (b *barriers) init() { b.rounds = map[uint64]*round{} }
 
 // Barrier begins to wait until this node has durably applied all that enough members had when asked, which is after now.
-// If nobody needs to be asked, done is true and there is no ticket.
+// If nobody needs to be asked, done is true and there is no ticket. If the decision says Fresh, the same was durable here
+// already when Barrier was called: what was read since then is good, too.
 func (n *Node) Barrier(now time.Time, level Level) (t Ticket, done bool) {
 	n.now = now
 	if met(n.groups[level], func(id crdt.NodeID) bool { return id == n.self }) {
@@ -57,6 +61,9 @@ func (n *Node) Barrier(now time.Time, level Level) (t Ticket, done bool) {
 			n.checkRound(r)
 			return w.ticket, false
 		}
+	}
+	if len(n.barriers.next) == 0 {
+		n.barriers.base, n.lent = n.vec, true
 	}
 	n.barriers.next = append(n.barriers.next, w)
 	n.startBarrier()
@@ -79,7 +86,7 @@ func (n *Node) startBarrier() {
 		return
 	}
 	r := n.newRound()
-	r.waiters, b.next = b.next, nil
+	r.waiters, b.next, r.base = b.next, nil, b.base
 	local := !slices.ContainsFunc(r.waiters, func(w waiter) bool { return w.level != LocalQuorum })
 	if local { // no question crosses to another data centre for nothing
 		dc := n.list.dcOf(n.self)
@@ -245,6 +252,9 @@ func (n *Node) replied(p *peer, m Reply) {
 		if n.vec[o] < seq {
 			left[o] = seq
 		}
+		if r.base[o] < seq && (o != n.own || n.vec[o] < seq) { // a statement need not see what was written here after it began
+			r.ahead = true
+		}
 	}
 	r.replies[p.id] = left
 	if r.full {
@@ -307,7 +317,7 @@ func (n *Node) checkRound(r *round) {
 		if !met(n.groups[w.level], covered) {
 			return false
 		}
-		n.decide(w.ticket, nil, nil)
+		n.done = append(n.done, Done{Ticket: w.ticket, Fresh: !r.ahead || n.cfg.Knobs.AlwaysFresh})
 		return true
 	})
 	if len(r.waiters) == 0 {

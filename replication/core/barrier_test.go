@@ -46,6 +46,32 @@ func TestQ1(t *testing.T) {
 	}
 }
 
+// TestFresh has statements read while they wait: what they read is good unless a reply tells of entries of others that
+// were not durable here when they began.
+func TestFresh(t *testing.T) {
+	other := crdt.Origin{Node: 2, Epoch: crdt.Epoch{First: 1}}
+	for name, c := range map[string]struct {
+		before, during, reply crdt.Vector
+		fresh                 bool
+	}{
+		"nothing new":         {nil, nil, nil, true},
+		"had it before":       {crdt.Vector{other: 1}, nil, crdt.Vector{other: 1}, true},
+		"came while it asked": {nil, crdt.Vector{other: 1}, crdt.Vector{other: 1}, false},
+		"came, but not there": {nil, crdt.Vector{other: 1}, nil, true},
+	} {
+		n, list := testNode("aaa", core.Knobs{})
+		up(n, list, simEpoch, nil, 2, 3)
+		n.Advance(simEpoch, c.before)
+		ticket, _ := n.Barrier(simEpoch, core.Quorum)
+		n.Advance(simEpoch, c.during)
+		n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: asks(n, 2)[0], Delta: c.reply})
+		ds := n.Decisions()
+		if len(ds) != 1 || ds[0].Ticket != ticket || ds[0].Fresh != c.fresh {
+			t.Errorf("%s: decided %+v, want fresh %v", name, ds, c.fresh)
+		}
+	}
+}
+
 // TestQ2 has a member die after it answered with an entry that nobody else has: with the other replies the barrier
 // passes.
 func TestQ2(t *testing.T) {

@@ -30,6 +30,7 @@ type Config struct {
 
 // Knobs take rules out, so that tests can see what breaks. All false is the only right setting.
 type Knobs struct {
+	AlwaysFresh        bool // what was read while a barrier was asked is taken for good, whatever the replies
 	JoinRunningBarrier bool // without Q1: a statement joins a barrier that has been asked already
 	MergeReplies       bool // without Q2: a barrier waits for the union of the first replies, and asks no further
 	CountMessages      bool // without Q3: acks and replies are counted by message, not by member
@@ -78,6 +79,7 @@ type Done struct {
 	Ticket Ticket
 	Err    error
 	Value  []byte // of a register
+	Fresh  bool   // of a barrier: all that it asked for was durable here when it began
 }
 
 // Put is a value to be made durable, in the order given; PutDone says that it is.
@@ -111,6 +113,7 @@ type Node struct {
 	joining bool
 
 	vec        crdt.Vector                // durable here
+	lent       bool                       // vec is referred to elsewhere: it is copied before it changes
 	newest     map[crdt.NodeID]crdt.Epoch // the newest epoch known of each node
 	own        crdt.Origin                // what this process writes under (rule E2), zero before it wrote
 	peers      map[crdt.NodeID]*peer      // everyone that was ever linked
@@ -268,6 +271,9 @@ func (n *Node) Advance(now time.Time, v crdt.Vector) {
 		if o.Node == n.self && n.vec[o] == 0 && n.recvs[o] == nil { // it did not come from others
 			n.own = o
 		}
+		if n.lent {
+			n.vec, n.lent = n.vec.Clone(), false
+		}
 		n.vec[o] = seq
 		if n.learnEpoch(o) && o.Node == n.self {
 			for _, p := range linked {
@@ -365,7 +371,7 @@ func (n *Node) ticket() Ticket {
 }
 
 func (n *Node) decide(t Ticket, err error, value []byte) {
-	n.done = append(n.done, Done{t, err, value})
+	n.done = append(n.done, Done{Ticket: t, Err: err, Value: value})
 }
 
 // Ready says whether NextBatch may have something to give.

@@ -125,6 +125,20 @@ func (n *Node) NextRead(id crdt.NodeID) (ReadLog, bool) {
 		MaxBytes: min(n.cfg.MaxRead, n.cfg.Window-best.bytes), link: p.link}, true
 }
 
+// Readable says whether NextRead has something to read for a peer.
+func (n *Node) Readable(id crdt.NodeID) bool {
+	p := n.peers[id]
+	if p == nil || !p.linked {
+		return false
+	}
+	for _, s := range p.sends {
+		if n.mayRead(s) {
+			return true
+		}
+	}
+	return false
+}
+
 // later says whether a comes before b when going round from turn.
 func later(a, b, turn crdt.Origin) bool {
 	ca, cb := a.Compare(turn) > 0, b.Compare(turn) > 0

@@ -51,28 +51,32 @@ func (n *simNode) write(level core.Level) {
 			}
 		})
 	}
-	n.barrier(level, commit)
+	n.barrier(level, func(core.Done) { commit() })
 }
 
 // barrier calls then once this node has caught up as level asks.
-func (n *simNode) barrier(level core.Level, then func()) {
+func (n *simNode) barrier(level core.Level, then func(core.Done)) {
 	t, done := n.core.Barrier(n.time(), level)
 	if done {
-		then()
+		then(core.Done{})
 		return
 	}
-	n.wait(t, simTimeout, func(core.Done) { then() }, func() {})
+	n.wait(t, simTimeout, then, func() {})
 }
 
-// read runs a statement that reads: barrier, snapshot, write-back.
+// read runs a statement that reads: barrier, snapshot, write-back. The snapshot is taken while the barrier is under way,
+// and anew after it if the first was too early.
 func (n *simNode) read(level core.Level) {
 	s := n.s
 	op := &simOp{node: n.i, level: level, start: s.now, floor: s.floor(n, level)}
-	n.barrier(level, func() {
+	early := n.store.Vector()
+	n.barrier(level, func(d core.Done) {
 		if n.core == nil {
 			return
 		}
-		op.vector = n.store.Vector()
+		if op.vector = early; !d.Fresh {
+			op.vector = n.store.Vector()
+		}
 		s.log("%s reads at %s after a barrier since %v", n.member.Name, level, op.start)
 		t, done := n.core.WriteBack(n.time(), level, op.vector)
 		answered := func(core.Done) {

@@ -224,11 +224,12 @@ func TestRulesAreNeeded(t *testing.T) {
 		knobs core.Knobs
 		from  uint64 // a seed known to show it, or one soon after
 	}{
-		"Q1": {core.Knobs{JoinRunningBarrier: true}, 1},
-		"Q3": {core.Knobs{CountMessages: true}, 1},
-		"E1": {core.Knobs{AckEarly: true}, 1},
-		"C3": {core.Knobs{ChangeEarly: true}, 29},
-		"S3": {core.Knobs{TrimAlone: true}, 10},
+		"Fresh": {core.Knobs{AlwaysFresh: true}, 1},
+		"Q1":    {core.Knobs{JoinRunningBarrier: true}, 1},
+		"Q3":    {core.Knobs{CountMessages: true}, 1},
+		"E1":    {core.Knobs{AckEarly: true}, 1},
+		"C3":    {core.Knobs{ChangeEarly: true}, 29},
+		"S3":    {core.Knobs{TrimAlone: true}, 10},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range uint64(400) {
