@@ -35,7 +35,7 @@ faults:
 SEEDS ?= 1000
 sim:
 	@scripts/need sim
-	$(GO) test ./replication/core -run '^TestSimulation$$' -v -timeout 24h -args -seeds $(SEEDS)
+	$(GO) test ./replication/core -run '^Test(Simulation|Linearizable)$$' -v -timeout 24h -args -seeds $(SEEDS)
 
 image:
 	@scripts/need image

@@ -22,14 +22,21 @@ func (n *simNode) write(level core.Level) {
 		if n.core == nil || n.life != life {
 			return
 		}
-		key := fmt.Sprintf("k%d", s.rng.IntN(8))
+		key, deletions := fmt.Sprintf("k%d", s.rng.IntN(8)), 30
+		if s.only != nil {
+			key, deletions = linearKey(s), 5
+		}
 		var o crdt.Origin
 		var seq uint64
 		var err error
-		if s.chance(30) {
+		if s.chance(deletions) {
 			o, seq, err = n.store.Delete(key)
 		} else {
-			o, seq, err = n.store.Write(key, fmt.Sprintf("%s-%d", n.member.Name, s.serial))
+			op.value = fmt.Sprintf("%s-%d", n.member.Name, s.serial)
+			o, seq, err = n.store.Write(key, op.value)
+		}
+		if op.key = key; s.only != nil {
+			s.statements = append(s.statements, op)
 		}
 		if err != nil {
 			return
@@ -69,13 +76,20 @@ func (n *simNode) barrier(level core.Level, then func(core.Done)) {
 func (n *simNode) read(level core.Level) {
 	s := n.s
 	op := &simOp{node: n.i, level: level, start: s.now, floor: s.floor(n, level)}
-	early := n.store.Vector()
+	look := func() (crdt.Vector, string) {
+		c, _ := n.store.Synced(op.key)
+		return n.store.Vector(), c.Value
+	}
+	if s.only != nil {
+		op.key = linearKey(s)
+	}
+	early, value := look()
 	n.barrier(level, func(d core.Done) {
 		if n.core == nil {
 			return
 		}
-		if op.vector = early; !d.Fresh {
-			op.vector = n.store.Vector()
+		if op.vector, op.value = early, value; !d.Fresh {
+			op.vector, op.value = look()
 		}
 		s.log("%s reads at %s after a barrier since %v", n.member.Name, level, op.start)
 		t, done := n.core.WriteBack(n.time(), level, op.vector)
@@ -84,6 +98,10 @@ func (n *simNode) read(level core.Level) {
 			s.checkRead(op)
 			s.promise(n, level, op.vector)
 			s.reads++
+			if s.only != nil {
+				op.read = true
+				s.statements = append(s.statements, op)
+			}
 		}
 		if done {
 			answered(core.Done{})

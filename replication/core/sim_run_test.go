@@ -16,8 +16,10 @@ var (
 
 // simulate runs one seed: a cluster of 3 or 5 that begins with 1 to 3 members, clients on all nodes, crashes, cuts and
 // broken links; then everything heals, but perhaps for a minority that is gone for ever.
-func simulate(seed uint64, knobs core.Knobs) *sim {
-	s := newSim(seed, knobs)
+func simulate(seed uint64, knobs core.Knobs) *sim { return newSim(seed, knobs).whole() }
+
+// whole runs the whole of a seed.
+func (s *sim) whole() *sim {
 	size := 3 + 2*s.rng.IntN(2)
 	dcs := 1 + s.rng.IntN(3)
 	for i := range size {
@@ -146,6 +148,10 @@ func simulate(seed uint64, knobs core.Knobs) *sim {
 // clients starts the two clients of a node.
 func (s *sim) clients(n *simNode) {
 	levels := []core.Level{core.None, core.One, core.Two, core.Quorum, core.Quorum, core.Quorum, core.LocalQuorum, core.EachQuorum, core.All}
+	pause := 30 * time.Millisecond
+	if s.only != nil {
+		levels, pause = []core.Level{*s.only}, 120*time.Millisecond
+	}
 	var client func()
 	client = func() {
 		if s.quiet {
@@ -161,7 +167,7 @@ func (s *sim) clients(n *simNode) {
 				n.grant()
 			}
 		}
-		s.after(s.between(0, 30*time.Millisecond), client)
+		s.after(s.between(0, pause), client)
 	}
 	for range 2 {
 		s.after(s.between(0, 50*time.Millisecond), client)

@@ -29,6 +29,8 @@ type sim struct {
 	sum                                uint64   // of all that happened: equal when a seed replays
 	faults                             []string // violated invariants
 	writes                             []*simOp
+	only                               *core.Level               // of every statement, nil: all levels
+	statements                         []*simOp                  // of a run with one level: writes, acknowledged or not, and reads that were answered
 	all                                map[entryID]memstore.Cell // what each entry says, of its key
 	keys                               map[entryID]string
 	markers                            int
@@ -117,7 +119,9 @@ type simOp struct {
 	start, end time.Duration // end 0: never acknowledged
 	origin     crdt.Origin
 	seq        uint64
-	vector     crdt.Vector            // of a read
+	vector     crdt.Vector // of a read
+	read       bool
+	key, value string                 // what it wrote, "" being a deletion, or what it read, if the run has one level
 	floor      map[string]crdt.Vector // promised when it began
 }
 

@@ -379,6 +379,22 @@ func (s *Store) Last(key string) Cell {
 	return s.rows[key]
 }
 
+// Synced returns what a key held when it was synced last.
+func (s *Store) Synced(key string) (Cell, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.rows[key]
+	if old, changed := s.undo[key]; changed {
+		if c, ok = (Cell{}), old != nil; ok {
+			c = *old
+		}
+	}
+	if c.Deleted {
+		return Cell{}, false
+	}
+	return c, ok
+}
+
 // Rows returns all keys and values.
 func (s *Store) Rows() map[string]Cell {
 	s.mu.Lock()
