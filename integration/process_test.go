@@ -401,6 +401,15 @@ statement_timeout = "1min"
 		t.Errorf("exit code %d:\n%s", code, p.out)
 	}
 	p = launch(t, []string{"LAYERCAKE_NAME=from-env"}, "start", "--config", config)
+	select {
+	case <-p.done:
+	case <-time.After(wait):
+		t.Fatalf("the process does not end:\n%s", p.out)
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(p.out.String(), "cannot move") {
+		t.Errorf("in another data centre than the one it joined in: exit code %d:\n%s", code, p.out)
+	}
+	p = launch(t, []string{"LAYERCAKE_NAME=from-env"}, "start", "--config", config, "--dc", "dc-flag")
 	addr = p.out.find(t, p, `"msg":"ready".*"pg":"([^"]+)"`)
 	conn, err = pgx.Connect(ctx, "postgres://postgres:from%20the%20file@"+addr+"/postgres?sslmode=disable")
 	if err != nil {

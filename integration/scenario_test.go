@@ -176,6 +176,21 @@ func TestLateJoinerBackfills(t *testing.T) {
 	}
 }
 
+// TestQuorumSeesSchemas: what was created or granted at quorum on one node is there at once for statements at quorum on
+// another, when they are compiled too.
+func TestQuorumSeesSchemas(t *testing.T) {
+	c := three(t)
+	exec(t, c.conn(0, "consistency=all"), "CREATE ROLE joe LOGIN")
+	one, other := c.conn(0, "consistency=quorum"), []*pgx.Conn{c.connAs(1, "joe", "consistency=quorum"), c.connAs(2, "joe", "consistency=quorum")}
+	for i := range 50 {
+		exec(t, one, fmt.Sprintf("CREATE TABLE t%d (id int)", i))
+		exec(t, one, fmt.Sprintf("GRANT SELECT ON t%d TO joe", i))
+		for _, conn := range other {
+			exec(t, conn, fmt.Sprintf("SELECT * FROM t%d", i))
+		}
+	}
+}
+
 func TestLevelsThatCannotBeMet(t *testing.T) {
 	c := three(t)
 	exec(t, c.conn(0, "consistency=all"), "CREATE TABLE kv (k int PRIMARY KEY)")

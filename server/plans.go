@@ -2,6 +2,7 @@ package server
 
 import (
 	"container/list"
+	"context"
 	"encoding/binary"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"layercake/catalog"
 	"layercake/pgerror"
 	"layercake/pgsql"
+	"layercake/replication"
 )
 
 // compiled is a plan and what it holds for.
@@ -119,7 +121,8 @@ type environment struct {
 	text           string
 }
 
-// compile makes the plan of a statement for the session as it is, or finds it in the cache.
+// compile makes the plan of a statement for the session as it is and the schema that this node has now, or finds it in the
+// cache.
 func (s *session) compile(st *pgsql.Statement, types []uint32) (*compiled, error) {
 	schema, env := s.schema(), s.environment()
 	shared := len(st.Text) <= s.node.plans.maxText && (s.tran == nil || s.tran.schema == nil)
@@ -157,6 +160,23 @@ func (s *session) compile(st *pgsql.Statement, types []uint32) (*compiled, error
 		}
 	}
 	return c, nil
+}
+
+// compileNow is compile, but what is missing or forbidden here may be there or allowed on the members that the read level
+// asks: it says so only after a barrier.
+func (s *session) compileNow(ctx context.Context, st *pgsql.Statement, types []uint32) (*compiled, error) {
+	before := s.schema()
+	c, err := s.compile(st, types)
+	if err == nil || s.settings.read == replication.None {
+		return c, err
+	}
+	if err := s.barrier(ctx, true); err != nil {
+		return nil, err
+	}
+	if s.schema() == before {
+		return nil, err
+	}
+	return s.compile(st, types)
 }
 
 // describe finds out what a plan takes and returns.

@@ -351,7 +351,7 @@ func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, c *compile
 	}
 	if c == nil {
 		var err error
-		if c, err = s.compile(st, nil); err != nil {
+		if c, err = s.compileNow(ctx, st, nil); err != nil {
 			return "", err
 		}
 	}
@@ -386,7 +386,7 @@ func (s *session) Parse(ctx context.Context, name, query string, types []uint32)
 				return s.checkActive(nil)
 			}
 		}
-		if p.plan, err = s.compile(p.stmt, types); err != nil {
+		if p.plan, err = s.compileNow(ctx, p.stmt, types); err != nil {
 			return s.fail(ctx, err)
 		}
 	default:

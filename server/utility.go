@@ -22,7 +22,7 @@ func (s *session) runUtility(ctx context.Context, c *compiled, st *pgsql.Stateme
 	case *pgsql.Show:
 		return "SHOW", s.runShow(p, c, out)
 	case *pgsql.Prepare:
-		return "PREPARE", s.prepare(p)
+		return "PREPARE", s.prepare(ctx, p)
 	case *pgsql.Execute:
 		return s.runExecute(ctx, p, out)
 	case *pgsql.Deallocate:
@@ -292,11 +292,11 @@ func (s *session) runShow(p *pgsql.Show, c *compiled, out sink) error {
 }
 
 // prepare keeps a statement under a name.
-func (s *session) prepare(p *pgsql.Prepare) error {
+func (s *session) prepare(ctx context.Context, p *pgsql.Prepare) error {
 	if s.statements[p.Name] != nil {
 		return pgerror.New(pgerror.DuplicatePreparedStatement, "prepared statement \"%s\" already exists", p.Name)
 	}
-	c, err := s.compile(p.Query, p.Types)
+	c, err := s.compileNow(ctx, p.Query, p.Types)
 	if err != nil {
 		return err
 	}
