@@ -33,6 +33,7 @@ const layercakeRelations = `13900 layercake nodes p name:text id:text dc:text st
 13903 layercake conflicts p relation:text constraint_name:text kind:text key:text other_key:text stamp:timestamptz origin:text other_stamp:timestamptz other_origin:text
 13904 layercake tombstones p relation:text count:int8 oldest:timestamptz
 13905 layercake settings p name:text value:text source:text
+13906 layercake backup p chunk:bytea
 `
 
 // providedNames are PostgreSQL's views whose rows the server makes up.

@@ -374,25 +374,9 @@ func (r *Replicator) ResetRegister(ctx context.Context, register string, value i
 }
 
 func (r *Replicator) number(ctx context.Context, register string, change core.Change) (int64, error) {
-	if err := r.Check(Quorum, Write); err != nil {
-		return 0, err
-	}
-	p, err := r.begin(r.cfg.ConsistencyTimeout, func(n *core.Node, now time.Time) (core.Ticket, bool) {
-		return n.Propose(now, "number/"+register, change), false
-	})
+	b, err := r.propose(ctx, register, change)
 	if err != nil {
 		return 0, err
 	}
-	d, ok, err := r.await(ctx, p, nil)
-	if !ok {
-		if why := interrupted(ctx, err); why != nil {
-			return 0, why
-		}
-		return 0, pgerror.New(pgerror.InsufficientResources,
-			"a majority of the members did not decide in time on the next numbers of %q; safe to retry", register)
-	}
-	if d.Err != nil {
-		return 0, d.Err
-	}
-	return core.Number(d.Value), nil
+	return core.Number(b), nil
 }

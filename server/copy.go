@@ -22,6 +22,10 @@ func (s *session) runCopy(ctx context.Context, c *compiled, p *pgsql.Copy, out s
 	if !ok {
 		return "", pgerror.New(pgerror.FeatureNotSupported, "COPY with a row limit is not supported")
 	}
+	if isBackup(p) {
+		n, err := s.copyBackup(ctx, p, wire)
+		return "COPY " + strconv.FormatInt(n, 10), err
+	}
 	if p.Insert == nil {
 		n, err := s.copyOut(ctx, c, p, wire)
 		return "COPY " + strconv.FormatInt(n, 10), err

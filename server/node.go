@@ -122,9 +122,15 @@ func (n *Node) open() (err error) {
 	return err
 }
 
+// Notes of a node of its own, in its store.
+const (
+	nodeNameKey = "node-name"
+	nodeNumbers = "node-number" // also the register that nodes' numbers come from
+)
+
 // keepName makes sure that a data folder keeps the name of its node: a slip of --name must not rename a member.
 func (n *Node) keepName() error {
-	const key = "node-name"
+	const key = nodeNameKey
 	name, err := n.store.GetLocal(key)
 	switch {
 	case err != nil:
@@ -347,7 +353,7 @@ func micros(t time.Time) int64 { return t.UnixMicro() - 946684800000000 }
 // nodeNumber is a small number that no other node of the cluster ever had: granted by a majority when the node joins,
 // and kept.
 func (n *Node) nodeNumber(ctx context.Context) (int64, error) {
-	const key = "node-number"
+	const key = nodeNumbers
 	b, err := n.store.GetLocal(key)
 	if err != nil {
 		return 0, err

@@ -138,6 +138,9 @@ func (s *session) providedRows(ctx context.Context, t *catalog.Table) ([]provide
 		for _, r := range rows {
 			out = append(out, providedRow{"node": text(r.Node), "relation": text(r.Relation), "rows": num(r.Rows), "digest": text(r.Digest)})
 		}
+	case "layercake.backup":
+		return nil, pgerror.New(pgerror.FeatureNotSupported, "a backup cannot be queried").
+			WithHint("Use layercake backup FILE, or COPY layercake.backup TO STDOUT (FORMAT binary).")
 	default:
 		return nil, pgerror.New(pgerror.FeatureNotSupported, "the relation %s.%s is not supported", t.Schema, t.Name)
 	}

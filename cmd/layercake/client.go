@@ -37,17 +37,12 @@ func runClient(ctx context.Context, cmd string, args []string, getenv func(strin
 	if err != nil {
 		return err
 	}
-	d, err := time.ParseDuration(o.get("timeout"))
+	ctx, cancel, err := bounded(ctx, o.get("timeout"))
 	if err != nil {
-		return usageError(fmt.Sprintf("--timeout: %q is not a duration", o.get("timeout")))
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
-	cfg, err := pgx.ParseConfig(o.get("url"))
-	if err != nil {
-		return usageError(fmt.Sprintf("--url: %v", err))
-	}
-	conn, err := pgx.ConnectConfig(ctx, cfg)
+	conn, err := connect(ctx, o.get("url"), nil)
 	if err != nil {
 		return err
 	}
@@ -74,6 +69,41 @@ func runClient(ctx context.Context, cmd string, args []string, getenv func(strin
 		return changeMembers(ctx, conn, stdout, "SELECT layercake.leave()")
 	}
 	return verify(ctx, conn, stdout)
+}
+
+// bounded bounds ctx by what --timeout says; 0 is no bound.
+func bounded(ctx context.Context, timeout string) (context.Context, context.CancelFunc, error) {
+	d, err := time.ParseDuration(timeout)
+	if err != nil || d < 0 {
+		return nil, nil, usageError(fmt.Sprintf("--timeout: %q is not a duration", timeout))
+	}
+	if d == 0 {
+		ctx, cancel := context.WithCancel(ctx)
+		return ctx, cancel, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, d)
+	return ctx, cancel, nil
+}
+
+// connect connects to the node that --url or libpq's variables name. change, unless it is nil, changes the
+// configuration before. A node that does not answer within ten seconds is given up, unless connect_timeout says else.
+func connect(ctx context.Context, url string, change func(*pgx.ConnConfig)) (*pgx.Conn, error) {
+	cfg, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, usageError(fmt.Sprintf("--url: %v", err))
+	}
+	if cfg.ConnectTimeout == 0 {
+		cfg.ConnectTimeout = 10 * time.Second
+	}
+	if change != nil {
+		change(cfg)
+	}
+	return pgx.ConnectConfig(ctx, cfg)
+}
+
+// notices prints what a node says besides its answers.
+func notices(to io.Writer) func(*pgconn.PgConn, *pgconn.Notice) {
+	return func(_ *pgconn.PgConn, n *pgconn.Notice) { fmt.Fprintf(to, "%s: %s\n", n.Severity, n.Message) }
 }
 
 var healthOptions = []option{

@@ -27,12 +27,15 @@ usage: layercake COMMAND [flags]
               take a member that will not return out of the cluster, for good
   leave       hand over what only this node has, and leave the cluster, for good
   verify      read every table on all members, compare them, and name the rows that differ
+  backup FILE copy a running node's data to a file, as of one moment
+  restore FILE
+              make a data folder of a backup: an old copy of the node's, or a new cluster
   repair      put right the rows of a table that members hold differently: layercake repair TABLE
   health      exit 0 when the node takes statements, by its HTTP address (for health checks)
   version     print the version
 
-status, node, leave, verify and repair take --url postgres://user@host:port/db, else LAYERCAKE_URL, else libpq's PG…
-variables. They exit 0 when all is well, 1 when something is not, 2 when it could not be told.
+status, node, leave, verify, repair and backup take --url postgres://user@host:port/db, else LAYERCAKE_URL, else libpq's
+PG… variables. They exit 0 when all is well, 1 when something is not, 2 when it could not be told.
 `
 
 func main() {
@@ -54,6 +57,10 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdout
 		err = runStart(ctx, rest, getenv, stderr)
 	case "demo":
 		err = runDemo(ctx, rest, getenv, stdout, stderr)
+	case "backup":
+		err = runBackup(ctx, rest, getenv, stdout, stderr)
+	case "restore":
+		err = runRestore(ctx, rest, getenv, stdout, stderr)
 	case "health":
 		err = runHealth(ctx, rest, getenv, stdout)
 	case "status", "verify", "repair", "leave":
