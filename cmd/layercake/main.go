@@ -31,6 +31,7 @@ usage: layercake COMMAND [flags]
   restore FILE
               make a data folder of a backup: an old copy of the node's, or a new cluster
   repair      put right the rows of a table that members hold differently: layercake repair TABLE
+  cert        make a certificate authority and nodes' certificates: cert ca, cert node NAME --host HOST
   health      exit 0 when the node takes statements, by its HTTP address (for health checks)
   version     print the version
 
@@ -61,6 +62,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdout
 		err = runBackup(ctx, rest, getenv, stdout, stderr)
 	case "restore":
 		err = runRestore(ctx, rest, getenv, stdout, stderr)
+	case "cert":
+		err = runCert(rest, getenv, stdout)
 	case "health":
 		err = runHealth(ctx, rest, getenv, stdout)
 	case "status", "verify", "repair", "leave":
