@@ -31,12 +31,13 @@ usage: layercake COMMAND [flags]
   restore FILE
               make a data folder of a backup: an old copy of the node's, or a new cluster
   repair      put right the rows of a table that members hold differently: layercake repair TABLE
+  bench       measure reads and writes a second, and how long each takes, on a table of its own
   cert        make a certificate authority and nodes' certificates: cert ca, cert node NAME --host HOST
   health      exit 0 when the node takes statements, by its HTTP address (for health checks)
   version     print the version
 
-status, node, leave, verify, repair and backup take --url postgres://user@host:port/db, else LAYERCAKE_URL, else libpq's
-PG… variables. They exit 0 when all is well, 1 when something is not, 2 when it could not be told.
+status, node, leave, verify, repair, backup and bench take --url postgres://user@host:port/db, else LAYERCAKE_URL,
+else libpq's PG… variables. They exit 0 when all is well, 1 when something is not, 2 when it could not be told.
 `
 
 func main() {
@@ -62,6 +63,8 @@ func Main(ctx context.Context, args []string, getenv func(string) string, stdout
 		err = runBackup(ctx, rest, getenv, stdout, stderr)
 	case "restore":
 		err = runRestore(ctx, rest, getenv, stdout, stderr)
+	case "bench":
+		err = runBench(ctx, rest, getenv, stdout)
 	case "cert":
 		err = runCert(rest, getenv, stdout)
 	case "health":
