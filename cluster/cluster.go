@@ -102,6 +102,7 @@ func Open(cfg Config) (*Gossip, error) {
 	mc.BindAddr, mc.BindPort = host, port
 	mc.AdvertisePort = port
 	mc.TCPTimeout = 3 * time.Second // what Close may have to wait for
+	mc.DeadNodeReclaimTime = time.Second // a node that died may come back with another address
 	mc.SecretKey = cfg.Key
 	mc.Logger, mc.LogOutput = nil, logWriter{cfg.Logger}
 	mc.Delegate, mc.Events, mc.Merge, mc.Alive, mc.Conflict = delegate{g}, delegate{g}, delegate{g}, delegate{g}, delegate{g}
@@ -222,7 +223,11 @@ func (g *Gossip) Leave(timeout time.Duration) error {
 	return g.list.Leave(timeout)
 }
 
-// Close ends all gossip. A second Close is harmless.
+// goodbye bounds what Close waits for its last message.
+const goodbye = 500 * time.Millisecond
+
+// Close says that this node stops, so that it may come back at once with another address, and ends all gossip. A second
+// Close is harmless.
 func (g *Gossip) Close() error {
 	g.mu.Lock()
 	closed := g.closed
@@ -230,6 +235,9 @@ func (g *Gossip) Close() error {
 	g.mu.Unlock()
 	if closed {
 		return nil
+	}
+	if err := g.list.Leave(goodbye); err != nil { // Dead to the others: it has not said Left
+		g.log.Debug("could not say that this node stops", "err", err)
 	}
 	err := g.list.Shutdown()
 	g.joins.Wait()

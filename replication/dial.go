@@ -60,8 +60,10 @@ func (r *Replicator) dial() {
 				continue
 			}
 			d.busy = true
-			if g, ok := seen[m.ID]; ok && g.RPCAddr != "" {
-				m.RPCAddr = g.RPCAddr // newer than the member list, if they differ
+			// Where they differ, gossip is mostly newer than the member list, but not always: it keeps a node that has just
+			// moved where it was until it has noticed.
+			if g, ok := seen[m.ID]; ok && g.RPCAddr != "" && d.failures%2 == 0 {
+				m.RPCAddr = g.RPCAddr
 			}
 			r.goDo(func() { r.dialOne(m, d) })
 		}

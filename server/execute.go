@@ -51,7 +51,7 @@ func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement,
 	if err := s.checkActive(c.plan); err != nil {
 		return "", err
 	}
-	if err := s.node.ready(); err != nil {
+	if err := s.node.takes(); err != nil {
 		return "", err
 	}
 	for try := 0; ; try++ {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/pprof"
 	"sync/atomic"
@@ -11,12 +12,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// handler serves /healthz (the process lives), /readyz (it takes statements), /metrics and /debug/pprof.
+// handler serves /healthz (the process lives), /readyz (it takes statements, and another node may be restarted), /metrics
+// and /debug/pprof.
 func (n *Node) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := n.ready(); err != nil {
+		err := n.ready()
+		if err == nil && !n.settled.Load() {
+			err = errors.New("the node is starting: it takes statements, and is making its links to the other members")
+		}
+		if err != nil {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_ = json.NewEncoder(w).Encode(map[string]string{"status": err.Error()})
 			return

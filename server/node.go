@@ -53,6 +53,7 @@ type Node struct {
 	httpl   net.Listener
 	serving sync.WaitGroup
 	state   atomic.Int32
+	settled atomic.Bool // Start has ended
 	count   counters
 	number  atomic.Int64 // see nodeNumber
 	unique  struct {
@@ -67,6 +68,9 @@ const (
 	stateReady
 	stateStopping
 )
+
+// settleTime is how long a start waits for links to all members, some of which may be down.
+const settleTime = time.Second
 
 var registerOnce sync.Once
 
@@ -169,7 +173,8 @@ func (n *Node) HTTPAddr() string {
 	return n.httpl.Addr().String()
 }
 
-// Start begins to serve: clients are told 57P03 until the node has joined its cluster, which Start waits for.
+// Start begins to serve: clients are told 57P03 until the node has joined its cluster. It returns a moment later, when the
+// node has links to all members, or a second has passed.
 func (n *Node) Start(ctx context.Context) error {
 	if n.httpl != nil {
 		n.http = &http.Server{Handler: n.handler(), ReadHeaderTimeout: 10 * time.Second}
@@ -195,11 +200,9 @@ func (n *Node) Start(ctx context.Context) error {
 		if err := n.join(ctx); err != nil {
 			return err
 		}
-		// A joiner usually finds everybody up: then `all` can be met everywhere from the moment that it is ready.
-		settle, cancel := context.WithTimeout(ctx, time.Second)
-		if err := n.repl.Settle(settle, replication.All); err != nil {
-			n.log.Info("not all members reachable yet", "err", err)
-		}
+		// A joiner usually finds everybody up: then `all` can be met everywhere from the moment that it serves.
+		settle, cancel := context.WithTimeout(ctx, settleTime)
+		_ = n.repl.Settle(settle, replication.All) // told below
 		cancel()
 	}
 	settle, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -213,6 +216,14 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.number.Store(number)
 	n.state.Store(stateReady)
+	// Clients are served from now on. Who restarts one node after the other waits for more: that this node has its links
+	// to all who are there, since the next one may be the only one that it reaches yet.
+	settle, cancel = context.WithTimeout(ctx, settleTime)
+	if err := n.repl.Settle(settle, replication.All); err != nil {
+		n.log.Info("not all members reachable yet", "err", err)
+	}
+	cancel()
+	n.settled.Store(true)
 	if n.cfg.VerifyInterval > 0 {
 		n.watch.start(n)
 	}
@@ -345,6 +356,16 @@ func (n *Node) ready() error {
 		return pgerror.Fatal(pgerror.CannotConnectNow, "the node is shutting down")
 	}
 	return n.repl.Fenced()
+}
+
+// takes refuses a statement of an open session as ready does; but where the node stops, it ends the session as a stop
+// does (57P01), which clients and their pools know how to deal with.
+func (n *Node) takes() error {
+	if n.state.Load() == stateStopping {
+		return pgerror.Fatal(pgerror.AdminShutdown, "terminating connection due to administrator command").
+			WithDetail("The node is shutting down; the statement was not executed.")
+	}
+	return n.ready()
 }
 
 // micros is t as PostgreSQL counts: microseconds since 2000-01-01 UTC.

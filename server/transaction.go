@@ -387,7 +387,7 @@ func (s *session) commit(ctx context.Context) (err error) {
 	if len(t.ops) == 0 {
 		return nil
 	}
-	if err := s.node.ready(); err != nil {
+	if err := s.node.takes(); err != nil {
 		s.settings.restore(t.settings.values, t.settings.local)
 		return err
 	}
