@@ -101,7 +101,7 @@ func Open(cfg Config) (*Gossip, error) {
 	mc.Name = strconv.FormatUint(cfg.Self.ID, 16) // ids are unique, names are for people
 	mc.BindAddr, mc.BindPort = host, port
 	mc.AdvertisePort = port
-	mc.TCPTimeout = 3 * time.Second // what Close may have to wait for
+	mc.TCPTimeout = 3 * time.Second      // what Close may have to wait for
 	mc.DeadNodeReclaimTime = time.Second // a node that died may come back with another address
 	mc.SecretKey = cfg.Key
 	mc.Logger, mc.LogOutput = nil, logWriter{cfg.Logger}
