@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 )
 
 // BuildOptions says what BuildSchema cannot know of the objects themselves.
@@ -38,6 +39,7 @@ func BuildSchema(version uint64, objects []Object, o BuildOptions) (*Schema, []C
 		spaces:  make(map[ID]*Namespace),
 		tables:  make(map[ID]*Table),
 		names:   make(map[relName]ID),
+		bent:    make(map[ID]string),
 		oids:    make(map[uint32]bool),
 	}
 	b.build(objects)
@@ -51,6 +53,7 @@ type builder struct {
 	spaces    map[ID]*Namespace
 	tables    map[ID]*Table
 	names     map[relName]ID // of relations and indexes
+	bent      map[ID]string  // the own names of those in Schema.Bent
 	oids      map[uint32]bool
 }
 
@@ -273,7 +276,13 @@ func (b *builder) take(kind ObjectKind, id ID, schema, name string) string {
 	if other, taken := b.names[relName{schema, name}]; taken || name == "" {
 		shown := otherName(name, id, func(s string) bool { _, t := b.names[relName{schema, s}]; return t })
 		b.conflict(kind, id, other, name, "relation %q exists twice in schema %q; this one is shown as %q", name, schema, shown)
+		own := name
 		name = shown
+		if b.schema.Bent == nil {
+			b.schema.Bent = make(map[ID]ID)
+		}
+		b.schema.Bent[id] = other
+		b.bent[id] = own
 	}
 	b.names[relName{schema, name}] = id
 	return name
@@ -349,6 +358,10 @@ func (b *builder) column(o *Object) {
 		ID: o.ID, Name: name, Type: uint32(o.Attrs[AttrType].Int()), Typmod: -1, NotNull: o.Attrs[AttrNotNull].Bool(),
 		Default: o.text(AttrDefault), Generated: d.Generated, Sequence: d.Sequence, Comment: o.text(AttrComment),
 		Num: int16(min(max(o.Attrs[AttrOrder].Int(), 1), 30000)),
+	}
+	if own, bent := b.bent[d.Sequence]; bent { // its default means its own sequence, not the one that has the name
+		seq := b.tables[d.Sequence]
+		c.Default = strings.ReplaceAll(c.Default, QuoteLiteral(StoredName(seq.Schema, own)), QuoteLiteral(StoredName(seq.Schema, seq.Name)))
 	}
 	if v := o.Attrs[AttrTypmod]; v.Kind == Integer {
 		c.Typmod = int32(v.Int())

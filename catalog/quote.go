@@ -28,3 +28,11 @@ func QuoteLiteral(s string) string {
 	}
 	return q
 }
+
+// StoredName is a name as stored expressions have it: they are read with the search path "public".
+func StoredName(schema, name string) string {
+	if schema == "public" || schema == "pg_catalog" {
+		return QuoteIdent(name)
+	}
+	return QuoteQualified(schema, name)
+}

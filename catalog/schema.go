@@ -22,6 +22,9 @@ type Schema struct {
 	Roles      []*Role
 	Settings   []*RoleSetting
 	Grants     map[ID][]*Grant // by object
+	// Bent are the relations and indexes that are shown under another name than theirs, which the object has that they
+	// lead to.
+	Bent map[ID]ID
 
 	relByName map[relName]*Table
 	relByOID  map[uint32]*Table

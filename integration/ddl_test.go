@@ -101,10 +101,37 @@ func TestConcurrentDDL(t *testing.T) {
 		}
 		other := one(t, conn, "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'twice\\_%'")
 		exec(t, conn, "ALTER TABLE "+other+" RENAME TO second")
-		exec(t, conn, "ALTER TABLE second RENAME CONSTRAINT "+one(t, conn, "SELECT conname FROM pg_constraint WHERE conrelid = 'second'::regclass")+" TO second_pkey")
 		listed(t, c, "[]")
 		exec(t, conn, "DROP TABLE twice, second")
+		exec(t, conn, "CREATE TABLE twice (id int PRIMARY KEY)") // the name is free for good
+		exec(t, conn, "DROP TABLE twice")
 	})
+	// One statement settles it, whichever of the two tables it renames or drops. Both have an index and a sequence of one
+	// name each too.
+	for _, settle := range []string{"ALTER TABLE same RENAME TO kept", "ALTER TABLE %s RENAME TO kept", "DROP TABLE same", "DROP TABLE %s"} {
+		t.Run("create and create, then "+settle, func(t *testing.T) {
+			c.partitioned(
+				[]string{"CREATE TABLE same (id serial PRIMARY KEY, a text UNIQUE)", "INSERT INTO same (a) VALUES ('left')"},
+				[]string{"CREATE TABLE same (id serial PRIMARY KEY, a text UNIQUE)", "INSERT INTO same VALUES (1000, 'right')"})
+			conn := c.conn(1, "consistency=all")
+			other := one(t, conn, "SELECT table_name FROM information_schema.tables WHERE table_name LIKE 'same\\_%'")
+			if got := query(t, conn, "SELECT 1 FROM layercake.conflicts WHERE relation = 'same' AND kind LIKE '%shown as \"'||$1||'\"%'", other); len(got) != 1 {
+				t.Errorf("the list does not say that the other table is shown as %s: %v", other, query(t, conn, "SELECT * FROM layercake.conflicts"))
+			}
+			exec(t, conn, strings.Replace(settle, "%s", other, 1))
+			listed(t, c, "[]")
+			for _, r := range query(t, conn, "SELECT table_name FROM information_schema.tables WHERE table_name IN ('same', 'kept', $1)", other) {
+				for n := range c.nodes {
+					exec(t, c.conn(n, "consistency=all"), "INSERT INTO "+r[0]+" (a) VALUES ($1)", "from "+c.cfgs[n].Name)
+				}
+				if got := one(t, conn, "SELECT count(*) FROM "+r[0]); got != "4" {
+					t.Errorf("%s has %s rows", r[0], got)
+				}
+				exec(t, conn, "DROP TABLE "+r[0])
+			}
+			listed(t, c, "[]")
+		})
+	}
 	t.Run("add and add", func(t *testing.T) {
 		reset()
 		c.partitioned(

@@ -285,13 +285,7 @@ func nextvalText(seq *catalog.Table) string {
 	return "nextval(" + catalog.QuoteLiteral(storedName(seq.Schema, seq.Name)) + "::regclass)"
 }
 
-// storedName is a name as stored expressions have it: they are read with the search path "public".
-func storedName(schema, name string) string {
-	if schema == "public" || schema == "pg_catalog" {
-		return catalog.QuoteIdent(name)
-	}
-	return catalog.QuoteQualified(schema, name)
-}
+func storedName(schema, name string) string { return catalog.StoredName(schema, name) }
 
 // createColumnRow makes a column's object row.
 func (x *command) createColumnRow(t *catalog.Table, col *catalog.Column, missing catalog.Value) {

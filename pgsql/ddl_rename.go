@@ -62,6 +62,52 @@ func (x *command) renameRelation(n *pg.RenameStmt, to string) {
 	t.Name = to
 	x.set(t.ID, nameAttr(to))
 	x.relationMoved(&from, t)
+	x.settleNames(t)
+}
+
+// settleNames lets the indexes and sequences of two tables that were made under one name, of which t is one, keep the names
+// that they are shown under: so one RENAME of either table leaves no conflict behind.
+func (x *command) settleNames(t *catalog.Table) {
+	bent := x.env.Schema.Bent
+	if t.Kind != catalog.KindTable || len(bent) == 0 {
+		return
+	}
+	owned := map[catalog.ID]bool{}
+	for _, o := range x.all() {
+		if o.Kind == catalog.KindSequence && o.Sequence.OwnerTable == t.ID {
+			owned[o.ID] = true
+		}
+	}
+	for _, i := range t.Indexes {
+		owned[i.ID] = true
+	}
+	for _, o := range x.all() {
+		if other, ok := bent[o.ID]; ok && o.Kind == catalog.KindSequence && (owned[o.ID] || owned[other]) {
+			x.settleSequence(x.edit(o))
+		}
+		for _, i := range o.Indexes {
+			if other, ok := bent[i.ID]; ok && (owned[i.ID] || owned[other]) {
+				e := x.edit(o)
+				i = findIndex(e, i.Name)
+				x.renameIndex(e, i, i.Name)
+				if c := x.constraintOf(e, i); c != nil {
+					c.Name = i.Name
+					x.set(c.ID, nameAttr(i.Name))
+				}
+			}
+		}
+	}
+}
+
+// settleSequence gives a sequence the name that it is shown under, also in the default of its column.
+func (x *command) settleSequence(seq *catalog.Table) {
+	x.set(seq.ID, nameAttr(seq.Name))
+	if owner := x.relationWithID(seq.Sequence.OwnerTable); owner != nil {
+		owner = x.edit(owner)
+		if c := columnByID(owner, seq.Sequence.OwnerColumn); c != nil && c.Default != "" {
+			x.setDefault(c, c.Default)
+		}
+	}
 }
 
 // relationMoved writes anew what names a relation that has got another name or schema: views, and defaults that take
