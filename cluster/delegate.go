@@ -94,7 +94,7 @@ func (d delegate) GetBroadcasts(int, int) [][]byte   { return nil }
 func (d delegate) LocalState(bool) []byte            { return nil }
 func (d delegate) MergeRemoteState(_ []byte, _ bool) {}
 func (d delegate) NotifyConflict(a, b *memberlist.Node) {
-	d.g.log.Error("two running nodes have one id: was a data folder copied? restore makes a new member of a copy",
+	d.g.log.Error("two running nodes have one id, unless one has just moved: was a data folder copied, or a backup restored, while its node runs?",
 		"node", a.Name, "address", a.Address(), "other", b.Address())
 }
 

@@ -224,7 +224,7 @@ func (r *Replicator) serveJoin(ctx context.Context, b []byte) ([]byte, error) {
 	case id != 0 && id != own.Cluster:
 		return nil, refusal("%s belongs to cluster %016x, this one is %016x", m.Name, uint64(id), uint64(own.Cluster))
 	case m.ID == r.self:
-		return nil, refusal("its node id is that of %s: a data folder was copied (restore makes a new member of a copy)", r.cfg.Name)
+		return nil, refusal("its node id is that of %s: its data folder was copied, or a backup restored, while it runs", r.cfg.Name)
 	}
 	// What is refused is refused at once, without the others.
 	if _, err := core.WithMember(m)(own); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -269,4 +270,23 @@ func (c *client) reaches(n *node) error {
 	defer there.Close(context.Background())
 	_, err = there.Exec(c.run.ctx, "SELECT layercake.wait_for($1)", token)
 	return err
+}
+
+// free is how many bytes of a node's database are pages that nothing is on: the header has their number
+// (https://www.sqlite.org/fileformat.html, 1.3). What is in the WAL is not seen.
+func (n *node) free() (int64, error) {
+	f, err := os.Open(filepath.Join(n.dir, "layercake.db"))
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var head [100]byte
+	if _, err := io.ReadFull(f, head[:]); err != nil {
+		return 0, err
+	}
+	page := int64(binary.BigEndian.Uint16(head[16:]))
+	if page == 1 {
+		page = 1 << 16
+	}
+	return page * int64(binary.BigEndian.Uint32(head[36:])), nil
 }

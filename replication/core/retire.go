@@ -48,7 +48,7 @@ func (n *Node) Vet(now time.Time, h Hello) error {
 	case h.Cluster != own.Cluster:
 		return fmt.Errorf("%s belongs to cluster %016x, this node to %016x", h.Member.Name, uint64(h.Cluster), uint64(own.Cluster))
 	case id == n.self:
-		return fmt.Errorf("node %s runs twice: a data folder was copied (restore makes a new member of a copy)", h.Member.Name)
+		return fmt.Errorf("node %s runs twice: its data folder was copied, or a backup restored, while it runs", h.Member.Name)
 	case n.IsRetired() || newer && h.List.IsRetired(n.self):
 		n.Adopt(now, h.List)
 		return errors.New("this node was removed from its cluster")
