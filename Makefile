@@ -4,7 +4,7 @@
 # make sim    run the replication simulator over many seeds (SEEDS=1000)
 # make image  build the container image around a static binary, pulling nothing
 # make bench  measure side by side with PostgreSQL 15 (BENCH="-rounds 5 -seconds 10", -help lists the flags)
-# make measure the other figures of docs/benchmarks.md: catch-up, lag, bytes a row, a COPY of 1 GB (MEASURE="lag disk" for some parts)
+# make measure  the other figures of docs/benchmarks.md: catch-up, lag, bytes a row, a COPY of 1 GB (MEASURE="lag disk" for some parts)
 
 SHELL := /bin/bash
 GO ?= go

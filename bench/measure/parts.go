@@ -221,7 +221,10 @@ func (r *run) disk() (err error) {
 	if err := conn.load("t", 0, r.rows, 10_000); err != nil {
 		return err
 	}
-	time.Sleep(10 * time.Second) // the log is trimmed, the WAL cut off
+	time.Sleep(10 * time.Second) // the log is trimmed
+	if err := c[0].stop(); err != nil { // all of the WAL goes into the file
+		return err
+	}
 	ours := c[0].size("layercake.db") + c[0].size("layercake.db-wal")
 	path := filepath.Join(r.dir, "plain.db")
 	script := `import sqlite3,sys
