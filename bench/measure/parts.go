@@ -221,7 +221,7 @@ func (r *run) disk() (err error) {
 	if err := conn.load("t", 0, r.rows, 10_000); err != nil {
 		return err
 	}
-	time.Sleep(10 * time.Second) // the log is trimmed
+	time.Sleep(10 * time.Second)        // the log is trimmed
 	if err := c[0].stop(); err != nil { // all of the WAL goes into the file
 		return err
 	}
