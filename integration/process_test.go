@@ -257,6 +257,10 @@ func dialNode(t *testing.T, n *node, settings string) *pgx.Conn {
 		url += "&" + settings
 	}
 	conn, err := pgx.Connect(ctx, url)
+	for sqlstate(err) == "57P03" && ctx.Err() == nil { // not now: as clients do, it tries again
+		time.Sleep(50 * time.Millisecond)
+		conn, err = pgx.Connect(ctx, url)
+	}
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.out)
 	}
