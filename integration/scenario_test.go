@@ -189,6 +189,17 @@ func TestQuorumSeesSchemas(t *testing.T) {
 			exec(t, conn, fmt.Sprintf("SELECT * FROM t%d", i))
 		}
 	}
+	for _, conn := range other {
+		exec(t, conn, "PREPARE q AS SELECT * FROM t0")
+	}
+	for range 20 { // made anew: with the rights gone, and given again
+		exec(t, one, "DROP TABLE t0")
+		exec(t, one, "CREATE TABLE t0 (id int)")
+		exec(t, one, "GRANT SELECT ON t0 TO joe")
+		for _, conn := range other {
+			exec(t, conn, "EXECUTE q")
+		}
+	}
 }
 
 func TestLevelsThatCannotBeMet(t *testing.T) {

@@ -192,8 +192,12 @@ func (s *session) queryOnReader(ctx context.Context, c *compiled, q *pgsql.Query
 	barrier *replication.Barrier) (int64, error) {
 	t := s.tran
 	var n int64
+	asks := s.settings.read != replication.None
 	for {
-		start := time.Now()
+		var start time.Time
+		if asks {
+			start = time.Now()
+		}
 		// Rows are kept back where the statement may yet have to be run again, or other nodes have to be asked first.
 		var buf, rest *rowBuffer
 		var seen crdt.Vector
@@ -203,7 +207,7 @@ func (s *session) queryOnReader(ctx context.Context, c *compiled, q *pgsql.Query
 			}
 			w := &worker{ctx: ctx, s: s, q: r, params: params, tran: t}
 			defer s.attach(r.Conn(), w)()
-			if q.Volatile || s.settings.read != replication.None {
+			if q.Volatile || asks {
 				var err error
 				if buf, err = w.collect(q, nil); err != nil {
 					return err
@@ -243,7 +247,9 @@ func (s *session) queryOnReader(ctx context.Context, c *compiled, q *pgsql.Query
 			}
 			return rows.Err()
 		})
-		c.quick.Store(time.Since(start) < quickWithin)
+		if asks {
+			c.quick.Store(time.Since(start) < quickWithin)
+		}
 		if barrier != nil {
 			fresh, err := barrier.Wait(ctx)
 			if err != nil {

@@ -229,7 +229,7 @@ func (s *session) describe(c *compiled) error {
 }
 
 // refresh compiles a prepared statement anew if what its plan was made for has changed.
-func (s *session) refresh(p *prepared) error {
+func (s *session) refresh(ctx context.Context, p *prepared) error {
 	switch p.plan.plan.(type) {
 	case *pgsql.Query, *pgsql.Modify:
 	default:
@@ -239,7 +239,7 @@ func (s *session) refresh(p *prepared) error {
 		return nil
 	}
 	// Parameter types, once told to the client, stay.
-	c, err := s.compile(p.stmt, p.plan.params)
+	c, err := s.compileNow(ctx, p.stmt, p.plan.params)
 	if err != nil {
 		return err
 	}

@@ -421,7 +421,7 @@ func (s *session) Bind(ctx context.Context, name, statement string, formats []in
 		if s.tran != nil && s.tran.failed && !p.stmt.EndsTransaction() {
 			return s.checkActive(nil)
 		}
-		if err := s.refresh(p); err != nil {
+		if err := s.refresh(ctx, p); err != nil {
 			return s.fail(ctx, err)
 		}
 		po.plan = p.plan
@@ -506,7 +506,7 @@ func (s *session) DescribeStatement(ctx context.Context, name string) ([]uint32,
 	if s.tran != nil && s.tran.failed && p.plan != nil && p.plan.cols != nil {
 		return nil, nil, s.checkActive(nil)
 	}
-	if err := s.refresh(p); err != nil {
+	if err := s.refresh(ctx, p); err != nil {
 		return nil, nil, s.fail(ctx, err)
 	}
 	return p.plan.params, wireColumns(p.plan.cols, nil), nil

@@ -312,7 +312,7 @@ func (s *session) runExecute(ctx context.Context, p *pgsql.Execute, out sink) (s
 	if ps.stmt == nil {
 		return "", nil
 	}
-	if err := s.refresh(ps); err != nil {
+	if err := s.refresh(ctx, ps); err != nil {
 		return "", err
 	}
 	if len(ps.plan.params) != p.NArgs {
