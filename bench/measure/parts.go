@@ -343,39 +343,40 @@ func (r *run) quiet() (err error) {
 	}
 	began := time.Now()
 	gone := time.Duration(0)
-	look := func() (string, error) {
+	look := func() (said string, left int64, err error) {
 		var s []string
 		for _, n := range c {
 			k, err := r.connect(n, "")
 			if err != nil {
-				return "", err
+				return "", 0, err
 			}
 			tombs, err := r.count(k, "SELECT coalesce(sum(count), 0)::int8 FROM layercake.tombstones")
 			if err != nil {
-				return "", err
+				return "", 0, err
 			}
+			left += tombs
 			s = append(s, fmt.Sprintf("%d tombstones, %.1f + %.1f MB", tombs, float64(n.size("layercake.db"))/1e6, float64(n.size("layercake.db-wal"))/1e6))
 			if err := k.Close(r.ctx); err != nil {
-				return "", err
+				return "", 0, err
 			}
 		}
-		return strings.Join(s, "; "), nil
+		return strings.Join(s, "; "), left, nil
 	}
-	at0, err := look()
+	at0, _, err := look()
 	if err != nil {
 		return err
 	}
 	for time.Since(began) < time.Minute {
-		now, err := look()
+		_, left, err := look()
 		if err != nil {
 			return err
 		}
-		if gone == 0 && strings.Count(now, "0 tombstones") == 3 && !strings.Contains(now, "00 tombstones") {
+		if gone == 0 && left == 0 {
 			gone = time.Since(began)
 		}
 		time.Sleep(time.Second)
 	}
-	at60, err := look()
+	at60, _, err := look()
 	if err != nil {
 		return err
 	}
