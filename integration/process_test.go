@@ -258,7 +258,7 @@ func dialNode(t *testing.T, n *node, settings string) *pgx.Conn {
 	}
 	conn, err := pgx.Connect(ctx, url)
 	for sqlstate(err) == "57P03" && ctx.Err() == nil { // not now: as clients do, it tries again
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // a poll of a real node
 		conn, err = pgx.Connect(ctx, url)
 	}
 	if err != nil {

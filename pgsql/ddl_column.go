@@ -282,10 +282,8 @@ func (x *command) makeColumn(cr *creation, d *columnDraft) {
 
 // nextvalText is the default of a serial column, as PostgreSQL shows it.
 func nextvalText(seq *catalog.Table) string {
-	return "nextval(" + catalog.QuoteLiteral(storedName(seq.Schema, seq.Name)) + "::regclass)"
+	return "nextval(" + catalog.QuoteLiteral(catalog.StoredName(seq.Schema, seq.Name)) + "::regclass)"
 }
-
-func storedName(schema, name string) string { return catalog.StoredName(schema, name) }
 
 // createColumnRow makes a column's object row.
 func (x *command) createColumnRow(t *catalog.Table, col *catalog.Column, missing catalog.Value) {

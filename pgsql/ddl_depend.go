@@ -224,7 +224,7 @@ func usesSequence(text string, seq *catalog.Table) bool {
 	if err != nil {
 		return false
 	}
-	want := storedName(seq.Schema, seq.Name)
+	want := catalog.StoredName(seq.Schema, seq.Name)
 	found := false
 	walk(n, func(m proto.Message) bool {
 		if tc, ok := m.(*pg.TypeCast); ok {

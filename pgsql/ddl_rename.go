@@ -134,8 +134,8 @@ func (x *command) relationMoved(from, to *catalog.Table) {
 			if c.Default != "" && usesSequence(c.Default, from) {
 				o = x.edit(o)
 				col := columnByID(o, c.ID)
-				x.setDefault(col, strings.ReplaceAll(c.Default, catalog.QuoteLiteral(storedName(from.Schema, from.Name)),
-					catalog.QuoteLiteral(storedName(to.Schema, to.Name))))
+				x.setDefault(col, strings.ReplaceAll(c.Default, catalog.QuoteLiteral(catalog.StoredName(from.Schema, from.Name)),
+					catalog.QuoteLiteral(catalog.StoredName(to.Schema, to.Name))))
 			}
 		}
 	}

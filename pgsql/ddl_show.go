@@ -243,7 +243,7 @@ func (w *shower) regName(name string, typ uint32) string {
 		schema, rel = "", schema
 	}
 	if t := w.findTable(schema, rel); t != nil {
-		return storedName(t.Schema, t.Name)
+		return catalog.StoredName(t.Schema, t.Name)
 	}
 	return name
 }

@@ -266,7 +266,7 @@ func (x *command) qualifyConstant(n *pg.Node) {
 		return
 	}
 	if t := x.find(&pg.RangeVar{Relname: strings.ToLower(v.Sval.GetSval())}); t != nil {
-		v.Sval.Sval = storedName(t.Schema, t.Name)
+		v.Sval.Sval = catalog.StoredName(t.Schema, t.Name)
 	}
 }
 

@@ -195,7 +195,7 @@ func (r *Replicator) Barrier(ctx context.Context, level Level, within time.Durat
 	return err
 }
 
-// Barrier is a barrier under way. Wait or Cancel ends it.
+// Barrier is a barrier under way. Wait ends it, and must be called.
 type Barrier struct {
 	r     *Replicator
 	p     pending
@@ -223,16 +223,6 @@ func (r *Replicator) BeginBarrier(level Level, within time.Duration) (Barrier, e
 // within is the time that a wait may take, if its caller said 0.
 func (r *Replicator) within(d time.Duration) time.Duration {
 	return cmp.Or(d, r.cfg.ConsistencyTimeout)
-}
-
-// Cancel ends a barrier whose outcome does not matter.
-func (b Barrier) Cancel() {
-	if b.p.done != nil {
-		b.r.mu.Lock()
-		defer b.r.mu.Unlock()
-		delete(b.r.waits, b.p.ticket)
-		b.r.core.Cancel(b.p.ticket)
-	}
 }
 
 // Wait waits until the barrier has passed. fresh says that what was read from this node since BeginBarrier is good;

@@ -94,13 +94,8 @@ func inspect(ctx context.Context, path string, fresh bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	id, err := one(c, "PRAGMA application_id")
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNoSnapshot, err)
-	}
-	version, err := one(c, "PRAGMA user_version")
-	if err != nil || id.Int() != applicationID || version.Int() != formatVersion {
-		return errors.Join(fmt.Errorf("%w of format %d", ErrNoSnapshot, formatVersion), err)
+	if err := isStore(c); err != nil {
+		return err
 	}
 	var errs []error
 	err = each(c, "PRAGMA integrity_check(20)", nil, func(v []catalog.Value) error {

@@ -158,13 +158,8 @@ func (s *Store) Install(ctx context.Context, r io.Reader) (err error) {
 	return w.err
 }
 
-// examine makes sure that a file is a store's, of this format and of the present, and makes it one of this node's.
-func (s *Store) examine(path string) (err error) {
-	c, err := sqlite.Open(path, sqlite.Options{})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
+// isStore makes sure that a database is a store's, of this format.
+func isStore(c *sqlite.Conn) error {
 	id, err := one(c, "PRAGMA application_id")
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoSnapshot, err)
@@ -172,6 +167,19 @@ func (s *Store) examine(path string) (err error) {
 	version, err := one(c, "PRAGMA user_version")
 	if err != nil || id.Int() != applicationID || version.Int() != formatVersion {
 		return errors.Join(fmt.Errorf("%w of format %d", ErrNoSnapshot, formatVersion), err)
+	}
+	return nil
+}
+
+// examine makes sure that a file is a store's, of this format and of the present, and makes it one of this node's.
+func (s *Store) examine(path string) (err error) {
+	c, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if err := isStore(c); err != nil {
+		return err
 	}
 	hlc, err := one(c, "SELECT hlc FROM lc_state")
 	if err != nil {

@@ -8,6 +8,3 @@ func FirstRegister(self crdt.NodeID, value []byte) []byte {
 	b := Ballot{N: 1, Node: self}
 	return (&register{promised: b, accepted: b, value: value}).encode()
 }
-
-// MembersRegister is the name of the register that holds the member list.
-const MembersRegister = membersRegister

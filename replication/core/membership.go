@@ -58,7 +58,7 @@ func (n *Node) checkCompletion() {
 				c.spreading[name] = true
 			}
 		}
-		delete(c.spreading, membersRegister) // the adopted list itself stands for it
+		delete(c.spreading, MembersRegister) // the adopted list itself stands for it
 		for _, name := range sortedTickets(c.spreading) {
 			n.enqueue(&proposal{register: name})
 		}
@@ -78,7 +78,7 @@ func (n *Node) checkCompletion() {
 	}
 	ps.complete, ps.check = n.list.Version, nil
 	delete(n.barriers.rounds, c.round.id)
-	if q := ps.queues[membersRegister]; len(q) > 0 && q[0].phase == idle {
+	if q := ps.queues[MembersRegister]; len(q) > 0 && q[0].phase == idle {
 		n.begin(q[0])
 	}
 }

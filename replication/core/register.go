@@ -13,8 +13,8 @@ import (
 // majority of the members agrees on, changed by a function of what it was. The member list is one of them, blocks of
 // sequence numbers are others.
 
-// membersRegister is the name of the register that holds the member list.
-const membersRegister = "members"
+// MembersRegister is the name of the register that holds the member list.
+const MembersRegister = "members"
 
 // Change works out a register's next value from what it is (nil: never set). A next of nil leaves it as it is. result
 // is what the proposer is told. An error refuses the change.
@@ -130,7 +130,7 @@ func (n *Node) Propose(now time.Time, register string, change Change) Ticket {
 // change. The decision carries the list in force, encoded.
 func (n *Node) ChangeList(now time.Time, to func(*List) (*List, error)) Ticket {
 	n.now = now
-	p := &proposal{ticket: n.ticket(), register: membersRegister, changeTo: to}
+	p := &proposal{ticket: n.ticket(), register: MembersRegister, changeTo: to}
 	if next, err := to(n.list); n.IsMember() && (err != nil || next == n.list) {
 		// The list in force is decided: a node that is in it already must be told so even where no majority is left
 		// without it, since it may be the one that is missing.

@@ -163,7 +163,7 @@ func (n *Node) tickRollback() {
 		if !met(n.backGroups(), covered) {
 			return
 		}
-		b.registers = map[string]bool{membersRegister: true}
+		b.registers = map[string]bool{MembersRegister: true}
 		for _, name := range n.registerNames() {
 			b.registers[name] = true
 		}

@@ -17,13 +17,7 @@ func newCentres(t *testing.T, seed uint64, knobs core.Knobs, dcs ...string) *sim
 	for _, dc := range dcs {
 		s.addNode(dc)
 	}
-	for _, n := range s.nodes {
-		n.start()
-	}
-	n0 := s.nodes[0]
-	n0.core.Adopt(n0.time(), core.FirstList(7, n0.member))
-	n0.caught = true
-	n0.pump()
+	s.begin()
 	s.within(t, 60*time.Second, "all have joined", func() bool {
 		for _, n := range s.nodes {
 			n.join()

@@ -18,13 +18,8 @@ var (
 // broken links; then everything heals, but perhaps for a minority that is gone for ever.
 func simulate(seed uint64, knobs core.Knobs) *sim { return newSim(seed, knobs).whole() }
 
-// whole runs the whole of a seed.
-func (s *sim) whole() *sim {
-	size := 3 + 2*s.rng.IntN(2)
-	dcs := 1 + s.rng.IntN(3)
-	for i := range size {
-		s.addNode([]string{"dc1", "dc2", "dc3"}[i%dcs])
-	}
+// begin starts all nodes, and has the first, which it returns, found the cluster.
+func (s *sim) begin() *simNode {
 	for _, n := range s.nodes {
 		n.start()
 	}
@@ -32,6 +27,17 @@ func (s *sim) whole() *sim {
 	n0.core.Adopt(n0.time(), core.FirstList(7, n0.member))
 	n0.caught = true
 	n0.pump()
+	return n0
+}
+
+// whole runs the whole of a seed.
+func (s *sim) whole() *sim {
+	size := 3 + 2*s.rng.IntN(2)
+	dcs := 1 + s.rng.IntN(3)
+	for i := range size {
+		s.addNode([]string{"dc1", "dc2", "dc3"}[i%dcs])
+	}
+	n0 := s.begin()
 	const busy = 6 * time.Second
 	for _, n := range s.nodes {
 		s.clients(n)
