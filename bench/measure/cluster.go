@@ -263,7 +263,7 @@ func (c *client) reaches(n *node) error {
 	if err := c.QueryRow(c.run.ctx, "SELECT layercake.session_token()").Scan(&token); err != nil {
 		return err
 	}
-	there, err := c.run.connect(n, "")
+	there, err := c.run.connect(n, "consistency_timeout=5min")
 	if err != nil {
 		return err
 	}
