@@ -295,7 +295,7 @@ func (r *Reader) Query(ctx context.Context, sql string, args []catalog.Value) (*
 	return rows, nil
 }
 
-// watch interrupts the connection when ctx ends.
+// watch interrupts the connection when ctx ends, but not what its next user does.
 func (r *Reader) watch(ctx context.Context) {
 	if r.cancel != nil {
 		if r.ctx == ctx {
@@ -303,25 +303,9 @@ func (r *Reader) watch(ctx context.Context) {
 		}
 		r.cancel()
 	}
-	r.ctx = ctx
-	conn := r.conn
-	// An interrupt that comes late would hit the connection's next user.
-	var mu sync.Mutex
-	over := false
-	stop := context.AfterFunc(ctx, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if !over {
-			conn.Interrupt()
-		}
-	})
-	r.cancel = func() {
-		if !stop() {
-			mu.Lock()
-			defer mu.Unlock()
-			over = true
-		}
-	}
+	w := &watch{}
+	w.start(ctx, r.conn)
+	r.ctx, r.cancel = ctx, w.end
 }
 
 // Index is the number of the last commit that the snapshot shows.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -584,57 +583,4 @@ func (tx *Tx) rollback() {
 	tx.w.forgetOrigins(tx.nOrigins)
 	tx.w.self = tx.selfBefore
 	tx.w.systemStale = tx.wasStale
-}
-
-// watch interrupts a transaction's queries when their context ends. It never interrupts a change: SQLite would then roll
-// back the whole group, with everybody else's transactions in it.
-type watch struct {
-	mu    sync.Mutex // held during a change
-	stop  func() bool
-	ended error // the interrupt may still be pending: no change may be made any more
-	done  bool
-}
-
-func (w *watch) start(ctx context.Context, c *sqlite.Conn) {
-	if w.stop != nil {
-		return
-	}
-	w.stop = context.AfterFunc(ctx, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if !w.done {
-			w.ended = context.Cause(ctx)
-			c.Interrupt()
-		}
-	})
-}
-
-// enter begins a change, unless the context has ended.
-func (w *watch) enter() error {
-	if w.stop == nil {
-		return nil
-	}
-	w.mu.Lock()
-	if w.ended != nil {
-		defer w.mu.Unlock()
-		return w.ended
-	}
-	return nil
-}
-
-func (w *watch) leave() {
-	if w.stop != nil {
-		w.mu.Unlock()
-	}
-}
-
-// end stops watching, once the function is done with its queries.
-func (w *watch) end() {
-	if w.stop == nil {
-		return
-	}
-	w.stop()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.done = true
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -219,6 +220,47 @@ func TestCancel(t *testing.T) {
 	})
 	if pgerror.Code(err) != pgerror.QueryCanceled {
 		t.Errorf("read: %v", err)
+	}
+}
+
+// TestCancelAtStart: a query whose context ends while it is about to begin ends too.
+func TestCancelAtStart(t *testing.T) {
+	n := open(t)
+	const endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT max(i) FROM n"
+	for i := range 3000 {
+		ctx, cancel := context.WithCancel(context.Background())
+		begin := make(chan struct{})
+		go func() {
+			<-begin
+			for end := time.Now().Add(time.Duration(i%100) * 200 * time.Nanosecond); time.Now().Before(end); {
+			}
+			cancel()
+		}()
+		query := func(query func(context.Context, string, []catalog.Value) (*sqlite.Rows, error)) error {
+			close(begin)
+			rows, err := query(ctx, endless, nil)
+			if err == nil {
+				rows.Close()
+			}
+			return err
+		}
+		result := make(chan error, 1)
+		go func() {
+			if i%2 == 0 {
+				result <- n.Read(context.Background(), func(r *sqlstore.Reader) error { return query(r.Query) })
+				return
+			}
+			_, err := n.Write(context.Background(), func(tx *sqlstore.Tx) error { return query(tx.Query) })
+			result <- err
+		}()
+		select {
+		case err := <-result:
+			if pgerror.Code(err) != pgerror.QueryCanceled && !errors.Is(err, context.Canceled) {
+				t.Fatalf("round %d: %v", i, err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("round %d: the query goes on 20 s after its context ended", i)
+		}
 	}
 }
 
