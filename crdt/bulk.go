@@ -56,11 +56,7 @@ const worthPacking = 4 << 10
 // unpackable says whether a group may unpack n bytes from so few: a lie about the length must not take much memory.
 func unpackable(n, packed uint64) bool { return n <= 4<<20 || n/64 <= packed }
 
-// Reserve says that n bytes of groups made by EncodeInserts are to follow: they are simply appended to the encoded entry,
-// which then must be sealed. They need not be in memory before.
-func (b *Body) Reserve(n int) { b.reserved += n }
-
-// Seal works out the hash of an entry that groups were appended to.
+// Seal works out the hash of an entry that groups made by EncodeInserts were appended to.
 func (e *Entry) Seal() { e.Hash = sha256.Sum256(e.Bytes) }
 
 // Encoded returns the group's rows in their encoded form: for each, key values (unless First is set), then column values;

@@ -42,7 +42,6 @@ func bulk(first []byte, n int, row func(i int) string) crdt.Entry {
 	var b crdt.Body
 	b.Group(crdt.Delete, crdt.ID{HLC: 9}, crdt.ID{}, nil, nil).Delete(value('d'))
 	group := crdt.EncodeInserts(crdt.ID{HLC: 9}, crdt.ID{HLC: 55}, key, []crdt.ID{{HLC: 11}}, first, n, rows)
-	b.Reserve(len(group))
 	e := crdt.Entry{Origin: origin(1), Seq: 1, HLC: 99, Deps: crdt.Vector{}}
 	crdt.EncodeEntryOf(&e, &b)
 	e.Bytes = append(e.Bytes, group...)

@@ -3,6 +3,7 @@ package crdt
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 )
 
 // Entry is the head of a log entry (a changeset): one committed transaction. The whole entry travels and is stored as
@@ -23,6 +24,7 @@ type Entry struct {
 	Hash [32]byte // hash of this entry's bytes
 
 	Bytes []byte // the encoded entry
+	Keep  any    // if Bytes are not Go's memory: they are there for as long as this is referred to
 }
 
 // Stamp is the stamp of all the entry's mutations.
@@ -70,6 +72,9 @@ func appendHead(b []byte, e *Entry) []byte {
 	return append(b, e.Prev[:]...)
 }
 
+// ErrLong reports an entry that is too long to be read like others: see sqlstore.Store.LongEntry.
+var ErrLong = errors.New("the entry is too long to be read at once")
+
 // DecodeHead reads the head of an encoded entry and works out its hash. The entry keeps b. The mutations are read by
 // Groups.
 func DecodeHead(b []byte) (Entry, error) {
@@ -79,6 +84,13 @@ func DecodeHead(b []byte) (Entry, error) {
 	}
 	e.Hash = sha256.Sum256(b)
 	return e, nil
+}
+
+// HeadOf reads an entry's head from its first bytes, which must hold all of it. Bytes and Hash are left out.
+func HeadOf(b []byte) (Entry, error) {
+	e, _, err := decodeHead(b)
+	e.Bytes = nil
+	return e, err
 }
 
 func decodeHead(b []byte) (e Entry, body []byte, err error) {

@@ -126,10 +126,9 @@ func (g *Group) next(b []byte) (Row, []byte, error) {
 // then, except for DELETE, the columns' values. TRUNCATE has neither columns nor rows. EncodeInserts tells of two further
 // forms. The zero Body is empty.
 type Body struct {
-	origins  []Origin
-	numbers  map[Origin]uint64
-	groups   []*GroupWriter
-	reserved int
+	origins []Origin
+	numbers map[Origin]uint64
+	groups  []*GroupWriter
 }
 
 // GroupWriter collects the rows of one group.
@@ -208,13 +207,13 @@ func (b *Body) origin(o Origin) uint64 {
 	return n
 }
 
-// Size is an upper bound of the length of the encoded body, close to it, with what is reserved.
+// Size is an upper bound of the length of the encoded body, close to it.
 func (b *Body) Size() int {
 	size := 10 + len(b.origins)*OriginSize
 	for _, g := range b.groups {
 		size += len(g.head) + 20 + len(g.data)
 	}
-	return size + b.reserved
+	return size
 }
 
 // Encode returns the body's bytes.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"time"
 
 	"layercake/cluster"
@@ -22,7 +23,12 @@ type Store interface {
 	Vector() crdt.Vector
 	// Entries returns the entries of o from sequence number from, in order, without a gap: at least one if there is
 	// one, and no more than make maxBytes together. Only durable entries are returned. They are never changed.
+	// crdt.ErrLong says that the entry at from is too long for that: LongEntry gives a copy of it in a file without a
+	// name, which the caller must close, or nil if the entry is not there any more.
 	Entries(ctx context.Context, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error)
+	LongEntry(ctx context.Context, o crdt.Origin, seq uint64) (*os.File, error)
+	// TempFile makes a file without a name, for entries on their way in.
+	TempFile() (*os.File, error)
 	// Apply merges entries, each after its predecessor and its dependencies, and returns when all are durable. Entries
 	// applied before are skipped. On an error none or some are applied; Vector tells.
 	Apply(ctx context.Context, entries []crdt.Entry) error
@@ -92,8 +98,6 @@ type Config struct {
 	Now    func() time.Time // time.Now when nil
 	Logger *slog.Logger     // slog.Default when nil
 
-	// Decode reads the head of an entry; crdt.DecodeHead when nil.
-	Decode func([]byte) (crdt.Entry, error)
 	// Witness says what this node's database is at an agreed vector; without one Agree fails.
 	Witness Witness
 }

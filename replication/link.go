@@ -1,11 +1,11 @@
 package replication
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,7 +51,8 @@ func (l *link) close(err error) { l.cancel(err) }
 // The first byte of a frame.
 const (
 	frameWhole = iota // a message
-	framePart         // a part of a long message, more follow; whole messages may stand between
+	frameFirst        // the length of a long message, 8 bytes, and its first part; whole messages may stand between the parts
+	framePart         // the next part
 	frameLast         // the last part
 )
 
@@ -225,17 +226,18 @@ func (r *Replicator) sendMessage(l *link, b []byte) error {
 	if len(b) <= maxFrame-1 {
 		return l.stream.SendMsg(&frame{parts: [][]byte{{frameWhole}, b}})
 	}
-	return r.sendParts(l, [][]byte{b})
+	return r.sendParts(l, &long{parts: [][]byte{b}})
 }
 
 // sendEntries reads entries from the log and sends them as they are stored.
 func (r *Replicator) sendEntries(l *link, read core.ReadLog) error {
 	entries, err := r.cfg.Store.Entries(l.ctx, read.Origin, read.From, read.MaxBytes)
+	if errors.Is(err, crdt.ErrLong) {
+		return r.sendLongEntry(l, read)
+	}
 	if err != nil {
 		entries = nil
-		if l.ctx.Err() == nil {
-			r.cfg.Logger.Error("could not read the log", "peer", l.name, "origin", TransactionID(read.Origin, read.From), "err", err)
-		}
+		r.unreadable(l, read, err)
 	}
 	sizes := make([]int, len(entries))
 	total := 0
@@ -243,16 +245,11 @@ func (r *Replicator) sendEntries(l *link, read core.ReadLog) error {
 		sizes[i] = len(entries[i].Bytes)
 		total += sizes[i] + binary.MaxVarintLen32
 	}
-	wanted, version := false, uint64(0)
-	r.do(func(n *core.Node, now time.Time) {
-		wanted = n.Sent(now, read, sizes)
-		version = n.List().Version // as of after the reading: what is said of the entries holds under this list
-	})
+	head, wanted := r.sent(read, sizes)
 	if !wanted || len(entries) == 0 {
 		return nil
 	}
 	parts := make([][]byte, 0, 2*len(entries)+2)
-	head := core.AppendEntriesHead(nil, version, read.Origin, read.Sub, len(entries))
 	whole := total+len(head) < maxFrame
 	if whole {
 		parts = append(parts, []byte{frameWhole})
@@ -264,48 +261,52 @@ func (r *Replicator) sendEntries(l *link, read core.ReadLog) error {
 	if whole {
 		return l.stream.SendMsg(&frame{parts: parts})
 	}
-	return r.sendParts(l, parts)
+	return r.sendParts(l, &long{parts: parts})
 }
 
-// sendParts cuts a long message into frames. Small messages pass between them: acks and questions never wait for a
-// large entry. Another long one ends that, until this one is through: messages keep their order.
-func (r *Replicator) sendParts(l *link, parts [][]byte) error {
-	var held []byte
-	for len(parts) > 0 {
-		out, room := [][]byte{{framePart}}, maxFrame-1
-		for len(parts) > 0 && room > 0 {
-			k := min(room, len(parts[0]))
-			out = append(out, parts[0][:k])
-			room -= k
-			if parts[0] = parts[0][k:]; len(parts[0]) == 0 {
-				parts = parts[1:]
-			}
-		}
-		if len(parts) == 0 {
-			out[0] = []byte{frameLast}
-		}
-		if err := l.stream.SendMsg(&frame{parts: out}); err != nil {
+// sendLongEntry is sendEntries for one that is not taken into memory. While it is read small messages pass.
+func (r *Replicator) sendLongEntry(l *link, read core.ReadLog) (err error) {
+	l.sending.Unlock()
+	f, err := r.cfg.Store.LongEntry(l.ctx, read.Origin, read.From)
+	l.sending.Lock()
+	var sizes []int
+	size := int64(0)
+	if f != nil {
+		defer func() { err = cmp.Or(err, f.Close()) }()
+		size, err = f.Seek(0, io.SeekEnd)
+		sizes = []int{int(size)}
+	}
+	if err != nil {
+		sizes = nil
+		r.unreadable(l, read, err)
+	}
+	if b := l.held; b != nil { // messages keep their order
+		l.held = nil
+		if err := r.sendMessage(l, b); err != nil {
 			return err
 		}
-		for len(parts) > 0 && held == nil {
-			m, some := r.nextMessage(l)
-			if !some {
-				break
-			}
-			b := core.Append(nil, m)
-			if len(b) > maxFrame-1 {
-				held = b
-				break
-			}
-			if err := l.stream.SendMsg(&frame{parts: [][]byte{{frameWhole}, b}}); err != nil {
-				return err
-			}
-		}
 	}
-	if held != nil {
-		return r.sendParts(l, [][]byte{held})
+	head, wanted := r.sent(read, sizes)
+	if !wanted || sizes == nil {
+		return nil
 	}
-	return nil
+	return r.sendParts(l, &long{parts: [][]byte{binary.AppendUvarint(head, uint64(size))}, file: io.NewSectionReader(f, 0, size)})
+}
+
+// sent tells the core what was read, and gives what stands before it in the message.
+func (r *Replicator) sent(read core.ReadLog, sizes []int) (head []byte, wanted bool) {
+	version := uint64(0)
+	r.do(func(n *core.Node, now time.Time) {
+		wanted = n.Sent(now, read, sizes)
+		version = n.List().Version // as of after the reading: what is said of the entries holds under this list
+	})
+	return core.AppendEntriesHead(nil, version, read.Origin, read.Sub, len(sizes)), wanted
+}
+
+func (r *Replicator) unreadable(l *link, read core.ReadLog, err error) {
+	if l.ctx.Err() == nil {
+		r.cfg.Logger.Error("could not read the log", "peer", l.name, "origin", TransactionID(read.Origin, read.From), "err", err)
+	}
 }
 
 // nextMessage takes the next small message for a link that is in force.
@@ -316,45 +317,6 @@ func (r *Replicator) nextMessage(l *link) (core.Message, bool) {
 		return nil, false
 	}
 	return r.core.NextMessage(l.peer)
-}
-
-// receive reads frames and hands each whole message to take, until an error.
-func (r *Replicator) receive(l *link, take func(core.Message) error) error {
-	var long [][]byte // the parts of a long message: joined once, when all are there
-	size := int64(0)
-	for {
-		var f frame
-		if err := l.stream.RecvMsg(&f); err != nil {
-			return err
-		}
-		if len(f.bytes) == 0 {
-			return core.ErrMalformed
-		}
-		l.unheard.Store(0)
-		b := f.bytes[1:]
-		switch f.bytes[0] {
-		case frameWhole:
-		case framePart, frameLast:
-			if size += int64(len(b)); size > r.cfg.MaxEntry || len(long) > 1<<20 {
-				return fmt.Errorf("replication: a message of more than %d bytes", r.cfg.MaxEntry)
-			}
-			long = append(long, b)
-			if f.bytes[0] == framePart {
-				r.heard(l)
-				continue
-			}
-			b, long, size = bytes.Join(long, nil), nil, 0
-		default:
-			return core.ErrMalformed
-		}
-		m, err := core.Decode(b)
-		if err != nil {
-			return err
-		}
-		if err := take(m); err != nil {
-			return err
-		}
-	}
 }
 
 func (r *Replicator) heard(l *link) {

@@ -45,6 +45,7 @@ type Node struct {
 	sequences *sequences
 	witness   *witness
 	watch     divergence
+	loads     loads
 	started   time.Time
 
 	pg      net.Listener

@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"layercake/catalog"
-	"layercake/crdt"
 	"layercake/pgerror"
 	"layercake/pgsql"
 	"layercake/pgwire"
-	"layercake/replication"
 	"layercake/sqlstore"
 )
 
@@ -632,47 +630,3 @@ func (s *session) Sync(ctx context.Context, failed bool) error {
 	}
 	return s.fail(ctx, s.commit(ctx))
 }
-
-// Levels: what a statement waits for.
-
-// barrier makes a read catch up with as many members as the read level asks.
-func (s *session) barrier(ctx context.Context, reads bool) error {
-	if s.settings.read == replication.None || !reads {
-		return nil
-	}
-	return s.node.repl.Barrier(ctx, s.settings.read, s.settings.timeout)
-}
-
-// writeBack makes sure that as many members as the read level asks have what the statement saw, before it is answered.
-func (s *session) writeBack(ctx context.Context, seen crdt.Vector, reads bool) error {
-	if s.settings.read == replication.None || !reads {
-		return nil
-	}
-	return s.node.repl.WriteBack(ctx, s.settings.read, seen, s.settings.timeout)
-}
-
-// checkWrite refuses a write, before anything is written, when its level can't be met.
-func (s *session) checkWrite() error {
-	if s.settings.write == replication.None {
-		return nil
-	}
-	return s.node.repl.Check(s.settings.write, replication.Write)
-}
-
-// confirm waits until a commit is durable on as many members as the write level asks.
-func (s *session) confirm(ctx context.Context, c sqlstore.Commit) error {
-	return s.confirmAt(ctx, c, s.settings.write, s.settings.timeout)
-}
-
-// confirmAt is confirm at the level and with the time-out of a transaction whose own settings are gone by now.
-func (s *session) confirmAt(ctx context.Context, c sqlstore.Commit, level replication.Level, timeout time.Duration) error {
-	if c.Empty || level == replication.None {
-		return nil
-	}
-	// A bulk load takes the others as long as it took this node.
-	timeout += time.Duration(c.Bytes) * time.Second / loadRate
-	return s.node.repl.Confirm(ctx, level, c.Origin, c.Seq, timeout)
-}
-
-// loadRate is how many bytes of a transaction the others are granted a second for, beyond consistency_timeout.
-const loadRate = 8 << 20

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"layercake/catalog"
@@ -17,6 +18,7 @@ func (s *Store) Apply(ctx context.Context, entries []crdt.Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
+	defer runtime.KeepAlive(entries) // see crdt.Entry.Keep
 	var stopped error
 	_, err := s.submit(&request{ctx: ctx, fn: func(tx *Tx) error {
 		stopped = nil
@@ -91,15 +93,19 @@ func (tx *Tx) checkSame(e *crdt.Entry) error {
 		}
 		return errSeen
 	}
-	num := tx.w.origins.num[e.Origin]
-	v, err := one(tx.w.conn, "SELECT entry FROM lc_log WHERE id=?", catalog.Int(num<<seqBits|int64(e.Seq)))
+	id, same := tx.w.origins.num[e.Origin]<<seqBits|int64(e.Seq), true // if it was trimmed, everybody had it
+	err := each(tx.w.conn, "SELECT "+shortEntry+" FROM lc_log WHERE id=?", []catalog.Value{catalog.Int(id)}, func(v []catalog.Value) error {
+		here, err := getHead(tx.w.conn, id, v[0])
+		same = here.Hash == e.Hash
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if !v.IsNull() && string(v.Bytes) != string(e.Bytes) {
+	if !same {
 		return ErrFork
 	}
-	return errSeen // if it was trimmed, everybody had it
+	return errSeen
 }
 
 // apply merges one entry that passed check.

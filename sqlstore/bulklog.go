@@ -21,27 +21,13 @@ func (l *bulkLog) add(dir string, sp *space, first []byte, n int, rows []byte) e
 	return l.groups.add(dir, g)
 }
 
-// bulks are the bulk loads that the transaction's entry has: body reserved room for them.
-func (tx *Tx) bulks() (out []*bulkLog) {
+// bulks are the groups that follow at the end of the transaction's entry, and how much longer they are unpacked.
+func (tx *Tx) bulks() (groups []*spool, more int) {
 	for _, ts := range tx.order {
-		if tx.w.layout.spaces[ts.sp.id] != nil && ts.log.bulk.groups.size() > 0 {
-			out = append(out, &ts.log.bulk)
+		if l := &ts.log.bulk; tx.w.layout.spaces[ts.sp.id] != nil && l.groups.size() > 0 {
+			groups = append(groups, &l.groups)
+			more += l.raw - l.groups.size()
 		}
 	}
-	return out
-}
-
-// appendBulks appends them to the encoded entry.
-func (tx *Tx) appendBulks(e *crdt.Entry) (err error) {
-	bulks := tx.bulks()
-	for _, l := range bulks {
-		if e.Bytes, err = l.groups.appendTo(e.Bytes); err != nil {
-			return err
-		}
-		l.groups = spool{} // the entry has them now
-	}
-	if bulks != nil {
-		e.Seal()
-	}
-	return nil
+	return groups, more
 }

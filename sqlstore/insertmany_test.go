@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"layercake/catalog"
+	"layercake/crdt"
 	"layercake/sqlstore"
 	"layercake/sqlstore/storetest"
 )
@@ -395,13 +397,40 @@ func TestLongEntry(t *testing.T) {
 	if err := b.Verify(context.Background()); err != nil {
 		t.Error(err)
 	}
+	es := storetest.Log(t, a.Store)
+	long := slices.IndexFunc(es, func(e crdt.Entry) bool { return len(e.Bytes) >= 16<<20 })
+	if long < 0 {
+		t.Fatal("no entry is long")
+	}
+	if err := b.Apply(context.Background(), es[long:long+1]); err != nil {
+		t.Errorf("a long entry comes again: %v", err)
+	}
+	fork := es[long]
+	fork.Bytes = slices.Clone(fork.Bytes)
+	fork.Bytes[len(fork.Bytes)-1]++
+	fork.Seal()
+	if err := b.Apply(context.Background(), []crdt.Entry{fork}); !errors.Is(err, sqlstore.ErrFork) {
+		t.Errorf("another long entry comes: %v", err)
+	}
+	if es, err := a.Entries(context.Background(), es[long].Origin, es[long].Seq-1, 100<<20); err != nil || len(es) != 1 {
+		t.Errorf("%d entries before the long one, %v", len(es), err)
+	}
+	if size, _, err := a.LogSpan(context.Background()); err != nil || size < 20<<20 {
+		t.Errorf("the log has %d bytes, %v", size, err)
+	}
 	for o, n := range b.Vector() {
 		for seq := uint64(1); seq <= n; seq++ {
-			x, err := a.Entries(context.Background(), o, seq, 1)
-			y, err2 := b.Entries(context.Background(), o, seq, 1)
+			x, err := storetest.Entries(a.Store, o, seq, 1)
+			y, err2 := storetest.Entries(b.Store, o, seq, 1)
 			if err != nil || err2 != nil || len(x) != 1 || len(y) != 1 || !bytes.Equal(x[0].Bytes, y[0].Bytes) || x[0].Hash != y[0].Hash {
 				t.Errorf("entry %d differs, %v, %v", seq, err, err2)
 			}
 		}
+	}
+	if err := a.Trim(context.Background(), a.Vector()); err != nil {
+		t.Error(err)
+	}
+	if f, err := a.LongEntry(context.Background(), es[long].Origin, es[long].Seq); err != nil || f != nil {
+		t.Errorf("a trimmed entry is there, %v", err)
 	}
 }

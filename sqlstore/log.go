@@ -1,8 +1,14 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -11,34 +17,28 @@ import (
 
 // Entries returns an origin's durable entries from a sequence number on, in order, until they add up to maxBytes (at
 // least one, if there is one). An origin that is not known here has none, and neither has one whose log is trimmed there.
+// An entry of 16 MiB and more is not among them: those before it are returned, or, if there are none, crdt.ErrLong
+// (LongEntry has it).
 func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error) {
-	s.mu.RLock()
-	last, trimmed := s.heads[o].seq, s.trimmed[o]
-	num := int64(0)
-	for i, p := range s.origins.byNum {
-		if p == o && i > 0 {
-			num = int64(i)
-		}
-	}
-	s.mu.RUnlock()
-	if from == 0 {
-		from = 1
-	}
-	if from > last || from <= trimmed || num == 0 {
+	from = max(from, 1)
+	num, last := s.logged(o, from)
+	if num == 0 {
 		return nil, nil
 	}
 	var out []crdt.Entry
 	err := s.readLog(ctx, func(r *Reader) error {
 		out = nil
 		size := 0
-		return each(r.conn, "SELECT id,"+shortEntry+" FROM lc_log WHERE id>=?1 AND id<=?2 ORDER BY id",
+		return each(r.conn, "SELECT "+shortEntry+" FROM lc_log WHERE id>=?1 AND id<=?2 ORDER BY id",
 			[]catalog.Value{catalog.Int(num<<seqBits | int64(from)), catalog.Int(num<<seqBits | int64(last))},
 			func(v []catalog.Value) error {
-				b, err := getLog(r.conn, v[0].Int(), v[1])
-				if err != nil {
-					return err
+				if v[0].IsNull() {
+					if len(out) == 0 {
+						return crdt.ErrLong
+					}
+					return errStop
 				}
-				e, err := crdt.DecodeHead(b)
+				e, err := crdt.DecodeHead(v[0].Bytes)
 				if err != nil {
 					return err
 				}
@@ -55,32 +55,137 @@ func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxByte
 	return out, err
 }
 
+// logged says what an origin's local number is and which is its last entry, if it has one with a sequence number that is
+// not trimmed; otherwise the number is 0.
+func (s *Store) logged(o crdt.Origin, seq uint64) (num int64, last uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	last = s.heads[o].seq
+	if i := slices.Index(s.origins.byNum, o); i > 0 && seq <= last && seq > s.trimmed[o] {
+		num = int64(i)
+	}
+	return num, last
+}
+
+// LongEntry returns a copy of a durable entry for which Entries says crdt.ErrLong, in a temporary file that is unlinked
+// already: the caller must close it. Nothing of the database is held meanwhile, so the reader may be slow. nil means that
+// the entry is not there (any more).
+func (s *Store) LongEntry(ctx context.Context, o crdt.Origin, seq uint64) (_ *os.File, err error) {
+	num, _ := s.logged(o, seq)
+	if num == 0 {
+		return nil, nil
+	}
+	f, err := s.TempFile()
+	if err != nil {
+		return nil, err
+	}
+	there := false
+	err = s.readLog(ctx, func(r *Reader) error {
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		v, err := one(r.conn, "SELECT length(entry) FROM lc_log WHERE id=?", catalog.Int(num<<seqBits|int64(seq)))
+		if there = err == nil && !v.IsNull(); !there {
+			return err
+		}
+		return readBlob(r.conn, num<<seqBits|int64(seq), func(piece []byte) error {
+			if err := ctx.Err(); err != nil {
+				return context.Cause(ctx)
+			}
+			_, err := f.Write(piece)
+			return err
+		})
+	})
+	if err != nil || !there {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// TempFile makes a temporary file beside the database, which goes with its last reference.
+func (s *Store) TempFile() (*os.File, error) { return tempFile(s.config.Dir, "layercake-") }
+
 // longEntry is the length from which on entries are read and written in pieces: SQLite's statements would hold each
 // several times in memory.
 const longEntry = 16 << 20
 
-// shortEntry is a SELECT's term for an entry that is not long; for a long one it is NULL, and getLog reads it.
+// shortEntry is a SELECT's term for an entry that is not long; for a long one it is NULL, and readBlob reads it.
 const shortEntry = "CASE WHEN length(entry)<16777216 THEN entry END"
 
-func getLog(c *sqlite.Conn, id int64, short catalog.Value) (_ []byte, err error) {
-	if !short.IsNull() {
-		return short.Bytes, nil
-	}
+// readBlob hands the pieces of an entry to fn, in order. fn must not keep them.
+func readBlob(c *sqlite.Conn, id int64, fn func(piece []byte) error) (err error) {
 	b, err := c.OpenBlob("lc_log", "entry", id, false)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	out := make([]byte, b.Size())
-	return out, b.ReadAt(out, 0)
+	piece := make([]byte, min(b.Size(), 1<<20))
+	for at := 0; at < b.Size(); at += len(piece) {
+		piece = piece[:min(len(piece), b.Size()-at)]
+		if err := b.ReadAt(piece, at); err != nil {
+			return err
+		}
+		if err := fn(piece); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// putLog writes an entry into the log.
-func putLog(c *sqlite.Conn, id int64, entry []byte) (err error) {
-	if len(entry) < longEntry {
-		return run(c, "INSERT INTO lc_log VALUES(?,?)", catalog.Int(id), catalog.BlobBytes(entry))
+// getEntry reads an entry whole, however long it is.
+func getEntry(c *sqlite.Conn, id int64, short catalog.Value) (crdt.Entry, error) {
+	if !short.IsNull() {
+		return crdt.DecodeHead(short.Bytes)
 	}
-	if err := run(c, "INSERT INTO lc_log VALUES(?,zeroblob(?))", catalog.Int(id), catalog.Int(int64(len(entry)))); err != nil {
+	var b []byte
+	v, err := one(c, "SELECT length(entry) FROM lc_log WHERE id=?", catalog.Int(id))
+	if err == nil {
+		b = make([]byte, 0, v.Int())
+		err = readBlob(c, id, func(piece []byte) error { b = append(b, piece...); return nil })
+	}
+	if err != nil {
+		return crdt.Entry{}, err
+	}
+	return crdt.DecodeHead(b)
+}
+
+// getHead reads an entry's head and its hash, but not its bytes.
+func getHead(c *sqlite.Conn, id int64, short catalog.Value) (e crdt.Entry, err error) {
+	if !short.IsNull() {
+		e, err = crdt.DecodeHead(short.Bytes)
+		e.Bytes = nil
+		return e, err
+	}
+	hash := sha256.New()
+	err = readBlob(c, id, func(piece []byte) (err error) {
+		if e.Seq == 0 {
+			e, err = crdt.HeadOf(piece)
+		}
+		hash.Write(piece)
+		return err
+	})
+	hash.Sum(e.Hash[:0])
+	return e, err
+}
+
+// putLog writes an entry into the log, with groups at its end. A long one is never in memory with its groups.
+func putLog(c *sqlite.Conn, id int64, e *crdt.Entry, groups []*spool) (err error) {
+	size := len(e.Bytes)
+	for _, g := range groups {
+		size += g.size()
+	}
+	if size < longEntry {
+		for _, g := range groups {
+			if e.Bytes, err = g.appendTo(e.Bytes); err != nil {
+				return err
+			}
+		}
+		if groups != nil {
+			e.Seal()
+		}
+		return run(c, "INSERT INTO lc_log VALUES(?,?)", catalog.Int(id), catalog.BlobBytes(e.Bytes))
+	}
+	if err := run(c, "INSERT INTO lc_log VALUES(?,zeroblob(?))", catalog.Int(id), catalog.Int(int64(size))); err != nil {
 		return err
 	}
 	b, err := c.OpenBlob("lc_log", "entry", id, true)
@@ -88,7 +193,27 @@ func putLog(c *sqlite.Conn, id int64, entry []byte) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	return b.WriteAt(entry, 0)
+	if len(groups) == 0 {
+		return b.WriteAt(e.Bytes, 0)
+	}
+	from := []io.Reader{bytes.NewReader(e.Bytes)}
+	for _, g := range groups {
+		from = append(from, g.reader())
+	}
+	hash := sha256.New()
+	piece := make([]byte, 1<<20)
+	for r, at := io.MultiReader(from...), 0; at < size; at += len(piece) {
+		piece = piece[:min(len(piece), size-at)]
+		if _, err := io.ReadFull(r, piece); err != nil {
+			return fmt.Errorf("temporary file: %w", err)
+		}
+		hash.Write(piece)
+		if err := b.WriteAt(piece, at); err != nil {
+			return err
+		}
+	}
+	hash.Sum(e.Hash[:0])
+	return nil
 }
 
 // readLog is Read for the store's own tables, whatever the schema is.

@@ -261,18 +261,25 @@ func (r *Reader) entryAt(ctx context.Context, s crdt.Stamp) (groups []crdt.Group
 			return nil, false, context.Cause(ctx)
 		}
 		mid := (low + high) / 2
-		v, err := one(r.conn, "SELECT entry FROM lc_log WHERE id=?", catalog.Int(mid))
+		v, err := one(r.conn, "SELECT substr(entry,1,1048576) FROM lc_log WHERE id=?", catalog.Int(mid))
 		if err != nil || v.IsNull() {
 			return nil, false, err
 		}
-		e, err := crdt.DecodeHead(slices.Clone(v.Bytes))
+		e, err := crdt.HeadOf(v.Bytes)
 		if err != nil {
 			return nil, false, err
 		}
 		switch {
 		case e.HLC == s.HLC:
-			groups, err = e.Groups()
-			return groups, err == nil, err
+			err := each(r.conn, "SELECT "+shortEntry+" FROM lc_log WHERE id=?", []catalog.Value{catalog.Int(mid)}, func(v []catalog.Value) error {
+				v[0].Bytes = slices.Clone(v[0].Bytes)
+				e, err := getEntry(r.conn, mid, v[0])
+				if err == nil {
+					groups, err = e.Groups()
+				}
+				return err
+			})
+			return groups, groups != nil, err
 		case e.HLC < s.HLC:
 			low = mid + 1
 		default:

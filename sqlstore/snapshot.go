@@ -204,6 +204,9 @@ func (s *Store) replay(ctx context.Context, stage *Store) error {
 		for o, seq := range s.Vector() {
 			for have[o] < seq {
 				entries, err := s.Entries(ctx, o, have[o]+1, bytes)
+				if errors.Is(err, crdt.ErrLong) {
+					entries, err = s.oneLong(ctx, o, have[o]+1)
+				}
 				if err != nil {
 					return err
 				}
@@ -230,6 +233,17 @@ func (s *Store) replay(ctx context.Context, stage *Store) error {
 			return left
 		}
 	}
+}
+
+// oneLong reads an entry that Entries does not give.
+func (s *Store) oneLong(ctx context.Context, o crdt.Origin, seq uint64) (list []crdt.Entry, err error) {
+	num, _ := s.logged(o, seq)
+	err = s.readLog(ctx, func(r *Reader) error {
+		e, err := getEntry(r.conn, num<<seqBits|int64(seq), catalog.Value{})
+		list = []crdt.Entry{e}
+		return err
+	})
+	return list, err
 }
 
 // swap is a snapshot to be put in place of the database, between two groups of the writer.

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 )
@@ -26,19 +28,16 @@ func (s *spool) add(dir string, p []byte) error {
 		return nil
 	}
 	if s.file == nil {
-		f, err := os.CreateTemp(dir, "layercake-load-")
-		if err == nil {
-			err = os.Remove(f.Name())
-		}
+		f, err := tempFile(dir, "layercake-load-")
 		if err != nil {
-			return fmt.Errorf("temporary file for a bulk load: %w", err)
+			return err
 		}
 		s.file = f
 	}
 	n, err := s.file.WriteAt(p, s.end)
 	s.end += int64(n)
 	if err != nil {
-		return fmt.Errorf("temporary file for a bulk load: %w", err)
+		return fmt.Errorf("temporary file: %w", err)
 	}
 	return nil
 }
@@ -52,7 +51,27 @@ func (s *spool) appendTo(dst []byte) ([]byte, error) {
 	n := len(dst)
 	dst = slices.Grow(dst, int(s.end))[:n+int(s.end)]
 	if _, err := s.file.ReadAt(dst[n:], 0); err != nil {
-		return nil, fmt.Errorf("temporary file for a bulk load: %w", err)
+		return nil, fmt.Errorf("temporary file: %w", err)
 	}
 	return dst, nil
+}
+
+// reader reads all bytes.
+func (s *spool) reader() io.Reader {
+	if s.file == nil {
+		return bytes.NewReader(s.mem)
+	}
+	return io.MultiReader(bytes.NewReader(s.mem), io.NewSectionReader(s.file, 0, s.end))
+}
+
+// tempFile makes a temporary file that goes with its last reference.
+func tempFile(dir, name string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, name)
+	if err == nil {
+		if err = os.Remove(f.Name()); err == nil {
+			return f, nil
+		}
+		f.Close()
+	}
+	return nil, fmt.Errorf("temporary file: %w", err)
 }

@@ -66,8 +66,8 @@ func (s *Store) trimStep(ctx context.Context, o crdt.Origin, num int64, from, to
 		if err != nil {
 			return err
 		}
-		return each(r.conn, "SELECT entry FROM lc_log WHERE id=?", []catalog.Value{catalog.Int(end)}, func(v []catalog.Value) (err error) {
-			last, err = crdt.DecodeHead(v[0].Bytes)
+		return each(r.conn, "SELECT "+shortEntry+" FROM lc_log WHERE id=?", []catalog.Value{catalog.Int(end)}, func(v []catalog.Value) (err error) {
+			last, err = getHead(r.conn, end, v[0])
 			return err
 		})
 	})
@@ -112,9 +112,9 @@ func (s *Store) LogSpan(ctx context.Context) (bytes int64, oldest crdt.HLC, err 
 		}
 		bytes = size.Int()
 		for num := range origins {
-			err := each(r.conn, "SELECT entry FROM lc_log WHERE id>=?1 AND id<?2 ORDER BY id LIMIT 1",
+			err := each(r.conn, "SELECT substr(entry,1,1048576) FROM lc_log WHERE id>=?1 AND id<?2 ORDER BY id LIMIT 1",
 				[]catalog.Value{catalog.Int(int64(num) << seqBits), catalog.Int(int64(num+1) << seqBits)}, func(v []catalog.Value) error {
-					e, err := crdt.DecodeHead(v[0].Bytes)
+					e, err := crdt.HeadOf(v[0].Bytes)
 					if oldest == 0 || e.HLC < oldest {
 						oldest = e.HLC
 					}

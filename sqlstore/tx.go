@@ -517,23 +517,20 @@ func (tx *Tx) finish() (Commit, error) {
 
 // append writes the entry.
 func (tx *Tx) append(body *crdt.Body) (Commit, error) {
-	w := tx.w
-	size, limit := body.Size(), w.s.config.MaxEntry
+	size, limit := body.Size(), tx.w.s.config.MaxEntry
+	groups, unpacked := tx.bulks()
+	for _, g := range groups {
+		size += g.size()
+	}
 	if size > maxBlob {
 		return Commit{}, tooBig(size, maxBlob)
 	}
-	for _, l := range tx.bulks() {
-		size += l.raw - l.groups.size()
-	}
-	if size > limit {
+	if size += unpacked; size > limit {
 		return Commit{}, tooBig(size, limit)
 	}
 	e := tx.nextEntry()
 	crdt.EncodeEntryOf(&e, body)
-	if err := tx.appendBulks(&e); err != nil {
-		return Commit{}, err
-	}
-	c, err := tx.appended(&e)
+	c, err := tx.appended(&e, groups...)
 	c.Bytes = size
 	return c, err
 }
@@ -554,9 +551,9 @@ func (tx *Tx) nextEntry() crdt.Entry {
 	return e
 }
 
-// appended puts this node's next entry into the log.
-func (tx *Tx) appended(e *crdt.Entry) (Commit, error) {
-	if err := tx.logEntry(e, tx.num); err != nil {
+// appended puts this node's next entry into the log, with groups at its end.
+func (tx *Tx) appended(e *crdt.Entry, groups ...*spool) (Commit, error) {
+	if err := tx.logEntry(e, tx.num, groups...); err != nil {
 		return Commit{}, err
 	}
 	for o, n := range e.Deps {
@@ -566,8 +563,9 @@ func (tx *Tx) appended(e *crdt.Entry) (Commit, error) {
 	return Commit{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Bytes: len(e.Bytes)}, nil
 }
 
-func (tx *Tx) logEntry(e *crdt.Entry, num int64) error {
-	if err := putLog(tx.w.conn, num<<seqBits|int64(e.Seq), e.Bytes); err != nil {
+// logEntry puts an entry into the log. Groups are not part of its Bytes and Hash before.
+func (tx *Tx) logEntry(e *crdt.Entry, num int64, groups ...*spool) error {
+	if err := putLog(tx.w.conn, num<<seqBits|int64(e.Seq), e, groups); err != nil {
 		return err
 	}
 	if tx.heads == nil {

@@ -228,10 +228,7 @@ func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
 	}
 	some = l.encodeDeletes(b) || some
 	some = l.encodeUpdates(b, sp) || some
-	if n := l.bulk.groups.size(); n > 0 {
-		b.Reserve(n)
-		some = true
-	}
+	some = some || l.bulk.groups.size() > 0
 	cols := make([]crdt.ID, len(sp.rest))
 	for i, c := range sp.rest {
 		cols[i] = sp.cols[c].id

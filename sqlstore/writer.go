@@ -32,6 +32,7 @@ type Commit struct {
 	Index  uint64
 	Empty  bool
 	Bytes  int // the entry's size, unpacked: what who applies it has to do
+	Group  int // the same of all that became durable at once
 }
 
 // Write runs fn on the writer, and returns when what it did is durable. fn's error rolls back what fn did, and nothing
@@ -279,9 +280,13 @@ func (w *writer) call(tx *Tx, fn func(*Tx) error) (err error) {
 // commit ends the group: one fsync for all, then the answers.
 func (w *writer) commit() {
 	defer func() {
+		bytes := 0
+		for _, r := range w.group {
+			bytes += r.commit.Bytes
+		}
 		for i, r := range w.group {
 			if r.err == nil {
-				r.commit.Index = w.s.index // written by this goroutine alone
+				r.commit.Index, r.commit.Group = w.s.index, bytes // the index is written by this goroutine alone
 			}
 			close(r.done)
 			w.group[i] = nil
@@ -492,9 +497,9 @@ func (w *writer) loadOrigins() error {
 	for num, o := range w.origins.byNum[1:] {
 		last := catalog.Int(int64(num+2) << seqBits)
 		first := catalog.Int(int64(num+1) << seqBits)
-		err := each(w.conn, "SELECT entry FROM lc_log WHERE id>=?1 AND id<?2 ORDER BY id DESC LIMIT 1",
+		err := each(w.conn, "SELECT "+shortEntry+",id FROM lc_log WHERE id>=?1 AND id<?2 ORDER BY id DESC LIMIT 1",
 			[]catalog.Value{first, last}, func(v []catalog.Value) error {
-				e, err := crdt.DecodeHead(v[0].Bytes)
+				e, err := getHead(w.conn, v[1].Int(), v[0])
 				if err != nil {
 					return err
 				}

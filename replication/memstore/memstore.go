@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"time"
 
@@ -164,6 +165,20 @@ func (s *Store) seen() crdt.Vector {
 		v[o] = l.last()
 	}
 	return v
+}
+
+// TempFile makes a file without a name.
+func (s *Store) TempFile() (*os.File, error) {
+	f, err := os.CreateTemp("", "memstore-")
+	if err != nil {
+		return nil, err
+	}
+	return f, os.Remove(f.Name())
+}
+
+// LongEntry is never called: no entry is long.
+func (s *Store) LongEntry(context.Context, crdt.Origin, uint64) (*os.File, error) {
+	return nil, errors.ErrUnsupported
 }
 
 // Entries returns synced entries of o from from on.

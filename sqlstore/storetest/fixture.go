@@ -4,7 +4,9 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"sort"
 	"strings"
 	"testing"
@@ -299,7 +301,7 @@ func logAfter(t testing.TB, s *sqlstore.Store, have crdt.Vector) []crdt.Entry {
 	var all []crdt.Entry
 	for o, n := range s.Vector() {
 		for from := have[o] + 1; from <= n; {
-			es, err := s.Entries(context.Background(), o, from, 1<<20)
+			es, err := Entries(s, o, from, 1<<20)
 			if err != nil || len(es) == 0 {
 				t.Fatalf("entries of %v from %d: %d, %v", o, from, len(es), err)
 			}
@@ -309,6 +311,28 @@ func logAfter(t testing.TB, s *sqlstore.Store, have crdt.Vector) []crdt.Entry {
 	}
 	sort.SliceStable(all, func(i, j int) bool { return all[i].Stamp().Compare(all[j].Stamp()) < 0 })
 	return all
+}
+
+// Entries is the store's Entries, with long entries among them.
+func Entries(s *sqlstore.Store, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error) {
+	es, err := s.Entries(context.Background(), o, from, maxBytes)
+	if !errors.Is(err, crdt.ErrLong) {
+		return es, err
+	}
+	f, err := s.LongEntry(context.Background(), o, from)
+	if f == nil {
+		return nil, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	e, err := crdt.DecodeHead(b)
+	return []crdt.Entry{e}, err
 }
 
 // Pull applies to n what others have and n lacks.
