@@ -23,6 +23,7 @@ import (
 	"layercake/crdt"
 	"layercake/pgerror"
 	"layercake/replication"
+	"layercake/replication/memstore"
 )
 
 // TestALargeEntry is cut into frames, and small messages pass between them.
@@ -39,6 +40,80 @@ func TestALargeEntry(t *testing.T) {
 	nw.Cut("n1", "n3")
 	ns[0].mustPut("big", big[1:], replication.Quorum)
 	eventually(t, "n3 has it by n2", func() bool { return ns[2].get("big") == big[1:] })
+}
+
+// slowLog is a store whose long entries take their time to be read.
+type slowLog struct {
+	*memstore.Store
+	takes time.Duration
+}
+
+const slowFrom = 1 << 20
+
+func (s slowLog) Entries(ctx context.Context, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error) {
+	es, err := s.Store.Entries(ctx, o, from, maxBytes)
+	for i, e := range es {
+		if len(e.Bytes) >= slowFrom {
+			if i == 0 {
+				return nil, crdt.ErrLong
+			}
+			return es[:i], nil
+		}
+	}
+	return es, err
+}
+
+func (s slowLog) LongEntry(ctx context.Context, o crdt.Origin, seq uint64) (*os.File, error) {
+	select {
+	case <-time.After(s.takes):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	es, err := s.Store.Entries(ctx, o, seq, 1)
+	if err != nil || len(es) == 0 {
+		return nil, err
+	}
+	f, err := s.TempFile()
+	if err == nil {
+		_, err = f.Write(es[0].Bytes)
+	}
+	return f, err
+}
+
+// TestALongEntryTakesItsTime: while it is read, for longer than a peer may be silent, small messages pass and no link ends.
+func TestALongEntryTakesItsTime(t *testing.T) {
+	nw := newNetwork()
+	var ns []*node
+	for i, name := range []string{"n1", "n2"} {
+		n := newNode(t, nw, name, "dc1", crdt.NodeID(i+1))
+		n.tweak = func(c *replication.Config) {
+			c.Store, c.Ping = slowLog{n.store, 4 * time.Second}, replication.DefaultPing
+		}
+		n.start()
+		ns = append(ns, n)
+	}
+	if err := ns[0].Bootstrap(within(t, 5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := ns[1].Join(within(t, 10*time.Second), []string{ns[0].Addr()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range ns {
+		linked(t, n, replication.All)
+	}
+	big := strings.Repeat("0123456789abcdef", 5<<16) // 5 MiB
+	ns[0].mustPut("big", big, replication.None)
+	for start := time.Now(); ns[1].get("big") != big; time.Sleep(20 * time.Millisecond) {
+		for _, n := range ns {
+			if err := n.Check(replication.All, replication.Write); err != nil {
+				t.Fatalf("%s after %v: %v", n.name, time.Since(start), err)
+			}
+		}
+		if time.Since(start) > 20*time.Second {
+			t.Fatal("the entry does not arrive")
+		}
+	}
+	ns[1].mustPut("small", "v", replication.All)
 }
 
 func TestAMessageOverTheLimitEndsTheLink(t *testing.T) {

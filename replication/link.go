@@ -1,11 +1,11 @@
 package replication
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +32,7 @@ type link struct {
 
 	sending sync.Mutex   // held by whoever takes messages from the core and sends them: they keep their order
 	held    []byte       // a message that express took and left to the loop; protected by sending
+	ready   ready        // protected by sending
 	unheard atomic.Int32 // messages that express sent since the last sign of life
 
 	ctx    context.Context
@@ -132,7 +133,12 @@ func (r *Replicator) detach(l *link) {
 
 // serve runs the loops of an attached link until it ends.
 func (r *Replicator) serve(l *link) {
-	l.loops.Go(func() { l.close(r.sendLoop(l)) })
+	l.loops.Go(func() {
+		l.close(r.sendLoop(l))
+		l.sending.Lock()
+		defer l.sending.Unlock()
+		l.ready.close()
+	})
 	<-l.ctx.Done()
 	r.detach(l)
 }
@@ -264,33 +270,65 @@ func (r *Replicator) sendEntries(l *link, read core.ReadLog) error {
 	return r.sendParts(l, &long{parts: parts})
 }
 
-// sendLongEntry is sendEntries for one that is not taken into memory. While it is read small messages pass.
-func (r *Replicator) sendLongEntry(l *link, read core.ReadLog) (err error) {
-	l.sending.Unlock()
-	f, err := r.cfg.Store.LongEntry(l.ctx, read.Origin, read.From)
-	l.sending.Lock()
-	var sizes []int
-	size := int64(0)
-	if f != nil {
-		defer func() { err = cmp.Or(err, f.Close()) }()
-		size, err = f.Seek(0, io.SeekEnd)
-		sizes = []int{int(size)}
-	}
-	if err != nil {
-		sizes = nil
-		r.unreadable(l, read, err)
-	}
-	if b := l.held; b != nil { // messages keep their order
-		l.held = nil
-		if err := r.sendMessage(l, b); err != nil {
-			return err
+// sendLongEntry is sendEntries for one that is not taken into memory. While it is read small messages pass; a peer that
+// asks again meanwhile, since nothing comes, gets what was read for its first question.
+func (r *Replicator) sendLongEntry(l *link, read core.ReadLog) error {
+	if l.ready.file == nil || l.ready.origin != read.Origin || l.ready.seq != read.From {
+		l.sending.Unlock()
+		f, size, err := r.longEntry(l.ctx, read)
+		l.sending.Lock()
+		if err != nil {
+			r.unreadable(l, read, err)
+		}
+		l.ready.close()
+		l.ready = ready{read.Origin, read.From, f, size}
+		if b := l.held; b != nil { // messages keep their order
+			l.held = nil
+			if err := r.sendMessage(l, b); err != nil {
+				return err
+			}
 		}
 	}
+	var sizes []int
+	if l.ready.file != nil {
+		sizes = []int{int(l.ready.size)}
+	}
 	head, wanted := r.sent(read, sizes)
-	if !wanted || sizes == nil {
+	if !wanted {
 		return nil
 	}
-	return r.sendParts(l, &long{parts: [][]byte{binary.AppendUvarint(head, uint64(size))}, file: io.NewSectionReader(f, 0, size)})
+	defer func() { l.ready.close() }()
+	head = binary.AppendUvarint(head, uint64(l.ready.size))
+	return r.sendParts(l, &long{parts: [][]byte{head}, file: io.NewSectionReader(l.ready.file, 0, l.ready.size)})
+}
+
+// longEntry opens a long entry; the file is nil if it is not there.
+func (r *Replicator) longEntry(ctx context.Context, read core.ReadLog) (*os.File, int64, error) {
+	f, err := r.cfg.Store.LongEntry(ctx, read.Origin, read.From)
+	if f == nil {
+		return nil, 0, err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, size, nil
+}
+
+// ready is a long entry that has been read.
+type ready struct {
+	origin crdt.Origin
+	seq    uint64
+	file   *os.File
+	size   int64
+}
+
+func (e *ready) close() {
+	if e.file != nil {
+		e.file.Close() // of a file without a name
+		e.file = nil
+	}
 }
 
 // sent tells the core what was read, and gives what stands before it in the message.

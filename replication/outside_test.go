@@ -48,15 +48,22 @@ func TestFramesFromOutside(t *testing.T) {
 	}
 	own := ns[0].Cluster()
 	for name, frames := range map[string][][]byte{
-		"an empty frame":        {{}},
-		"an unknown frame":      {{9, 1, 2}},
-		"noise":                 {append([]byte{0}, noise...)},
-		"no Hello":              {core.Append([]byte{0}, core.Ping{ID: 1})},
-		"another cluster":       {hello(own+1, 2, "n2")},
-		"a stranger":            {hello(own, 3, "n3")},
-		"itself":                {hello(own, 1, "n1")},
-		"a member, then noise":  {hello(own, 2, "n2"), append([]byte{0}, noise...)},
-		"a part without an end": {hello(own, 2, "n2"), {1, 1, 1}, {2, 1, 1}},
+		"an empty frame":                  {{}},
+		"an unknown frame":                {{9, 1, 2}},
+		"noise":                           {append([]byte{0}, noise...)},
+		"no Hello":                        {core.Append([]byte{0}, core.Ping{ID: 1})},
+		"another cluster":                 {hello(own+1, 2, "n2")},
+		"a stranger":                      {hello(own, 3, "n3")},
+		"itself":                          {hello(own, 1, "n1")},
+		"a member, then noise":            {hello(own, 2, "n2"), append([]byte{0}, noise...)},
+		"a part without a start":          {hello(own, 2, "n2"), {2, 1, 1}},
+		"a last part alone":               {hello(own, 2, "n2"), {3, 1, 1}},
+		"two first parts":                 {hello(own, 2, "n2"), {1, 0, 0, 0, 0, 0, 0, 0, 9, 1}, {1, 0, 0, 0, 0, 0, 0, 0, 9, 1}},
+		"a first part without its length": {hello(own, 2, "n2"), {1, 0, 0}},
+		"a message without end":           {hello(own, 2, "n2"), {1, 255, 255, 255, 255, 255, 255, 255, 255, 1}},
+		"more than was said":              {hello(own, 2, "n2"), {1, 0, 0, 0, 0, 0, 0, 0, 2, 1}, {3, 1, 1}},
+		"less than was said":              {hello(own, 2, "n2"), {1, 0, 0, 0, 0, 0, 0, 0, 9, 1}, {3, 1, 1}},
+		"a long first message":            {{1, 0, 0, 0, 0, 16, 0, 0, 0, 1}},
 	} {
 		ctx := within(t, 20*time.Second)
 		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/layercake.Replication/Link")
