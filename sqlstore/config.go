@@ -28,7 +28,7 @@ type Config struct {
 	// Fatal is called when fsync failed: what is on disk is then unknown, and the process must end. nil panics.
 	Fatal func(error)
 	// MaxEntry is the longest entry that a transaction may make, in bytes; 0 is DefaultMaxEntry. Bulk loads are counted
-	// unpacked; packed, no entry may be longer than SQLite's longest value, 10^9 bytes.
+	// unpacked; packed, no entry may be longer than crdt.MaxEntrySize.
 	MaxEntry int
 	// GroupLimit is how many transactions may share one fsync; 0 is DefaultGroupLimit.
 	GroupLimit int
@@ -41,8 +41,8 @@ type Config struct {
 	SnapshotAge time.Duration
 }
 
-// maxBlob is how long an entry can be for SQLite: the longest value, and some room for the head.
-const maxBlob = 1_000_000_000 - 1<<16
+// maxBody is how long an entry's body can be: some room is left for the head.
+const maxBody = crdt.MaxEntrySize - 1<<16
 
 // Defaults of Config.
 const (

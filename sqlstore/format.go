@@ -14,7 +14,8 @@ import (
 //	lc_state       the greatest stamp ever seen (rule E4), the number of commits
 //	lc_origins     local numbers of origins; seq, hash and hlc are of the last entry of the log that was trimmed
 //	lc_markers     the last marker of each node
-//	lc_log         entries as they travel: id = local number of the origin << 40 | seq
+//	lc_log         entries as they travel, of long ones the first piece: id = local number of the origin << 40 | seq
+//	lc_pieces      the other pieces of long entries, n from 1
 //	lc_objects     local (physical) numbers of schema objects, kept after the object is gone
 //	lc_schema      the object rows: a keyspace like any other
 //	lc_spaces      for each keyspace: digest, rows, tombstones, TRUNCATE's stamp
@@ -28,6 +29,7 @@ CREATE TABLE lc_state(one INTEGER PRIMARY KEY CHECK(one = 1), node INTEGER NOT N
 CREATE TABLE lc_origins(num INTEGER PRIMARY KEY, origin BLOB NOT NULL UNIQUE, seq INTEGER NOT NULL, hash BLOB, hlc INTEGER NOT NULL);
 CREATE TABLE lc_markers(node INTEGER PRIMARY KEY, origin BLOB NOT NULL, seq INTEGER NOT NULL, marker BLOB NOT NULL);
 CREATE TABLE lc_log(id INTEGER PRIMARY KEY, entry BLOB NOT NULL);
+CREATE TABLE lc_pieces(id INTEGER, n INTEGER, piece BLOB NOT NULL, PRIMARY KEY(id, n)) WITHOUT ROWID;
 CREATE TABLE lc_objects(id BLOB PRIMARY KEY, kind TEXT NOT NULL, parent BLOB, num INTEGER NOT NULL, gone INTEGER NOT NULL, info TEXT) WITHOUT ROWID;
 CREATE TABLE lc_spaces(id BLOB PRIMARY KEY, digest BLOB NOT NULL, rows INTEGER NOT NULL, tombs INTEGER NOT NULL, trunc_h INTEGER NOT NULL, trunc_o INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE lc_tombstones(t INTEGER, k BLOB, h INTEGER NOT NULL, o INTEGER NOT NULL, PRIMARY KEY(t, k)) WITHOUT ROWID;
@@ -40,7 +42,7 @@ CREATE TABLE lc_system(name TEXT PRIMARY KEY, form INTEGER NOT NULL, fixed BLOB,
 
 const (
 	applicationID = 0x4c434b31 // "LCK1"
-	formatVersion = 2
+	formatVersion = 3
 	seqBits       = 40
 )
 

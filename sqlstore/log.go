@@ -17,7 +17,7 @@ import (
 
 // Entries returns an origin's durable entries from a sequence number on, in order, until they add up to maxBytes (at
 // least one, if there is one). An origin that is not known here has none, and neither has one whose log is trimmed there.
-// An entry of 16 MiB and more is not among them: those before it are returned, or, if there are none, crdt.ErrLong
+// An entry of 4 MiB and more is not among them: those before it are returned, or, if there are none, crdt.ErrLong
 // (LongEntry has it).
 func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error) {
 	from = max(from, 1)
@@ -84,11 +84,9 @@ func (s *Store) LongEntry(ctx context.Context, o crdt.Origin, seq uint64) (_ *os
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return err
 		}
-		v, err := one(r.conn, "SELECT length(entry) FROM lc_log WHERE id=?", catalog.Int(num<<seqBits|int64(seq)))
-		if there = err == nil && !v.IsNull(); !there {
-			return err
-		}
-		return readBlob(r.conn, num<<seqBits|int64(seq), func(piece []byte) error {
+		there = false
+		return readPieces(r.conn, num<<seqBits|int64(seq), func(piece []byte) error {
+			there = piece != nil
 			if err := ctx.Err(); err != nil {
 				return context.Cause(ctx)
 			}
@@ -105,31 +103,29 @@ func (s *Store) LongEntry(ctx context.Context, o crdt.Origin, seq uint64) (_ *os
 // TempFile makes a temporary file beside the database, which goes with its last reference.
 func (s *Store) TempFile() (*os.File, error) { return tempFile(s.config.Dir, "layercake-") }
 
-// longEntry is the length from which on entries are read and written in pieces: SQLite's statements would hold each
-// several times in memory.
-const longEntry = 16 << 20
+// longEntry is the length from which on entries are kept in pieces of that length: SQLite holds a value several times in
+// memory, and none may be longer than 10^9 bytes.
+const longEntry = 4 << 20
 
-// shortEntry is a SELECT's term for an entry that is not long; for a long one it is NULL, and readBlob reads it.
-const shortEntry = "CASE WHEN length(entry)<16777216 THEN entry END"
+// shortEntry is a SELECT's term for an entry that is not long; for a long one it is NULL, and readPieces reads it.
+const shortEntry = "CASE WHEN length(entry)<4194304 THEN entry END"
 
-// readBlob hands the pieces of an entry to fn, in order. fn must not keep them.
-func readBlob(c *sqlite.Conn, id int64, fn func(piece []byte) error) (err error) {
-	b, err := c.OpenBlob("lc_log", "entry", id, false)
-	if err != nil {
-		return err
+// entryHead is a SELECT's term for the bytes that crdt.HeadOf needs.
+const entryHead = "substr(entry,1,1048576)"
+
+// readPieces hands the pieces of an entry to fn, in order. fn must not keep them.
+func readPieces(c *sqlite.Conn, id int64, fn func(piece []byte) error) error {
+	v, err := one(c, "SELECT entry FROM lc_log WHERE id=?", catalog.Int(id))
+	if err == nil {
+		err = fn(v.Bytes)
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	piece := make([]byte, min(b.Size(), 1<<20))
-	for at := 0; at < b.Size(); at += len(piece) {
-		piece = piece[:min(len(piece), b.Size()-at)]
-		if err := b.ReadAt(piece, at); err != nil {
-			return err
+	for n := int64(1); err == nil; n++ {
+		if v, err = one(c, "SELECT piece FROM lc_pieces WHERE id=? AND n=?", catalog.Int(id), catalog.Int(n)); err != nil || v.IsNull() {
+			break
 		}
-		if err := fn(piece); err != nil {
-			return err
-		}
+		err = fn(v.Bytes)
 	}
-	return nil
+	return err
 }
 
 // getEntry reads an entry whole, however long it is.
@@ -138,12 +134,7 @@ func getEntry(c *sqlite.Conn, id int64, short catalog.Value) (crdt.Entry, error)
 		return crdt.DecodeHead(short.Bytes)
 	}
 	var b []byte
-	v, err := one(c, "SELECT length(entry) FROM lc_log WHERE id=?", catalog.Int(id))
-	if err == nil {
-		b = make([]byte, 0, v.Int())
-		err = readBlob(c, id, func(piece []byte) error { b = append(b, piece...); return nil })
-	}
-	if err != nil {
+	if err := readPieces(c, id, func(piece []byte) error { b = append(b, piece...); return nil }); err != nil {
 		return crdt.Entry{}, err
 	}
 	return crdt.DecodeHead(b)
@@ -157,7 +148,7 @@ func getHead(c *sqlite.Conn, id int64, short catalog.Value) (e crdt.Entry, err e
 		return e, err
 	}
 	hash := sha256.New()
-	err = readBlob(c, id, func(piece []byte) (err error) {
+	err = readPieces(c, id, func(piece []byte) (err error) {
 		if e.Seq == 0 {
 			e, err = crdt.HeadOf(piece)
 		}
@@ -185,35 +176,41 @@ func putLog(c *sqlite.Conn, id int64, e *crdt.Entry, groups []*spool) (err error
 		}
 		return run(c, "INSERT INTO lc_log VALUES(?,?)", catalog.Int(id), catalog.BlobBytes(e.Bytes))
 	}
-	if err := run(c, "INSERT INTO lc_log VALUES(?,zeroblob(?))", catalog.Int(id), catalog.Int(int64(size))); err != nil {
-		return err
-	}
-	b, err := c.OpenBlob("lc_log", "entry", id, true)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	if len(groups) == 0 {
-		return b.WriteAt(e.Bytes, 0)
-	}
 	from := []io.Reader{bytes.NewReader(e.Bytes)}
 	for _, g := range groups {
 		from = append(from, g.reader())
 	}
-	hash := sha256.New()
-	piece := make([]byte, 1<<20)
-	for r, at := io.MultiReader(from...), 0; at < size; at += len(piece) {
-		piece = piece[:min(len(piece), size-at)]
+	r, hash, piece := io.MultiReader(from...), sha256.New(), make([]byte, longEntry)
+	for n, left := int64(0), size; left > 0; n, left = n+1, left-len(piece) {
+		piece = piece[:min(len(piece), left)]
 		if _, err := io.ReadFull(r, piece); err != nil {
 			return fmt.Errorf("temporary file: %w", err)
 		}
-		hash.Write(piece)
-		if err := b.WriteAt(piece, at); err != nil {
+		if groups != nil {
+			hash.Write(piece)
+		}
+		if n == 0 {
+			err = run(c, "INSERT INTO lc_log VALUES(?,?)", catalog.Int(id), catalog.BlobBytes(piece))
+		} else {
+			err = run(c, "INSERT INTO lc_pieces VALUES(?,?,?)", catalog.Int(id), catalog.Int(n), catalog.BlobBytes(piece))
+		}
+		if err != nil {
 			return err
 		}
 	}
-	hash.Sum(e.Hash[:0])
+	if groups != nil {
+		hash.Sum(e.Hash[:0])
+	}
 	return nil
+}
+
+// deleteLog forgets the entries with from < id <= to.
+func deleteLog(c *sqlite.Conn, from, to int64) error {
+	err := run(c, "DELETE FROM lc_log WHERE id>?1 AND id<=?2", catalog.Int(from), catalog.Int(to))
+	if err == nil {
+		err = run(c, "DELETE FROM lc_pieces WHERE id>?1 AND id<=?2", catalog.Int(from), catalog.Int(to))
+	}
+	return err
 }
 
 // readLog is Read for the store's own tables, whatever the schema is.

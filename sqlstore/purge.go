@@ -58,7 +58,7 @@ func (s *Store) purgeBounds(ctx context.Context, covered crdt.Vector) (map[int64
 			if seq == 0 || i == 0 {
 				continue
 			}
-			err := each(r.conn, "SELECT substr(entry,1,1048576) FROM lc_log WHERE id=?", []catalog.Value{catalog.Int(num<<seqBits | int64(seq))},
+			err := each(r.conn, "SELECT "+entryHead+" FROM lc_log WHERE id=?", []catalog.Value{catalog.Int(num<<seqBits | int64(seq))},
 				func(v []catalog.Value) error {
 					e, err := crdt.HeadOf(v[0].Bytes)
 					bounds[num] = int64(e.HLC)

@@ -261,7 +261,7 @@ func (r *Reader) entryAt(ctx context.Context, s crdt.Stamp) (groups []crdt.Group
 			return nil, false, context.Cause(ctx)
 		}
 		mid := (low + high) / 2
-		v, err := one(r.conn, "SELECT substr(entry,1,1048576) FROM lc_log WHERE id=?", catalog.Int(mid))
+		v, err := one(r.conn, "SELECT "+entryHead+" FROM lc_log WHERE id=?", catalog.Int(mid))
 		if err != nil || v.IsNull() {
 			return nil, false, err
 		}

@@ -58,7 +58,7 @@ func (s *Store) trimStep(ctx context.Context, o crdt.Origin, num int64, from, to
 			func(v []catalog.Value) error {
 				end = v[0].Int()
 				n++
-				if bytes += v[1].Int(); n == trimEntries || bytes >= trimBytes {
+				if bytes += v[1].Int(); n == trimEntries || bytes >= trimBytes || v[1].Int() >= longEntry {
 					return errStop
 				}
 				return ctx.Err()
@@ -82,8 +82,7 @@ func (s *Store) trimStep(ctx context.Context, o crdt.Origin, num int64, from, to
 			return errors.New("sqlstore: the database was replaced") // by a snapshot: its log is another
 		}
 		tx.remote, tx.dirty = true, true
-		if err := run(tx.w.conn, "DELETE FROM lc_log WHERE id>?1 AND id<=?2", catalog.Int(num<<seqBits|int64(from)),
-			catalog.Int(num<<seqBits|int64(last.Seq))); err != nil {
+		if err := deleteLog(tx.w.conn, num<<seqBits|int64(from), num<<seqBits|int64(last.Seq)); err != nil {
 			return err
 		}
 		return run(tx.w.conn, "UPDATE lc_origins SET seq=max(seq,?1),hash=iif(seq<?1,?2,hash),hlc=max(hlc,?3) WHERE num=?4",
@@ -106,13 +105,13 @@ func (s *Store) LogSpan(ctx context.Context) (bytes int64, oldest crdt.HLC, err 
 	s.mu.RUnlock()
 	err = s.readLog(ctx, func(r *Reader) error {
 		oldest = 0
-		size, err := one(r.conn, "SELECT coalesce(sum(length(entry)),0) FROM lc_log")
+		size, err := one(r.conn, "SELECT (SELECT coalesce(sum(length(entry)),0) FROM lc_log)+(SELECT coalesce(sum(length(piece)),0) FROM lc_pieces)")
 		if err != nil {
 			return err
 		}
 		bytes = size.Int()
 		for num := range origins {
-			err := each(r.conn, "SELECT substr(entry,1,1048576) FROM lc_log WHERE id>=?1 AND id<?2 ORDER BY id LIMIT 1",
+			err := each(r.conn, "SELECT "+entryHead+" FROM lc_log WHERE id>=?1 AND id<?2 ORDER BY id LIMIT 1",
 				[]catalog.Value{catalog.Int(int64(num) << seqBits), catalog.Int(int64(num+1) << seqBits)}, func(v []catalog.Value) error {
 					e, err := crdt.HeadOf(v[0].Bytes)
 					if oldest == 0 || e.HLC < oldest {

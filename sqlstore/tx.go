@@ -522,8 +522,8 @@ func (tx *Tx) append(body *crdt.Body) (Commit, error) {
 	for _, g := range groups {
 		size += g.size()
 	}
-	if size > maxBlob {
-		return Commit{}, tooBig(size, maxBlob)
+	if size > maxBody {
+		return Commit{}, tooBig(size, maxBody)
 	}
 	if size += unpacked; size > limit {
 		return Commit{}, tooBig(size, limit)
