@@ -135,6 +135,9 @@ func (tx *Tx) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
 		if sp == nil {
 			continue // the table was dropped
 		}
+		if objects && g.Op == crdt.Delete && tx.w.s.config.Knobs.ForgetDrops {
+			continue
+		}
 		if err := tx.applyGroup(sp, g); err != nil {
 			return err
 		}

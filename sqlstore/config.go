@@ -1,13 +1,16 @@
 package sqlstore
 
 import (
+	"crypto/rand"
 	"errors"
+	"io"
 	"log/slog"
 	"runtime"
 	"time"
 
 	"layercake/catalog"
 	"layercake/crdt"
+	"layercake/sqlstore/sqlite"
 )
 
 // Config says how Open opens a store. Its zero value is a store in memory.
@@ -39,6 +42,18 @@ type Config struct {
 	MaxWAL int64
 	// SnapshotAge: see MaxWAL. 0 is DefaultSnapshotAge.
 	SnapshotAge time.Duration
+	// Image is what a store in memory begins with: a copy of such a store's database (sqlite.Conn.Backup), read by Open
+	// alone. nil: with nothing.
+	Image *sqlite.Conn
+	// Rand gives the random part of an epoch's name, and the id of a new node; nil is crypto/rand.
+	Rand io.Reader
+	// Knobs are set by tests only.
+	Knobs Knobs
+}
+
+// Knobs take rules out, so that tests can see what breaks. All false is the only right setting.
+type Knobs struct {
+	ForgetDrops bool // a DROP of another node's leaves the object rows here as they are
 }
 
 // maxBody is how long an entry's body can be: some room is left for the head.
@@ -60,8 +75,14 @@ func (c *Config) validate() error {
 	if c.MaxEntry > crdt.MaxEntrySize {
 		return errors.New("sqlstore: MaxEntry is greater than an entry may be")
 	}
+	if c.Image != nil && c.Dir != "" {
+		return errors.New("sqlstore: Image is for a store in memory")
+	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
 	}
 	if c.Readers == 0 {
 		c.Readers = max(4, 2*runtime.GOMAXPROCS(0))

@@ -116,7 +116,7 @@ func (s *Store) prepareFile(c *sqlite.Conn) error {
 	if err := s.unclaimed(); err != nil {
 		return err
 	}
-	node, err := randomNode()
+	node, err := randomNode(s.config.Rand)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -107,7 +108,7 @@ func inspect(ctx context.Context, path string, fresh bool) (err error) {
 	if err = errors.Join(append(errs, err)...); err != nil || !fresh {
 		return err
 	}
-	node, err := randomNode()
+	node, err := randomNode(rand.Reader)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,10 @@ package sqlstore
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -119,7 +119,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		}
 		s.path = filepath.Join(config.Dir, "layercake.db")
 	}
-	if err := s.open(); err != nil {
+	if err := s.open(ctx); err != nil {
 		s.release()
 		return nil, fmt.Errorf("sqlstore: open %s: %w", s.path, err)
 	}
@@ -130,12 +130,17 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 // memoryNames tells databases in memory apart: the connections of one store share theirs by name.
 var memoryNames atomic.Uint64
 
-func (s *Store) open() error {
+func (s *Store) open(ctx context.Context) error {
 	c, err := s.openConn(false)
 	if err != nil {
 		return err
 	}
 	s.w = &writer{s: s, conn: c}
+	if s.config.Image != nil {
+		if err := c.Backup(ctx, s.config.Image); err != nil {
+			return err
+		}
+	}
 	if err := s.prepareFile(c); err != nil {
 		return err
 	}
@@ -201,10 +206,10 @@ func (s *Store) release() error {
 	return errors.Join(errs...)
 }
 
-func randomNode() (crdt.NodeID, error) {
+func randomNode(r io.Reader) (crdt.NodeID, error) {
 	var b [8]byte
 	for {
-		if _, err := rand.Read(b[:]); err != nil {
+		if _, err := io.ReadFull(r, b[:]); err != nil {
 			return 0, err
 		}
 		if n := binary.BigEndian.Uint64(b[:]); n != 0 {
@@ -213,9 +218,9 @@ func randomNode() (crdt.NodeID, error) {
 	}
 }
 
-func randomEpoch() (uint32, error) {
+func randomEpoch(r io.Reader) (uint32, error) {
 	var b [4]byte
-	_, err := rand.Read(b[:])
+	_, err := io.ReadFull(r, b[:])
 	return binary.BigEndian.Uint32(b[:]), err
 }
 

@@ -563,7 +563,7 @@ func (w *writer) takeEpoch() error {
 	if w.self.Node != 0 {
 		return nil
 	}
-	random, err := randomEpoch()
+	random, err := randomEpoch(w.s.config.Rand)
 	if err != nil {
 		return err
 	}
