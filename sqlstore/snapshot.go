@@ -277,6 +277,11 @@ func (w *writer) swap(r *swap) {
 	if r.err = w.takeOver(c); r.err != nil {
 		return
 	}
+	if s.memory { // there is no WAL there: a database whose head says that it has one could not be opened
+		if r.err = c.StoreExec("PRAGMA journal_mode=DELETE"); r.err != nil {
+			return
+		}
+	}
 	s.pass.Lock()
 	defer s.pass.Unlock()
 	s.committing.Add(1)

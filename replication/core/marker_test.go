@@ -56,19 +56,19 @@ func (s *sim) cut(a, b int, cut bool) {
 
 // put and remove commit at one node, whatever the others do.
 func (n *simNode) put(key, value string) {
-	n.store.Write(key, value)
+	n.mem().Write(key, value)
 	n.sync(func() {})
 	n.s.run(n.s.now + 5*time.Millisecond)
 }
 
 func (n *simNode) remove(key string) {
-	n.store.Delete(key)
+	n.mem().Delete(key)
 	n.sync(func() {})
 	n.s.run(n.s.now + 5*time.Millisecond)
 }
 
 func (n *simNode) shows(key string) bool {
-	_, there := n.store.Get(key)
+	_, there := n.mem().Get(key)
 	return there
 }
 
@@ -139,7 +139,7 @@ func TestN1(t *testing.T) {
 		c.crash()
 		c.store = old
 		if without {
-			c.store = old.WithoutN1()
+			c.store = memStore{old.(memStore).WithoutN1(), c}
 		}
 		c.start()
 		if !c.shows("k") {

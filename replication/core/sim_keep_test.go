@@ -9,6 +9,7 @@ import (
 	"layercake/crdt"
 	"layercake/replication/core"
 	"layercake/replication/memstore"
+	"layercake/sqlstore"
 )
 
 // simCap is how many entries a log may hold before absent members are not waited for any more.
@@ -32,11 +33,13 @@ func (n *simNode) keep() {
 		})
 	}
 	if m, ok := n.core.MarkerDue(n.time()); ok {
-		o, seq, err := n.store.WriteMarker(m)
+		c := n.store.mark(m)
 		s.markers++
 		s.lastMarker = s.now
-		s.log("%s marks %d: %d", n.member.Name, seq, m.List)
-		n.sync(func() { n.core.Marked(n.time(), m, o, seq, err) })
+		n.sync(func() {
+			s.log("%s has marked %d: %d", n.member.Name, c.seq, m.List)
+			n.core.Marked(n.time(), m, c.origin, c.seq, c.err)
+		})
 	}
 	if v, before, ok := n.core.PurgeDue(n.time()); ok {
 		later(0, 5*time.Millisecond, func() {
@@ -70,7 +73,7 @@ func (n *simNode) keep() {
 			}
 			err := n.store.Install(context.Background(), image)
 			s.log("%s installs a snapshot from %s: %v", n.member.Name, donor.member.Name, err)
-			if err != nil && !errors.Is(err, memstore.ErrUncovered) && !errors.Is(err, crdt.ErrAhead) {
+			if err != nil && !errors.Is(err, memstore.ErrUncovered) && !errors.Is(err, sqlstore.ErrUncovered) && !errors.Is(err, crdt.ErrAhead) {
 				s.violated("%s cannot install a snapshot: %v", n.member.Name, err)
 			}
 			if err == nil {
@@ -78,30 +81,6 @@ func (n *simNode) keep() {
 			}
 			n.core.Installed(n.time(), n.state(), err)
 		})
-	}
-}
-
-// checkRows holds the rows of a node against all entries that it has: the greatest stamp of a key wins, and a deleted
-// key stays deleted.
-func (s *sim) checkRows(n *simNode) {
-	v := n.store.Vector()
-	want := map[string]memstore.Cell{}
-	for id, c := range s.all {
-		if key := s.keys[id]; v[id.origin] >= id.seq && want[key].Stamp.Compare(c.Stamp) < 0 {
-			want[key] = c
-		}
-	}
-	rows := n.store.Rows()
-	for key, c := range want {
-		got, there := rows[key]
-		switch {
-		case c.Deleted && there:
-			s.violated("%s shows %s=%q, which was deleted", n.member.Name, key, got.Value)
-			return
-		case !c.Deleted && got.Stamp != c.Stamp:
-			s.violated("%s shows %s=%q, want %q", n.member.Name, key, got.Value, c.Value)
-			return
-		}
 	}
 }
 

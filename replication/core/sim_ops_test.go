@@ -1,7 +1,6 @@
 package core_test
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -22,28 +21,19 @@ func (n *simNode) write(level core.Level) {
 		if n.core == nil || n.life != life {
 			return
 		}
-		key, deletions := fmt.Sprintf("k%d", s.rng.IntN(8)), 30
+		c := n.store.statement(op)
 		if s.only != nil {
-			key, deletions = linearKey(s), 5
-		}
-		var o crdt.Origin
-		var seq uint64
-		var err error
-		if s.chance(deletions) {
-			o, seq, err = n.store.Delete(key)
-		} else {
-			op.value = fmt.Sprintf("%s-%d", n.member.Name, s.serial)
-			o, seq, err = n.store.Write(key, op.value)
-		}
-		if op.key = key; s.only != nil {
 			s.statements = append(s.statements, op)
 		}
-		if err != nil {
+		if c.err != nil {
 			return
 		}
-		s.all[entryID{o, seq}], s.keys[entryID{o, seq}] = n.store.Last(key), key
-		op.origin, op.seq = o, seq
 		n.sync(func() {
+			if c.none {
+				return
+			}
+			o, seq := c.origin, c.seq
+			op.origin, op.seq = o, seq
 			s.writes = append(s.writes, op)
 			t, done := n.core.Confirm(n.time(), level, o, seq)
 			acked := func(core.Done) {
@@ -77,8 +67,7 @@ func (n *simNode) read(level core.Level) {
 	s := n.s
 	op := &simOp{node: n.i, level: level, start: s.now, floor: s.floor(n, level)}
 	look := func() (crdt.Vector, string) {
-		c, _ := n.store.Synced(op.key)
-		return n.store.Vector(), c.Value
+		return n.store.Vector(), n.store.show(op.key)
 	}
 	if s.only != nil {
 		op.key = linearKey(s)
@@ -350,12 +339,9 @@ func (s *sim) checkEnd() {
 			s.violated("%s and %s are not equal: %v and %v", n.member.Name, first.member.Name, v, w)
 			return
 		}
-		s.checkRows(n)
-		a, b := n.store.Rows(), first.store.Rows()
-		for k, c := range a {
-			if b[k] != c {
-				s.violated("%s and %s differ at %s", n.member.Name, first.member.Name, k)
-			}
+		n.store.check()
+		if err := n.store.differs(first.store); err != nil {
+			s.violated("%s and %s: %v", n.member.Name, first.member.Name, err)
 		}
 	}
 	for _, n := range s.nodes {

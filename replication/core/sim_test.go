@@ -13,7 +13,7 @@ import (
 	"layercake/replication/memstore"
 )
 
-// sim runs a cluster of cores over memstores in virtual time. Everything that happens comes from one seed.
+// sim runs a cluster of cores over stores of one kind in virtual time. Everything that happens comes from one seed.
 type sim struct {
 	seed   uint64
 	rng    *rand.Rand
@@ -23,7 +23,8 @@ type sim struct {
 	nodes  []*simNode
 	links  map[[2]int]*simLink
 	knobs  core.Knobs
-	quiet  bool // no more faults: everything heals
+	quiet  bool      // no more faults: everything heals
+	sql    *sqlModel // of a cluster of sqlStores; nil: of memStores
 
 	trace                              []string // the last things that happened
 	sum                                uint64   // of all that happened: equal when a seed replays
@@ -97,15 +98,15 @@ type simNode struct {
 	i       int
 	member  core.Member
 	skew    time.Duration
-	store   *memstore.Store
+	store   simStore
 	core    *core.Node // nil while down
 	life    int
 	syncing bool
 	waits   map[core.Ticket]func(core.Done)
-	gone    bool            // never comes back
-	copied  *memstore.Store // an old copy of the folder
-	refused bool            // as a joiner, since its id is retired
-	asking  bool            // a join is under way
+	gone    bool     // never comes back
+	copied  simStore // an old copy of the folder
+	refused bool     // as a joiner, since its id is retired
+	asking  bool     // a join is under way
 	version uint64
 	caught  bool // has caught up since it joined; survives a crash
 	lastPut time.Duration
@@ -174,7 +175,11 @@ func (s *sim) addNode(dc string) *simNode {
 	i := len(s.nodes)
 	n := &simNode{s: s, i: i, skew: s.between(-100*time.Millisecond, 100*time.Millisecond),
 		member: core.Member{ID: crdt.NodeID(i + 1), Name: fmt.Sprintf("n%d", i+1), DC: dc}}
-	n.store = memstore.New(memstore.Config{Self: n.member.ID, Now: n.time, Rand: rand.New(rand.NewPCG(s.seed, uint64(i)))})
+	if s.sql != nil {
+		n.store = newSQLStore(n)
+	} else {
+		n.store = memStore{memstore.New(memstore.Config{Self: n.member.ID, Now: n.time, Rand: rand.New(rand.NewPCG(s.seed, uint64(i)))}), n}
+	}
 	for j := range s.nodes {
 		s.links[[2]int{j, i}] = &simLink{}
 	}
@@ -210,8 +215,10 @@ func (n *simNode) start() {
 	n.life++
 	n.syncing = false
 	n.waits = map[core.Ticket]func(core.Done){}
-	n.core = core.New(core.Config{Self: n.member, Instance: uint64(n.life), Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
-		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Grace: time.Second, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
+	cfg := core.Config{Self: n.member, Instance: uint64(n.life), Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
+		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Grace: time.Second}
+	n.s.window(&cfg)
+	n.core = core.New(cfg, st, n.time())
 	n.s.log("%s starts, life %d", n.member.Name, n.life)
 	n.tick(n.life)
 	if n.core.IsMember() {
@@ -340,9 +347,7 @@ func (n *simNode) pump() {
 		})
 	}
 	if batch := n.core.NextBatch(n.time()); len(batch) > 0 {
-		if err := n.store.Merge(batch); err != nil {
-			s.violated("%s was made to apply what it cannot: %v", n.member.Name, err)
-		}
+		n.store.apply(batch)
 		s.log("%s merges %d", n.member.Name, len(batch))
 		n.sync(func() { n.core.Applied(n.time(), n.store.Vector(), nil) })
 	}

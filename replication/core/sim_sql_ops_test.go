@@ -1,0 +1,331 @@
+package core_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"layercake/catalog"
+	"layercake/crdt"
+	"layercake/sqlstore"
+	"layercake/sqlstore/storetest"
+)
+
+// sqlTx is a transaction that is being made up, and what it says.
+type sqlTx struct {
+	*sqlstore.Tx
+	st    *sqlStore
+	model *sqlModel
+	at    crdt.Vector // what the node had before
+	muts  []*sqlMut
+	made  []catalog.ID // tables whose rows the model knows
+	fresh map[catalog.ID]bool
+	what  string
+}
+
+const (
+	sqlKeys    = 12 // keys that statements choose from
+	sqlTables  = 6  // how many tables there may be before one must go
+	sqlColumns = 6
+	bankPairs  = 4
+)
+
+func (t *sqlTx) n(below int) int { return t.model.s.rng.IntN(below) }
+
+func (t *sqlTx) chance(percent int) bool { return t.model.s.chance(percent) }
+
+// says notes what kind of statement it is.
+func (t *sqlTx) says(format string, args ...any) {
+	if t.what != "" {
+		t.what += ", "
+	}
+	t.what += fmt.Sprintf(format, args...)
+}
+
+// transaction makes up what a client does next: mostly one transaction.
+func (m *sqlModel) transaction(st *sqlStore) []func(*sqlTx) error {
+	switch k := m.s.rng.IntN(100); {
+	case k < 30:
+		pair, x := int64(m.s.rng.IntN(bankPairs)), int64(m.s.rng.IntN(bankTotal))
+		how := m.s.rng.IntN(100)
+		transfer := func(rows ...int64) func(*sqlTx) error {
+			return func(t *sqlTx) error { return t.transfer(pair, x, how, rows) }
+		}
+		if m.breaks.halve {
+			return []func(*sqlTx) error{transfer(0), transfer(1)}
+		}
+		return []func(*sqlTx) error{transfer(0, 1)}
+	case k < 38:
+		return []func(*sqlTx) error{(*sqlTx).alter}
+	default:
+		return []func(*sqlTx) error{(*sqlTx).change}
+	}
+}
+
+// transfer moves an amount between the two rows of a pair of accounts, opens such a pair or closes it.
+func (t *sqlTx) transfer(pair, x int64, how int, rows []int64) error {
+	var bank *catalog.Table
+	for _, u := range userTables(t.Schema()) {
+		if t.model.banks[u.ID] {
+			bank = u
+			break
+		}
+	}
+	if bank == nil {
+		id, changes := storetest.CreateTable(t.st.db().NewID, storetest.TableSpec{Name: "bank", Key: []string{"id"},
+			Columns: []storetest.Column{{Name: "id", Type: catalog.Int8OID}, {Name: "amount", Type: catalog.Int8OID}}})
+		if err := t.Alter(changes); err != nil {
+			return err
+		}
+		t.says("create bank")
+		t.model.banks[id] = true
+		bank = t.created(id)
+	}
+	amounts := [2]int64{x, bankTotal - x}
+	there, err := storetest.Find(t.Tx, bank, 0, catalog.Int(2*pair))
+	if err != nil {
+		return err
+	}
+	if len(rows) == 1 { // the first half may have made it, or taken it away
+		if there, err = storetest.Find(t.Tx, bank, 0, catalog.Int(2*pair+rows[0])); err != nil {
+			return err
+		}
+	}
+	for _, i := range rows {
+		key := 2*pair + i
+		switch {
+		case there < 0:
+			t.says("open account")
+			err = t.insert(bank, key, []catalog.Value{catalog.Int(key), catalog.Int(amounts[i])})
+		case how < 20:
+			t.says("close account")
+			err = t.delete(bank, key)
+		default:
+			t.says("transfer")
+			err = t.update(bank, key, []int{1}, []catalog.Value{catalog.Int(amounts[i])})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// created is a table that this transaction has made.
+func (t *sqlTx) created(id catalog.ID) *catalog.Table {
+	if t.fresh == nil {
+		t.fresh = map[catalog.ID]bool{}
+	}
+	t.fresh[id] = true
+	t.made = append(t.made, id)
+	return storetest.Table(t.Schema(), id)
+}
+
+// known says whether the model knows the rows of a table.
+func (t *sqlTx) known(u *catalog.Table) bool { return t.model.tables[u.ID] || t.fresh[u.ID] }
+
+// rowAt finds the row of a key, and holds what is there against the model.
+func (t *sqlTx) rowAt(u *catalog.Table, key int64) (rowid int64, ins *sqlMut, err error) {
+	rowid, err = storetest.Find(t.Tx, u, 0, catalog.Int(key))
+	if err != nil || !t.known(u) {
+		return rowid, nil, err
+	}
+	ins = t.model.insert(t.at, rowKey{u.ID, key})
+	if (ins != nil) != (rowid >= 0) {
+		t.model.s.violated("%s has a row %d in %s: %v, and should: %v", t.st.n.member.Name, key, u.Name, rowid >= 0, ins != nil)
+	}
+	return rowid, ins, nil
+}
+
+// taken passes over a unique key that is taken, as ON CONFLICT DO NOTHING does.
+func taken(err error) (bool, error) {
+	var u *sqlstore.UniqueError
+	if errors.As(err, &u) {
+		return true, nil
+	}
+	return false, err
+}
+
+func (t *sqlTx) note(u *catalog.Table, op crdt.Op, key int64, ins *sqlMut, cols []int, vals []catalog.Value) {
+	if !t.known(u) {
+		return
+	}
+	m := &sqlMut{op: op, row: rowKey{u.ID, key}, cells: map[catalog.ID]string{}}
+	if ins != nil {
+		m.seen = ins.stamp
+	}
+	for i, c := range cols {
+		m.cells[u.Columns[c].ID] = storetest.Show(vals[i])
+	}
+	t.muts = append(t.muts, m)
+}
+
+func (t *sqlTx) insert(u *catalog.Table, key int64, vals []catalog.Value) error {
+	cols := make([]int, len(vals))
+	for i := range cols {
+		cols[i] = i
+	}
+	if _, err := t.Insert(u, vals); err != nil {
+		_, err = taken(err)
+		return err
+	}
+	t.note(u, crdt.Insert, key, nil, cols, vals)
+	return nil
+}
+
+func (t *sqlTx) update(u *catalog.Table, key int64, cols []int, vals []catalog.Value) error {
+	rowid, ins, err := t.rowAt(u, key)
+	if err != nil || rowid < 0 {
+		return err
+	}
+	if err := t.Update(u, rowid, cols, vals); err != nil {
+		_, err = taken(err)
+		return err
+	}
+	t.note(u, crdt.Update, key, ins, cols, vals)
+	return nil
+}
+
+func (t *sqlTx) delete(u *catalog.Table, key int64) error {
+	rowid, _, err := t.rowAt(u, key)
+	if err != nil || rowid < 0 {
+		return err
+	}
+	if err := t.Delete(u, rowid); err != nil {
+		return err
+	}
+	t.note(u, crdt.Delete, key, nil, nil, nil)
+	return nil
+}
+
+// value is one that a column may hold; few, so that unique keys collide.
+func (t *sqlTx) value(typ uint32) catalog.Value {
+	if t.chance(12) {
+		return catalog.Value{}
+	}
+	if typ == catalog.Int4OID {
+		return catalog.Int(int64(t.n(6)))
+	}
+	return catalog.Str([]string{"", "a", "b", "c", "d", "e"}[t.n(6)])
+}
+
+// change inserts, updates and deletes rows of a table or two.
+func (t *sqlTx) change() error {
+	tables := userTables(t.Schema())
+	tables = slices.DeleteFunc(tables, func(u *catalog.Table) bool { return t.model.banks[u.ID] })
+	if len(tables) == 0 {
+		return t.createTable()
+	}
+	if err := t.changeRows(tables[t.n(len(tables))]); err != nil || t.chance(80) {
+		return err
+	}
+	again := tables[t.n(len(tables))]
+	if len(t.muts) > 0 || t.what == "" || again.ID == tables[0].ID {
+		return nil // one state of a row a transaction is enough for the model
+	}
+	return t.changeRows(again)
+}
+
+func (t *sqlTx) changeRows(u *catalog.Table) error {
+	if t.chance(2) {
+		t.says("truncate")
+		if t.known(u) {
+			t.muts = append(t.muts, &sqlMut{op: crdt.Truncate, row: rowKey{table: u.ID}})
+		}
+		return t.Truncate(u)
+	}
+	if t.chance(3) {
+		return t.load(u)
+	}
+	keys := t.model.s.rng.Perm(sqlKeys)[:1+t.n(4)]
+	for _, k := range keys {
+		if err := t.changeRow(u, int64(k)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *sqlTx) changeRow(u *catalog.Table, key int64) error {
+	rowid, _, err := t.rowAt(u, key)
+	if err != nil {
+		return err
+	}
+	keyed := map[int]bool{}
+	primary := false
+	for _, ix := range u.Indexes {
+		for _, k := range ix.Keys {
+			if ix.Primary {
+				primary = true
+				keyed[u.ColumnIndexByID(k.Column)] = true
+			}
+		}
+	}
+	switch {
+	case rowid < 0 || !primary && t.chance(20):
+		t.says("insert")
+		vals := []catalog.Value{catalog.Int(key)}
+		for _, c := range u.Columns[1:] {
+			vals = append(vals, t.value(c.Type))
+		}
+		return t.insert(u, key, vals)
+	case t.chance(30):
+		t.says("delete")
+		return t.delete(u, key)
+	}
+	var cols []int
+	var vals []catalog.Value
+	for i, c := range u.Columns {
+		if !keyed[i] && i > 0 && t.chance(50) {
+			cols, vals = append(cols, i), append(vals, t.value(c.Type))
+		}
+	}
+	if len(cols) == 0 {
+		return nil
+	}
+	t.says("update")
+	return t.update(u, key, cols, vals)
+}
+
+// load inserts many rows at once, where they are not.
+func (t *sqlTx) load(u *catalog.Table) error {
+	var rows []byte
+	var all [][]catalog.Value
+	var cols []int
+	for i := range u.Columns {
+		cols = append(cols, i)
+	}
+	from := int64(100 + 20*t.n(5))
+	for key := from; key < from+20; key++ {
+		rowid, _, err := t.rowAt(u, key)
+		if err != nil {
+			return err
+		}
+		if rowid >= 0 {
+			continue
+		}
+		vals := []catalog.Value{catalog.Int(key)}
+		for range u.Columns[1:] {
+			vals = append(vals, catalog.Value{}) // no unique key is taken
+		}
+		rows = catalog.AppendRow(rows, vals)
+		all = append(all, vals)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	t.says("load")
+	n := len(all)
+	_, err := t.InsertMany(u, func() ([]byte, int, error) {
+		k := n
+		n = 0
+		return rows, k, nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, vals := range all {
+		t.note(u, crdt.Insert, vals[0].Int(), nil, cols, vals)
+	}
+	return nil
+}
