@@ -191,6 +191,9 @@ func (n *Node) TrimDue(now time.Time, full bool) (crdt.Vector, bool) {
 	}
 	if full && (n.Met(Quorum) || n.cfg.Knobs.TrimAlone) {
 		for o, seq := range n.vec {
+			// Not the markers at its end: no marker of others need ever cover them, and of an entry that is gone the store does
+			// not know the clock by which it purges.
+			seq = min(seq, n.stab.content[o])
 			for _, p := range n.linked() {
 				if n.list.Has(p.id) {
 					seq = min(seq, p.have[o])

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -240,8 +241,9 @@ func (st *sqlStore) check() {
 		s.violated("%s: %v", st.n.member.Name, err)
 	}
 	digest, rows := st.digests()
-	s.log("%s has %s and %s", st.n.member.Name, digest, strings.Join(rows, "|"))
-	s.log("its schema is %s", strings.Join(describe(st.db()), "|"))
+	h := fnv.New64a()
+	fmt.Fprintln(h, digest, rows, describe(st.db()))
+	s.log("%s has all, its state is %x", st.n.member.Name, h.Sum64())
 }
 
 // digests tells the digest of each table, and its rows.
