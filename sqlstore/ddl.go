@@ -247,7 +247,7 @@ func (tx *Tx) shape(l *layout, t *catalog.Table, old *space, local bool) error {
 	}
 	if ts := tx.spaces[id]; ts != nil {
 		ts.sp = sp
-		if !slices.EqualFunc(sp.cols, old.cols, func(a, b column) bool { return a.id == b.id }) || sp.keyID != old.keyID {
+		if sp.live != old.live || !slices.EqualFunc(sp.cols, old.cols, func(a, b column) bool { return a.id == b.id }) || sp.keyID != old.keyID {
 			ts.log.changed()
 		}
 	}

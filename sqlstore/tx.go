@@ -154,7 +154,7 @@ func (tx *Tx) Insert(t *catalog.Table, vals []catalog.Value) (int64, error) {
 		if err := tx.dropTombstone(ts, tx.key); err != nil {
 			return 0, err
 		}
-		delete(ts.log.del, string(tx.key))
+		ts.log.undeleted(tx.key)
 	}
 	ts.log.inserted(sp, &r)
 	return r.rowid, nil

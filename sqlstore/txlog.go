@@ -24,7 +24,8 @@ type txLog struct {
 
 	upd   map[int64]*updRow
 	order []int64 // of upd; may name rows that left it
-	del   map[string]delRow
+	del   map[string]int // where a deleted row's identity stands in dels
+	dels  []delRow       // in the order of the DELETEs: equal transactions make equal entries
 }
 
 type insRow struct {
@@ -47,7 +48,7 @@ type updCell struct {
 
 type delRow struct {
 	form delForm
-	key  []byte
+	key  []byte // nil: the row was inserted again
 }
 
 // delForm is what deleted rows must agree in to stand in one group.
@@ -167,9 +168,23 @@ func (l *txLog) forget(rowid int64) { delete(l.upd, rowid) }
 // deleted notes a DELETE. key is the row's identity.
 func (l *txLog) deleted(sp *space, key []byte, r *row) {
 	if l.del == nil {
-		l.del = make(map[string]delRow)
+		l.del = make(map[string]int)
 	}
-	l.del[string(key)] = delRow{delForm{sp, r.hidden != nil}, sp.appendKey(nil, r)}
+	d := delRow{delForm{sp, r.hidden != nil}, sp.appendKey(nil, r)}
+	if i, twice := l.del[string(key)]; twice {
+		l.dels[i] = d
+		return
+	}
+	l.del[string(key)] = len(l.dels)
+	l.dels = append(l.dels, d)
+}
+
+// undeleted takes back that a row was deleted: it was inserted again.
+func (l *txLog) undeleted(key []byte) {
+	if i, there := l.del[string(key)]; there {
+		l.dels[i].key = nil
+		delete(l.del, string(key))
+	}
 }
 
 // changed notes that the table has a new form: columns or key are others.
@@ -260,7 +275,10 @@ func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
 
 func (l *txLog) encodeDeletes(b *crdt.Body) bool {
 	groups := make(map[delForm]*crdt.GroupWriter, 1)
-	for _, d := range l.del {
+	for _, d := range l.dels {
+		if d.key == nil {
+			continue
+		}
 		g := groups[d.form]
 		if g == nil {
 			keyID, key := d.form.sp.keyOf(d.form.hidden)
@@ -327,14 +345,14 @@ func (l *txLog) readAgain(tx *Tx, sp *space) error {
 	}
 	l.buf, l.ins, l.at, l.redo, l.bulk = nil, nil, nil, nil, bulkLog{}
 	for _, id := range rows {
-		r, _, err := tx.read(sp, id)
+		r, err := tx.forgetDropped(sp, id, func(int) bool { return true })
 		if err != nil {
 			return fmt.Errorf("sqlstore: read an inserted row again: %w", err)
 		}
 		l.inserted(sp, r)
 	}
 	for id, u := range l.upd {
-		r, _, err := tx.read(sp, id)
+		r, err := tx.forgetDropped(sp, id, func(c int) bool { return tx.passing(sp, c) })
 		if err != nil {
 			return fmt.Errorf("sqlstore: read an updated row again: %w", err)
 		}
@@ -342,12 +360,67 @@ func (l *txLog) readAgain(tx *Tx, sp *space) error {
 		cells := u.cells
 		u.cells = nil
 		for _, c := range cells {
-			if i, ok := sp.byID[c.id]; ok {
+			if i, ok := sp.byID[c.id]; ok && !tx.passing(sp, i) {
 				u.set(i, c.id, c.value)
 			}
 		}
+		if len(u.cells) == 0 {
+			delete(l.upd, id)
+		}
 	}
 	return nil
+}
+
+// passing says whether the transaction both made a column and dropped it: nobody else ever hears of it.
+func (tx *Tx) passing(sp *space, c int) bool {
+	_, before := tx.before.objects[sp.cols[c].id]
+	return c >= sp.live && !before
+}
+
+// forgetDropped reads a row again, and takes away what the transaction wrote into columns that it has dropped since, as far
+// as its entry does not say it: who applies that has nothing there.
+func (tx *Tx) forgetDropped(sp *space, rowid int64, which func(c int) bool) (*row, error) {
+	r, was, err := tx.read(sp, rowid)
+	if err != nil {
+		return nil, err
+	}
+	clocks, err := decodeClocks(r.clocks)
+	if err != nil {
+		return nil, err
+	}
+	var cols []int
+	for c := sp.live; c < len(sp.cols); c++ {
+		if !which(c) {
+			continue
+		}
+		n := len(clocks)
+		clocks = slices.DeleteFunc(clocks, func(cl cellClock) bool { return cl.col == sp.cols[c].num })
+		missing := sp.cols[c].missing
+		if n == len(clocks) && string(catalog.AppendValue(nil, r.vals[c])) == string(catalog.AppendValue(nil, missing)) {
+			continue
+		}
+		cols = append(cols, c)
+		r.vals[c] = missing
+	}
+	if len(cols) == 0 {
+		return r, nil
+	}
+	r.clocks = encodeClocks(clocks)
+	var args []catalog.Value
+	for _, c := range cols {
+		args = append(args, r.vals[c])
+	}
+	if err := run(tx.w.conn, tx.w.updateSQL(sp, cols, nil), append(args, blobOrNull(r.clocks), catalog.Int(rowid))...); err != nil {
+		return nil, err
+	}
+	h, err := sp.hash(&tx.hasher, &tx.w.origins, r)
+	if err != nil {
+		return nil, err
+	}
+	st := &tx.touch(sp).st
+	st.digest.Sub(was)
+	st.digest.Add(h)
+	return r, nil
 }
 
 func tooBig(size, limit int) error {

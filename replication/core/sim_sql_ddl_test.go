@@ -8,8 +8,22 @@ import (
 	"layercake/sqlstore/storetest"
 )
 
-// alter is one statement of DDL on what the node knows, as pgsql compiles it: what stands on a dropped object goes with it.
-// Nodes choose from few names, so that they meet.
+// alterAll is a transaction of DDL: mostly one statement, or some, with changes of rows among them.
+func (t *sqlTx) alterAll() error {
+	for {
+		if err := t.alter(); err != nil || t.chance(75) {
+			return err
+		}
+		if t.chance(30) {
+			if err := t.change(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// alter is one statement of DDL on what the transaction sees, as pgsql compiles it: what stands on a dropped object goes
+// with it. Nodes choose from few names, so that they meet.
 func (t *sqlTx) alter() error {
 	var list []*catalog.Table
 	for _, u := range userTables(t.Schema()) {
@@ -17,7 +31,7 @@ func (t *sqlTx) alter() error {
 			list = append(list, u)
 		}
 	}
-	if len(list) < 2 || len(list) < sqlTables && t.chance(15) {
+	if len(list) < min(2, t.model.maxTables) || len(list) < t.model.maxTables && t.chance(15) {
 		return t.createTable()
 	}
 	u := list[t.n(len(list))]
@@ -51,8 +65,10 @@ func (t *sqlTx) alter() error {
 		return t.dropIndex(list, u)
 	case k < 86:
 		return t.constrain(list, u)
-	case k < 92:
+	case k < 90:
 		return t.rekey(list)
+	case k < 93:
+		return t.retype(u)
 	default:
 		t.says("drop table: %s", u.Name)
 		return t.Alter(dropTable(list, u))
@@ -63,7 +79,7 @@ func (t *sqlTx) newID() catalog.ID { return t.st.db().NewID() }
 
 // tableName is one that no relation here has.
 func (t *sqlTx) tableName() (string, bool) {
-	name := fmt.Sprintf("t%d", t.n(2*sqlTables))
+	name := fmt.Sprintf("t%d", t.n(2*t.model.maxTables))
 	return name, t.Schema().Relation("public", name) == nil && t.Schema().Index("public", name) == nil
 }
 
@@ -222,6 +238,39 @@ func (t *sqlTx) rekey(list []*catalog.Table) error {
 	}
 	t.says("add primary key: to %s", u.Name)
 	return t.Alter(storetest.AddIndex(t.newID, u.ID, t.indexName(), true, u.Columns[0].ID))
+}
+
+// retype makes a text of an integer column, and rewrites its cells, as ALTER COLUMN TYPE does.
+func (t *sqlTx) retype(u *catalog.Table) error {
+	if t.touched(u) {
+		return nil
+	}
+	for i, c := range u.Columns {
+		if i == 0 || c.Type != catalog.Int4OID {
+			continue
+		}
+		for _, ix := range u.Indexes {
+			if ix.Primary && slices.ContainsFunc(ix.Keys, func(k catalog.IndexKey) bool { return k.Column == c.ID }) {
+				return nil
+			}
+		}
+		t.says("alter column type: %s.%s", u.Name, c.Name)
+		err := t.Alter([]catalog.Change{{Op: catalog.Alter, ID: c.ID, Attrs: map[catalog.Attr]catalog.Value{catalog.AttrType: catalog.Int(int64(catalog.TextOID))}}})
+		if err != nil {
+			return err
+		}
+		u = storetest.Table(t.Schema(), u.ID)
+		for key := range int64(sqlKeys) {
+			if t.once[rowKey{u.ID, key}] {
+				continue
+			}
+			if err := t.update(u, key, []int{i}, []catalog.Value{t.value(catalog.TextOID)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return nil
 }
 
 // dropIndex drops an index, its constraint, and nothing else: no foreign key here needs a certain index.

@@ -22,6 +22,9 @@ type sqlModel struct {
 	breaks sqlBreaks
 	opened uint64
 
+	ddlShare  int // of all transactions, percent
+	maxTables int // beside the bank
+
 	tables map[catalog.ID]bool // whose rows it knows: those that keep the primary key that they were made with
 	banks  map[catalog.ID]bool
 	keys   map[catalog.ID][]int64 // that ever were in a table
@@ -48,7 +51,8 @@ type sqlMut struct {
 }
 
 func newSQLModel(s *sim, b sqlBreaks) *sqlModel {
-	return &sqlModel{s: s, breaks: b, tables: map[catalog.ID]bool{}, banks: map[catalog.ID]bool{}, keys: map[catalog.ID][]int64{},
+	return &sqlModel{s: s, breaks: b, ddlShare: []int{4, 8, 25}[s.rng.IntN(3)], maxTables: []int{1, 3, 6}[s.rng.IntN(3)],
+		tables: map[catalog.ID]bool{}, banks: map[catalog.ID]bool{}, keys: map[catalog.ID][]int64{},
 		said: map[rowKey][]*sqlMut{}, truncs: map[catalog.ID][]*sqlMut{}, causes: map[entryID]crdt.Vector{}, ddl: map[string]int{}}
 }
 
@@ -82,7 +86,11 @@ func (m *sqlModel) insert(v crdt.Vector, row rowKey) *sqlMut {
 	var last *sqlMut
 	for _, list := range [][]*sqlMut{m.said[row], m.truncs[row.table]} {
 		for _, mut := range list {
-			if mut.op != crdt.Update && mut.in(v) && (last == nil || last.stamp.Compare(mut.stamp) < 0) {
+			if mut.op == crdt.Update || !mut.in(v) {
+				continue
+			}
+			// In one transaction the last word on a row counts, and a row that it inserts outlives its TRUNCATE.
+			if last == nil || last.stamp.Compare(mut.stamp) < 0 || last.id == mut.id && mut.op != crdt.Truncate {
 				last = mut
 			}
 		}

@@ -20,12 +20,13 @@ type sqlTx struct {
 	muts  []*sqlMut
 	made  []catalog.ID // tables whose rows the model knows
 	fresh map[catalog.ID]bool
+	once  map[rowKey]bool     // rows that it has changed: one state of a row is enough for the model
+	empty map[catalog.ID]bool // tables that it has truncated
 	what  string
 }
 
 const (
 	sqlKeys    = 12 // keys that statements choose from
-	sqlTables  = 6  // how many tables there may be before one must go
 	sqlColumns = 6
 	bankPairs  = 4
 )
@@ -55,8 +56,8 @@ func (m *sqlModel) transaction(st *sqlStore) []func(*sqlTx) error {
 			return []func(*sqlTx) error{transfer(0), transfer(1)}
 		}
 		return []func(*sqlTx) error{transfer(0, 1)}
-	case k < 38:
-		return []func(*sqlTx) error{(*sqlTx).alter}
+	case k < 30+m.ddlShare:
+		return []func(*sqlTx) error{(*sqlTx).alterAll}
 	default:
 		return []func(*sqlTx) error{(*sqlTx).change}
 	}
@@ -130,6 +131,9 @@ func (t *sqlTx) rowAt(u *catalog.Table, key int64) (rowid int64, ins *sqlMut, er
 	if err != nil || !t.known(u) {
 		return rowid, nil, err
 	}
+	if t.once[rowKey{u.ID, key}] || t.empty[u.ID] {
+		return rowid, nil, nil
+	}
 	ins = t.model.insert(t.at, rowKey{u.ID, key})
 	if (ins != nil) != (rowid >= 0) {
 		t.model.s.violated("%s has a row %d in %s: %v, and should: %v", t.st.n.member.Name, key, u.Name, rowid >= 0, ins != nil)
@@ -147,6 +151,10 @@ func taken(err error) (bool, error) {
 }
 
 func (t *sqlTx) note(u *catalog.Table, op crdt.Op, key int64, ins *sqlMut, cols []int, vals []catalog.Value) {
+	if t.once == nil {
+		t.once = map[rowKey]bool{}
+	}
+	t.once[rowKey{u.ID, key}] = true
 	if !t.known(u) {
 		return
 	}
@@ -209,6 +217,14 @@ func (t *sqlTx) value(typ uint32) catalog.Value {
 	return catalog.Str([]string{"", "a", "b", "c", "d", "e"}[t.n(6)])
 }
 
+func (t *sqlTx) values(u *catalog.Table, key int64) []catalog.Value {
+	vals := []catalog.Value{catalog.Int(key)}
+	for _, c := range u.Columns[1:] {
+		vals = append(vals, t.value(c.Type))
+	}
+	return vals
+}
+
 // change inserts, updates and deletes rows of a table or two.
 func (t *sqlTx) change() error {
 	tables := userTables(t.Schema())
@@ -216,23 +232,23 @@ func (t *sqlTx) change() error {
 	if len(tables) == 0 {
 		return t.createTable()
 	}
-	if err := t.changeRows(tables[t.n(len(tables))]); err != nil || t.chance(80) {
-		return err
+	for {
+		if err := t.changeRows(tables[t.n(len(tables))]); err != nil || t.chance(80) {
+			return err
+		}
 	}
-	again := tables[t.n(len(tables))]
-	if len(t.muts) > 0 || t.what == "" || again.ID == tables[0].ID {
-		return nil // one state of a row a transaction is enough for the model
-	}
-	return t.changeRows(again)
 }
 
 func (t *sqlTx) changeRows(u *catalog.Table) error {
-	if t.chance(2) {
+	if t.chance(2) && !t.touched(u) {
 		t.says("truncate")
 		if t.known(u) {
 			t.muts = append(t.muts, &sqlMut{op: crdt.Truncate, row: rowKey{table: u.ID}})
 		}
-		return t.Truncate(u)
+		t.empty = map[catalog.ID]bool{u.ID: true}
+		if err := t.Truncate(u); err != nil || t.chance(60) {
+			return err
+		}
 	}
 	if t.chance(3) {
 		return t.load(u)
@@ -246,7 +262,20 @@ func (t *sqlTx) changeRows(u *catalog.Table) error {
 	return nil
 }
 
+// touched says whether the transaction has changed rows of a table.
+func (t *sqlTx) touched(u *catalog.Table) bool {
+	for row := range t.once {
+		if row.table == u.ID {
+			return true
+		}
+	}
+	return false
+}
+
 func (t *sqlTx) changeRow(u *catalog.Table, key int64) error {
+	if t.once[rowKey{u.ID, key}] {
+		return nil
+	}
 	rowid, _, err := t.rowAt(u, key)
 	if err != nil {
 		return err
@@ -264,14 +293,14 @@ func (t *sqlTx) changeRow(u *catalog.Table, key int64) error {
 	switch {
 	case rowid < 0 || !primary && t.chance(20):
 		t.says("insert")
-		vals := []catalog.Value{catalog.Int(key)}
-		for _, c := range u.Columns[1:] {
-			vals = append(vals, t.value(c.Type))
-		}
-		return t.insert(u, key, vals)
+		return t.insert(u, key, t.values(u, key))
 	case t.chance(30):
 		t.says("delete")
-		return t.delete(u, key)
+		if err := t.delete(u, key); err != nil || t.chance(80) {
+			return err
+		}
+		t.says("insert again")
+		return t.insert(u, key, t.values(u, key))
 	}
 	var cols []int
 	var vals []catalog.Value
@@ -301,7 +330,7 @@ func (t *sqlTx) load(u *catalog.Table) error {
 		if err != nil {
 			return err
 		}
-		if rowid >= 0 {
+		if rowid >= 0 || t.once[rowKey{u.ID, key}] {
 			continue
 		}
 		vals := []catalog.Value{catalog.Int(key)}

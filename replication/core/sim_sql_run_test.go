@@ -39,6 +39,40 @@ func TestSimulationSQL(t *testing.T) {
 		removed += len(s.latest().Retired)
 	}
 	t.Logf("%d seeds over sqlstore in %v: %v", n, time.Since(began).Round(time.Second), did)
+	if did["add column"] < 3*n || did["drop column"] < n || did["drop table"] < n || did["create index"] < n || restores == 0 && n >= 20 {
+		t.Errorf("the simulation hardly does anything")
+	}
 	t.Logf("%d times all rows of a node were looked at; %d tombstones purged, %d entries trimmed, %d snapshots, %d old copies restored, %d members removed",
 		looks, purges, trims, snapshots, restores, removed)
+}
+
+// TestASQLSeedReplays: the stores' own goroutines and random numbers play no part.
+func TestASQLSeedReplays(t *testing.T) {
+	for i := range uint64(2) {
+		a, b := simulateSQL(1000+i, sqlBreaks{}), simulateSQL(1000+i, sqlBreaks{})
+		if a.sum != b.sum || len(a.faults)+len(b.faults) > 0 {
+			t.Fatalf("seed %d ran differently the second time: %v %v", 1000+i, a.faults, b.faults)
+		}
+	}
+}
+
+// TestSQLRulesAreNeeded breaks one promise of the store at a time: the simulator must see it.
+func TestSQLRulesAreNeeded(t *testing.T) {
+	for name, b := range map[string]sqlBreaks{
+		"DROPs are merged":            {forgetDrops: true},
+		"dependencies are waited for": {ignoreDeps: true},
+		"a transaction is atomic":     {halve: true},
+		"tombstones wait for markers": {purgeEarly: true},
+		"what is synced survives":     {loseSynced: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range uint64(40) {
+				if s := simulateSQL(1+i, b); len(s.faults) > 0 {
+					t.Logf("seed %d: %.300s", 1+i, s.faults[0])
+					return
+				}
+			}
+			t.Errorf("40 seeds without it broke nothing")
+		})
+	}
 }
