@@ -1,7 +1,7 @@
 # make demo   build and run a three-node cluster in one process
 # make test   run every test
 # make faults the fault tests of docs/faults.md in their long form: some 20 minutes (FAULTS="-run TestFaultKill" for one)
-# make sim    run the replication simulator over many seeds (SEEDS=1000)
+# make sim    run the replication simulator over many seeds (SEEDS=1000; over the real store, which takes longer, SQLSEEDS)
 # make image  build the container image around a static binary, pulling nothing
 # make bench  measure side by side with PostgreSQL 15 (BENCH="-rounds 5 -seconds 10", -help lists the flags)
 # make measure  the other figures of docs/benchmarks.md: catch-up, lag, bytes a row, a COPY of 1 GB (MEASURE="lag disk" for some parts)
@@ -34,9 +34,10 @@ faults:
 	LAYERCAKE_FAULTS=long $(GO) test ./integration -count=1 -v -parallel 1 -timeout 3h $(if $(FAULTS),$(FAULTS),-run TestFault)
 
 SEEDS ?= 1000
+SQLSEEDS ?= $(SEEDS)
 sim:
 	@scripts/need sim
-	$(GO) test ./replication/core -run '^Test(Simulation|Linearizable)$$' -v -timeout 24h -args -seeds $(SEEDS)
+	$(GO) test ./replication/core -run '^Test(Simulation|Linearizable|SimulationSQL)$$' -v -timeout 24h -args -seeds $(SEEDS) -sqlseeds $(SQLSEEDS)
 
 image:
 	@scripts/need image

@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	seeds  = flag.Int("seeds", 100, "how many seeds the simulator runs")
+	seeds  = flag.Int("seeds", 200, "how many seeds the simulator runs over the store of a map")
 	traced = flag.Int("lines", 400, "how many of the last events a failing seed prints")
 	seed   = flag.Uint64("seed", 0, "run this seed alone and print its history")
 )
@@ -120,6 +120,9 @@ func (s *sim) whole() *sim {
 		s.after(s.between(10*time.Millisecond, 250*time.Millisecond), chaos)
 	}
 	s.after(s.between(0, 200*time.Millisecond), chaos)
+	if s.sql != nil {
+		s.splitter()
+	}
 	s.run(busy)
 
 	s.quiet = true
@@ -157,6 +160,9 @@ func (s *sim) clients(n *simNode) {
 	pause := 30 * time.Millisecond
 	if s.only != nil {
 		levels, pause = []core.Level{*s.only}, 120*time.Millisecond
+	}
+	if s.sql != nil { // what each side of a partition does alone is to be merged
+		levels = append(levels, core.None, core.None, core.None, core.None, core.None)
 	}
 	var client func()
 	client = func() {
@@ -211,7 +217,7 @@ func TestSimulation(t *testing.T) {
 		removed += len(s.latest().Retired)
 		blocks += len(s.granted)
 	}
-	t.Logf("%d seeds: %d writes, %d acknowledged, %d reads, %d blocks of numbers, %d members removed", n, writes, acked, reads, blocks, removed)
+	t.Logf("%d seeds over memstore: %d writes, %d acknowledged, %d reads, %d blocks of numbers, %d members removed", n, writes, acked, reads, blocks, removed)
 	t.Logf("%d markers, %d tombstones purged, %d entries trimmed, %d snapshots, %d old copies restored", markers, purges, trims, snapshots, restores)
 	if purges < 3*n || trims < 100*n || snapshots < n/4 || restores < n/5 {
 		t.Errorf("hardly anything is purged, trimmed, copied or restored")

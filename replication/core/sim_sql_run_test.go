@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-var sqlSeeds = flag.Int("sqlseeds", 20, "how many seeds the simulator runs over the real store")
+var (
+	sqlSeeds = flag.Int("sqlseeds", 25, "how many seeds the simulator runs over the real store")
+	sqlFrom  = flag.Uint64("sqlfrom", 1, "the first of them")
+)
 
 // simulateSQL runs one seed over the real store, in memory.
 func simulateSQL(seed uint64, b sqlBreaks) *sim {
@@ -15,10 +18,43 @@ func simulateSQL(seed uint64, b sqlBreaks) *sim {
 	return s.whole()
 }
 
+// splitter cuts the cluster in two now and then, for longer than single links fail.
+func (s *sim) splitter() {
+	var split func()
+	split = func() {
+		if s.quiet {
+			return
+		}
+		if s.restored == nil {
+			side := make([]bool, len(s.nodes))
+			for i := range side {
+				side[i] = s.chance(50)
+			}
+			s.log("the cluster is split: %v", side)
+			heal := s.between(300*time.Millisecond, 2500*time.Millisecond)
+			for i := range side {
+				for j := range i {
+					if side[i] == side[j] {
+						continue
+					}
+					l := s.link(i, j)
+					l.cut = true
+					if l.up {
+						s.break_(s.nodes[i], s.nodes[j])
+					}
+					s.after(heal, func() { l.cut = false })
+				}
+			}
+		}
+		s.after(s.between(500*time.Millisecond, 5*time.Second), split)
+	}
+	s.after(s.between(500*time.Millisecond, 4*time.Second), split)
+}
+
 // TestSimulationSQL does to clusters of real stores, with tables and DDL on all nodes at once, what TestSimulation does to
 // those of a map.
 func TestSimulationSQL(t *testing.T) {
-	from, n := uint64(1), *sqlSeeds
+	from, n := *sqlFrom, *sqlSeeds
 	if *seed != 0 {
 		from, n = *seed, 1
 	} else if testing.Short() {
