@@ -33,6 +33,7 @@ type sqlModel struct {
 	causes map[entryID]crdt.Vector // what whoever wrote an entry had seen
 	ddl    map[string]int          // how often each kind of statement was run
 	looks  int
+	groups int // of more than one request
 }
 
 type rowKey struct {
@@ -56,9 +57,9 @@ func newSQLModel(s *sim, b sqlBreaks) *sqlModel {
 		said: map[rowKey][]*sqlMut{}, truncs: map[catalog.ID][]*sqlMut{}, causes: map[entryID]crdt.Vector{}, ddl: map[string]int{}}
 }
 
-// note takes down what a transaction did, now that it is committed.
-func (m *sqlModel) note(id entryID, stamp crdt.Stamp, before crdt.Vector, t *sqlTx) {
-	m.causes[id] = before
+// note takes down what a transaction did.
+func (m *sqlModel) note(id entryID, stamp crdt.Stamp, t *sqlTx) {
+	m.causes[id] = t.at
 	for _, mut := range t.muts {
 		mut.id, mut.stamp = id, stamp
 		if mut.op == crdt.Truncate {
@@ -231,8 +232,11 @@ func without(a, b []string) (out []string) {
 func (st *sqlStore) check() {
 	s := st.n.s
 	st.checkRows()
+	var heads []string
 	trimmed := st.Trimmed()
 	for o, seq := range st.Vector() {
+		_, hash := st.db().Head(o)
+		heads = append(heads, fmt.Sprintf("%v %d %x", o, seq, hash))
 		for from := trimmed[o] + 1; from <= seq; {
 			list, err := st.Entries(nil, o, from, 1<<20)
 			if err != nil || len(list) == 0 {
@@ -250,7 +254,8 @@ func (st *sqlStore) check() {
 	}
 	digest, rows := st.digests()
 	h := fnv.New64a()
-	fmt.Fprintln(h, digest, rows, describe(st.db()))
+	slices.Sort(heads)
+	fmt.Fprintln(h, heads, digest, rows, describe(st.db()))
 	s.log("%s has all, its state is %x", st.n.member.Name, h.Sum64())
 }
 

@@ -23,6 +23,35 @@ type sqlTx struct {
 	once  map[rowKey]bool     // rows that it has changed: one state of a row is enough for the model
 	empty map[catalog.ID]bool // tables that it has truncated
 	what  string
+
+	changed bool // it has something to say
+}
+
+func (t *sqlTx) Alter(changes []catalog.Change) error {
+	t.changed = t.changed || len(changes) > 0
+	return t.Tx.Alter(changes)
+}
+
+func (t *sqlTx) Insert(u *catalog.Table, vals []catalog.Value) error {
+	_, err := t.Tx.Insert(u, vals)
+	t.changed = t.changed || err == nil
+	return err
+}
+
+func (t *sqlTx) Update(u *catalog.Table, rowid int64, cols []int, vals []catalog.Value) error {
+	err := t.Tx.Update(u, rowid, cols, vals)
+	t.changed = t.changed || err == nil
+	return err
+}
+
+func (t *sqlTx) Delete(u *catalog.Table, rowid int64) error {
+	t.changed = true
+	return t.Tx.Delete(u, rowid)
+}
+
+func (t *sqlTx) Truncate(u *catalog.Table) error {
+	t.changed = true
+	return t.Tx.Truncate(u)
 }
 
 const (
@@ -173,7 +202,7 @@ func (t *sqlTx) insert(u *catalog.Table, key int64, vals []catalog.Value) error 
 	for i := range cols {
 		cols[i] = i
 	}
-	if _, err := t.Insert(u, vals); err != nil {
+	if err := t.Insert(u, vals); err != nil {
 		_, err = taken(err)
 		return err
 	}
@@ -344,6 +373,7 @@ func (t *sqlTx) load(u *catalog.Table) error {
 		return nil
 	}
 	t.says("load")
+	t.changed = true
 	n := len(all)
 	_, err := t.InsertMany(u, func() ([]byte, int, error) {
 		k := n

@@ -3,6 +3,7 @@ package core_test
 import (
 	"flag"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -12,10 +13,14 @@ var (
 )
 
 // simulateSQL runs one seed over the real store, in memory.
-func simulateSQL(seed uint64, b sqlBreaks) *sim {
-	s := newSQLSim(seed, b)
-	defer s.close()
-	return s.whole()
+func simulateSQL(t *testing.T, seed uint64, b sqlBreaks) (s *sim) {
+	emptyImage()
+	synctest.Test(t, func(*testing.T) {
+		s = newSQLSim(seed, b)
+		defer s.close()
+		s.whole()
+	})
+	return s
 }
 
 // splitter cuts the cluster in two now and then, for longer than single links fail.
@@ -62,9 +67,10 @@ func TestSimulationSQL(t *testing.T) {
 	}
 	began := time.Now()
 	did := map[string]int{}
-	looks, snapshots, restores, removed, purges, trims := 0, 0, 0, 0, 0, 0
+	groups, looks, snapshots, restores, removed, purges, trims := 0, 0, 0, 0, 0, 0, 0
+	writes, acked := 0, 0
 	for i := range uint64(n) {
-		s := simulateSQL(from+i, sqlBreaks{})
+		s := simulateSQL(t, from+i, sqlBreaks{})
 		if len(s.faults) > 0 {
 			t.Fatal(s.history())
 		}
@@ -73,8 +79,15 @@ func TestSimulationSQL(t *testing.T) {
 		}
 		looks, snapshots, restores, purges, trims = looks+s.sql.looks, snapshots+s.snapshots, restores+s.restores, purges+s.purges, trims+s.trims
 		removed += len(s.latest().Retired)
+		groups += s.sql.groups
+		for _, w := range s.writes {
+			if writes++; w.end > 0 {
+				acked++
+			}
+		}
 	}
-	t.Logf("%d seeds over sqlstore in %v: %v", n, time.Since(began).Round(time.Second), did)
+	t.Logf("%d seeds over sqlstore in %v: %d writes, %d acknowledged; %d groups of several", n, time.Since(began).Round(time.Second), writes, acked, groups)
+	t.Logf("statements: %v", did)
 	if did["add column"] < 3*n || did["drop column"] < n || did["drop table"] < n || did["create index"] < n || restores == 0 && n >= 20 {
 		t.Errorf("the simulation hardly does anything")
 	}
@@ -85,7 +98,7 @@ func TestSimulationSQL(t *testing.T) {
 // TestASQLSeedReplays: the stores' own goroutines and random numbers play no part.
 func TestASQLSeedReplays(t *testing.T) {
 	for i := range uint64(2) {
-		a, b := simulateSQL(1000+i, sqlBreaks{}), simulateSQL(1000+i, sqlBreaks{})
+		a, b := simulateSQL(t, 1000+i, sqlBreaks{}), simulateSQL(t, 1000+i, sqlBreaks{})
 		if a.sum != b.sum || len(a.faults)+len(b.faults) > 0 {
 			t.Fatalf("seed %d ran differently the second time: %v %v", 1000+i, a.faults, b.faults)
 		}
@@ -103,7 +116,7 @@ func TestSQLRulesAreNeeded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range uint64(40) {
-				if s := simulateSQL(1+i, b); len(s.faults) > 0 {
+				if s := simulateSQL(t, 1+i, b); len(s.faults) > 0 {
 					t.Logf("seed %d: %.300s", 1+i, s.faults[0])
 					return
 				}

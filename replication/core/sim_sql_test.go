@@ -3,15 +3,16 @@ package core_test
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing/synctest"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -29,7 +30,7 @@ type sqlStore struct {
 	n     *simNode
 	image *sqlite.Conn    // what it begins with
 	store *sqlstore.Store // nil: not opened yet
-	queue []func()
+	queue []*request
 }
 
 // sqlBreaks break a promise each, so that the simulator can be seen to find it out.
@@ -183,71 +184,125 @@ func (st *sqlStore) Close() {
 	st.store, st.image = nil, nil
 }
 
-// Sync does what waits.
+// request is something that waits for Sync.
+type request struct {
+	batch   []crdt.Entry             // others' entries to apply
+	do      func(*sqlTx) error       // or a transaction
+	mark    func(before crdt.Vector) // or a marker, which is written by itself
+	then    *simCommit               // what becomes known of the transaction
+	outcome func()                   // what is to be done when the group is committed
+}
+
+// Sync does what waits. What has come together is one group of the writer's, and one SQLite transaction.
 func (st *sqlStore) Sync() {
-	queue := st.queue
-	st.queue = nil
-	for _, do := range queue {
-		do()
+	for len(st.queue) > 0 {
+		n := slices.IndexFunc(st.queue, func(r *request) bool { return r.mark != nil })
+		if n == 0 {
+			st.queue[0].mark(st.Vector())
+			st.queue = st.queue[1:]
+			continue
+		}
+		if n < 0 {
+			n = len(st.queue)
+		}
+		group := st.queue[:n]
+		st.queue = st.queue[n:]
+		st.group(group)
 	}
 }
 
-func (st *sqlStore) later(do func()) { st.queue = append(st.queue, do) }
-
-func (st *sqlStore) statement(*simOp) *simCommit {
-	c, m := &simCommit{none: true}, st.n.s.sql
-	st.later(func() {
-		for _, do := range m.transaction(st) {
-			*c = st.commit(do)
-		}
+// group has the writer run requests together, in this order: each is handed over before the next, while a first one holds
+// the writer up. Only one goroutine runs at a time.
+func (st *sqlStore) group(list []*request) {
+	db, ctx := st.db(), context.Background()
+	at := db.Vector()
+	var wait sync.WaitGroup
+	entered, release := make(chan struct{}), make(chan struct{})
+	wait.Go(func() {
+		db.Try(ctx, func(*sqlstore.Tx) error { close(entered); <-release; return nil })
 	})
-	return c
+	<-entered
+	applied := 0 // so many of the list are in at, if they are batches
+	for i, r := range list {
+		if r.do == nil {
+			wait.Go(func() {
+				err := db.Apply(ctx, r.batch)
+				r.outcome = func() {
+					if err != nil {
+						st.n.s.violated("%s was made to apply what it cannot: %v", st.n.member.Name, err)
+					}
+				}
+			})
+			synctest.Wait()
+			continue
+		}
+		t := &sqlTx{st: st, model: st.n.s.sql}
+		var id entryID
+		wait.Go(func() {
+			c, err := db.Write(ctx, func(tx *sqlstore.Tx) error {
+				for ; applied < i; applied++ {
+					for _, e := range list[applied].batch {
+						at[e.Origin] = max(at[e.Origin], e.Seq)
+					}
+				}
+				t.Tx, t.at = tx, at.Clone()
+				if err := r.do(t); err != nil || !t.changed {
+					return err
+				}
+				id = entryID{t.Stamp().Origin, at[t.Stamp().Origin] + 1} // the next in the group is to know
+				at[id.origin] = id.seq
+				st.n.s.sql.note(id, t.Stamp(), t)
+				return nil
+			})
+			r.outcome = func() { st.committed(t, r.then, id, c, err) }
+		})
+		synctest.Wait()
+	}
+	close(release)
+	wait.Wait()
+	if len(list) > 1 {
+		st.n.s.sql.groups++
+	}
+	for _, r := range list {
+		r.outcome()
+	}
+	st.glance()
 }
 
-// commit runs one transaction, and has the model know what it did, and what it may have seen.
-func (st *sqlStore) commit(do func(*sqlTx) error) simCommit {
-	s, db := st.n.s, st.db()
-	before := db.Vector()
-	t := &sqlTx{st: st, model: s.sql, at: before}
-	done, err := db.Write(context.Background(), func(tx *sqlstore.Tx) error {
-		t.Tx = tx
-		return do(t)
-	})
+// committed says what became of a transaction.
+func (st *sqlStore) committed(t *sqlTx, then *simCommit, id entryID, c sqlstore.Commit, err error) {
+	s := st.n.s
 	switch {
 	case pgerror.Code(err) == pgerror.UniqueViolation:
 		s.log("%s is refused: %v", st.n.member.Name, err)
-		return simCommit{none: true}
 	case err != nil:
 		s.violated("%s cannot write (%s): %v", st.n.member.Name, t.what, err)
-		return simCommit{none: true}
-	case done.Empty:
-		return simCommit{none: true}
+	case c.Empty != (id == entryID{}) || !c.Empty && id != entryID{c.Origin, c.Seq}:
+		s.violated("%s has committed %s as %d of %v, not as %d of %v", st.n.member.Name, t.what, c.Seq, c.Origin, id.seq, id.origin)
+	case !c.Empty:
+		*then = simCommit{origin: c.Origin, seq: c.Seq}
+		s.log("%s commits %d: %s", st.n.member.Name, c.Seq, t.what)
 	}
-	s.sql.note(entryID{done.Origin, done.Seq}, crdt.Stamp{HLC: done.HLC, Origin: done.Origin}, before, t)
-	_, hash := db.Head(done.Origin)
-	s.log("%s commits %d %x: %s", st.n.member.Name, done.Seq, binary.BigEndian.Uint32(hash[:]), t.what)
-	return simCommit{origin: done.Origin, seq: done.Seq}
+}
+
+func (st *sqlStore) statement(*simOp) *simCommit {
+	c := &simCommit{none: true}
+	for _, do := range st.n.s.sql.transaction(st) {
+		st.queue = append(st.queue, &request{do: do, then: c})
+	}
+	return c
 }
 
 func (st *sqlStore) mark(m crdt.Marker) *simCommit {
 	c := &simCommit{}
-	st.later(func() {
-		before := st.Vector()
+	st.queue = append(st.queue, &request{mark: func(before crdt.Vector) {
 		c.origin, c.seq, c.err = st.db().Mark(context.Background(), m)
 		st.n.s.sql.causes[entryID{c.origin, c.seq}] = before
-	})
+	}})
 	return c
 }
 
-func (st *sqlStore) apply(batch []crdt.Entry) {
-	st.later(func() {
-		if err := st.db().Apply(context.Background(), batch); err != nil {
-			st.n.s.violated("%s was made to apply what it cannot: %v", st.n.member.Name, err)
-			return
-		}
-		st.glance()
-	})
-}
+func (st *sqlStore) apply(batch []crdt.Entry) { st.queue = append(st.queue, &request{batch: batch}) }
 
 // show looks at the whole database now and then, as a reader may at any time.
 func (st *sqlStore) show(string) string {
