@@ -113,6 +113,9 @@ func (n *Node) Marked(now time.Time, m crdt.Marker, o crdt.Origin, seq uint64, e
 	n.now = now
 	n.stab.marking = false
 	if err == nil {
+		if last := n.stab.markers[n.self]; last.Origin != o || last.Seq != seq-1 {
+			n.stab.content[o] = seq - 1
+		}
 		n.keepMarker(crdt.Marked{Marker: m, Origin: o, Seq: seq})
 		n.stab.unheard = append(slices.DeleteFunc(n.stab.unheard, func(k crdt.Marked) bool { return k.Seq <= n.heardOf(o) }),
 			crdt.Marked{Origin: o, Seq: seq})
@@ -193,7 +196,7 @@ func (n *Node) TrimDue(now time.Time, full bool) (crdt.Vector, bool) {
 		for o, seq := range n.vec {
 			// Not the markers at its end: no marker of others need ever cover them, and of an entry that is gone the store does
 			// not know the clock by which it purges.
-			seq = min(seq, n.stab.content[o])
+			seq = min(seq, n.lastContent(o))
 			for _, p := range n.linked() {
 				if n.list.Has(p.id) {
 					seq = min(seq, p.have[o])
@@ -207,6 +210,14 @@ func (n *Node) TrimDue(now time.Time, full bool) (crdt.Vector, bool) {
 	}
 	s.trimming, s.trimAt = true, now.Add(n.cfg.MarkEvery)
 	return v, true
+}
+
+// lastContent is the last entry of o here that is not known to be a marker.
+func (n *Node) lastContent(o crdt.Origin) uint64 {
+	if m := n.stab.markers[n.self]; o == n.own && (m.Origin != o || m.Seq < n.vec[o]) {
+		return n.vec[o] // this process has written it since
+	}
+	return n.stab.content[o]
 }
 
 // Trimmed says what the store has trimmed by now; peers are told, so that they do not ask for it.

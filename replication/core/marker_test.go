@@ -194,3 +194,23 @@ func TestPurgeNeedsMarkersThatKnow(t *testing.T) {
 		}
 	}
 }
+
+// TestTrimLeavesMarkersAtTheEnd: a log beyond its cap keeps the markers after its last content. Others' markers cover that
+// content, and no more if nobody writes: had its entry's successors gone too, the store would not know by which clock to purge.
+func TestTrimLeavesMarkersAtTheEnd(t *testing.T) {
+	s := scripted(t, core.Knobs{})
+	a := s.nodes[0]
+	s.cut(0, 2, true)
+	s.cut(1, 2, true)
+	a.put("k", "content")
+	o := a.origin()
+	content := a.store.Vector()[o]
+	s.run(s.now + time.Second)
+	if last := a.store.Vector()[o]; last <= content {
+		t.Fatal("n1 has written no marker")
+	}
+	v, ok := a.core.TrimDue(a.time(), true)
+	if !ok || v[o] != content {
+		t.Errorf("n1 is to trim its own log up to %d (%v), want %d", v[o], ok, content)
+	}
+}

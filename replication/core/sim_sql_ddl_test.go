@@ -61,11 +61,11 @@ func (t *sqlTx) alter() error {
 		return t.createIndex(u, false)
 	case k < 72:
 		return t.createIndex(u, true)
-	case k < 80:
+	case k < 78:
 		return t.dropIndex(list, u)
-	case k < 86:
+	case k < 82:
 		return t.constrain(list, u)
-	case k < 90:
+	case k < 91:
 		return t.rekey(list)
 	case k < 93:
 		return t.retype(u)
@@ -107,7 +107,7 @@ func (t *sqlTx) createTable() error {
 	}
 	spec := storetest.TableSpec{Name: name, Columns: []storetest.Column{{Name: "k", Type: catalog.Int4OID},
 		{Name: "c0", Type: catalog.TextOID}, {Name: "c1", Type: catalog.Int4OID}}}
-	keyed := t.chance(75)
+	keyed := t.chance(60)
 	if keyed {
 		spec.Key = []string{"k"}
 	}

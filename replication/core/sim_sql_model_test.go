@@ -33,7 +33,8 @@ type sqlModel struct {
 	causes map[entryID]crdt.Vector // what whoever wrote an entry had seen
 	ddl    map[string]int          // how often each kind of statement was run
 	looks  int
-	groups int // of more than one request
+	left   map[string]int // conflicts and collisions that nodes had at the end
+	groups int            // of more than one request
 }
 
 type rowKey struct {
@@ -54,7 +55,7 @@ type sqlMut struct {
 func newSQLModel(s *sim, b sqlBreaks) *sqlModel {
 	return &sqlModel{s: s, breaks: b, ddlShare: []int{4, 8, 25}[s.rng.IntN(3)], maxTables: []int{1, 3, 6}[s.rng.IntN(3)],
 		tables: map[catalog.ID]bool{}, banks: map[catalog.ID]bool{}, keys: map[catalog.ID][]int64{},
-		said: map[rowKey][]*sqlMut{}, truncs: map[catalog.ID][]*sqlMut{}, causes: map[entryID]crdt.Vector{}, ddl: map[string]int{}}
+		said: map[rowKey][]*sqlMut{}, truncs: map[catalog.ID][]*sqlMut{}, causes: map[entryID]crdt.Vector{}, ddl: map[string]int{}, left: map[string]int{}}
 }
 
 // note takes down what a transaction did.
@@ -251,6 +252,11 @@ func (st *sqlStore) check() {
 	}
 	if err := st.db().Verify(context.Background()); err != nil {
 		s.violated("%s: %v", st.n.member.Name, err)
+	}
+	for _, line := range describe(st.db()) {
+		if what, _, _ := strings.Cut(line, " "); what == "conflict" || what == "collision" {
+			s.sql.left[what]++
+		}
 	}
 	digest, rows := st.digests()
 	h := fnv.New64a()

@@ -80,6 +80,9 @@ func TestSimulationSQL(t *testing.T) {
 		looks, snapshots, restores, purges, trims = looks+s.sql.looks, snapshots+s.snapshots, restores+s.restores, purges+s.purges, trims+s.trims
 		removed += len(s.latest().Retired)
 		groups += s.sql.groups
+		for what, k := range s.sql.left {
+			did["left: "+what] += k
+		}
 		for _, w := range s.writes {
 			if writes++; w.end > 0 {
 				acked++
