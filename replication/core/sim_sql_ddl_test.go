@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -236,8 +237,30 @@ func (t *sqlTx) rekey(list []*catalog.Table) error {
 			return t.Alter(dropIndex(u, c.Index))
 		}
 	}
-	t.says("add primary key: to %s", u.Name)
-	return t.Alter(storetest.AddIndex(t.newID, u.ID, t.indexName(), true, u.Columns[0].ID))
+	var key []catalog.ID
+	for _, i := range t.model.s.rng.Perm(len(u.Columns))[:min(1+t.n(2), len(u.Columns))] {
+		null, err := t.hasNull(u, u.Columns[i])
+		if err != nil {
+			return err
+		}
+		if !null { // here: others may have some, or be inserting some
+			key = append(key, u.Columns[i].ID)
+		}
+	}
+	if len(key) == 0 {
+		return nil
+	}
+	t.says("add primary key: to %s (%d columns)", u.Name, len(key))
+	return t.Alter(storetest.AddIndex(t.newID, u.ID, t.indexName(), true, key...))
+}
+
+func (t *sqlTx) hasNull(u *catalog.Table, c *catalog.Column) (bool, error) {
+	rows, err := t.Query(context.Background(), "SELECT 1 FROM "+u.Phys+" WHERE "+c.Phys+" IS NULL LIMIT 1", nil)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	return rows.Next(), rows.Err()
 }
 
 // retype makes a text of an integer column, and rewrites its cells, as ALTER COLUMN TYPE does.

@@ -248,8 +248,12 @@ func (t *sqlTx) value(typ uint32) catalog.Value {
 
 func (t *sqlTx) values(u *catalog.Table, key int64) []catalog.Value {
 	vals := []catalog.Value{catalog.Int(key)}
-	for _, c := range u.Columns[1:] {
-		vals = append(vals, t.value(c.Type))
+	for i, c := range u.Columns[1:] {
+		v := t.value(c.Type)
+		for v.IsNull() && keyed(u)[i+1] {
+			v = t.value(c.Type)
+		}
+		vals = append(vals, v)
 	}
 	return vals
 }
@@ -301,6 +305,19 @@ func (t *sqlTx) touched(u *catalog.Table) bool {
 	return false
 }
 
+// keyed tells the columns of a table's primary key.
+func keyed(u *catalog.Table) map[int]bool {
+	in := map[int]bool{}
+	for _, ix := range u.Indexes {
+		for _, k := range ix.Keys {
+			if ix.Primary {
+				in[u.ColumnIndexByID(k.Column)] = true
+			}
+		}
+	}
+	return in
+}
+
 func (t *sqlTx) changeRow(u *catalog.Table, key int64) error {
 	if t.once[rowKey{u.ID, key}] {
 		return nil
@@ -309,18 +326,9 @@ func (t *sqlTx) changeRow(u *catalog.Table, key int64) error {
 	if err != nil {
 		return err
 	}
-	keyed := map[int]bool{}
-	primary := false
-	for _, ix := range u.Indexes {
-		for _, k := range ix.Keys {
-			if ix.Primary {
-				primary = true
-				keyed[u.ColumnIndexByID(k.Column)] = true
-			}
-		}
-	}
+	inKey := keyed(u)
 	switch {
-	case rowid < 0 || !primary && t.chance(20):
+	case rowid < 0 || len(inKey) == 0 && t.chance(20):
 		t.says("insert")
 		return t.insert(u, key, t.values(u, key))
 	case t.chance(30):
@@ -334,7 +342,7 @@ func (t *sqlTx) changeRow(u *catalog.Table, key int64) error {
 	var cols []int
 	var vals []catalog.Value
 	for i, c := range u.Columns {
-		if !keyed[i] && i > 0 && t.chance(50) {
+		if !inKey[i] && i > 0 && t.chance(50) {
 			cols, vals = append(cols, i), append(vals, t.value(c.Type))
 		}
 	}
@@ -369,7 +377,7 @@ func (t *sqlTx) load(u *catalog.Table) error {
 		rows = catalog.AppendRow(rows, vals)
 		all = append(all, vals)
 	}
-	if len(all) == 0 {
+	if in := keyed(u); len(all) == 0 || len(in) > 0 && (len(in) > 1 || !in[0]) {
 		return nil
 	}
 	t.says("load")
