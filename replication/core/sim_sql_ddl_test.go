@@ -108,6 +108,9 @@ func (t *sqlTx) createTable() error {
 	}
 	spec := storetest.TableSpec{Name: name, Columns: []storetest.Column{{Name: "k", Type: catalog.Int4OID},
 		{Name: "c0", Type: catalog.TextOID}, {Name: "c1", Type: catalog.Int4OID}}}
+	if t.chance(40) {
+		spec.Columns[0].Type = []uint32{catalog.NumericOID, catalog.IntervalOID}[t.n(2)]
+	}
 	keyed := t.chance(60)
 	if keyed {
 		spec.Key = []string{"k"}
@@ -134,7 +137,7 @@ func (t *sqlTx) addColumn(u *catalog.Table) error {
 	if len(u.Columns) >= sqlColumns {
 		return nil
 	}
-	c := storetest.Column{Name: t.columnName(u), Type: []uint32{catalog.TextOID, catalog.Int4OID}[t.n(2)]}
+	c := storetest.Column{Name: t.columnName(u), Type: []uint32{catalog.TextOID, catalog.Int4OID, catalog.NumericOID, catalog.IntervalOID}[t.n(4)]}
 	if t.chance(70) {
 		c.Missing = t.value(c.Type)
 	}
@@ -263,7 +266,7 @@ func (t *sqlTx) hasNull(u *catalog.Table, c *catalog.Column) (bool, error) {
 	return rows.Next(), rows.Err()
 }
 
-// retype makes a text of an integer column, and rewrites its cells, as ALTER COLUMN TYPE does.
+// retype makes a text, or a numeric, of an integer column, and rewrites its cells, as ALTER COLUMN TYPE does.
 func (t *sqlTx) retype(u *catalog.Table) error {
 	if t.touched(u) {
 		return nil
@@ -278,7 +281,8 @@ func (t *sqlTx) retype(u *catalog.Table) error {
 			}
 		}
 		t.says("alter column type: %s.%s", u.Name, c.Name)
-		err := t.Alter([]catalog.Change{{Op: catalog.Alter, ID: c.ID, Attrs: map[catalog.Attr]catalog.Value{catalog.AttrType: catalog.Int(int64(catalog.TextOID))}}})
+		typ := []uint32{catalog.TextOID, catalog.NumericOID}[t.n(2)]
+		err := t.Alter([]catalog.Change{{Op: catalog.Alter, ID: c.ID, Attrs: map[catalog.Attr]catalog.Value{catalog.AttrType: catalog.Int(int64(typ))}}})
 		if err != nil {
 			return err
 		}
@@ -287,7 +291,7 @@ func (t *sqlTx) retype(u *catalog.Table) error {
 			if t.once[rowKey{u.ID, key}] {
 				continue
 			}
-			if err := t.update(u, key, []int{i}, []catalog.Value{t.value(catalog.TextOID)}); err != nil {
+			if err := t.update(u, key, []int{i}, []catalog.Value{t.value(typ)}); err != nil {
 				return err
 			}
 		}

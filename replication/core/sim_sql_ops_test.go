@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -156,7 +157,7 @@ func (t *sqlTx) known(u *catalog.Table) bool { return t.model.tables[u.ID] || t.
 
 // rowAt finds the row of a key, and holds what is there against the model.
 func (t *sqlTx) rowAt(u *catalog.Table, key int64) (rowid int64, ins *sqlMut, err error) {
-	rowid, err = storetest.Find(t.Tx, u, 0, catalog.Int(key))
+	rowid, err = t.find(u, key)
 	if err != nil || !t.known(u) {
 		return rowid, nil, err
 	}
@@ -168,6 +169,35 @@ func (t *sqlTx) rowAt(u *catalog.Table, key int64) (rowid int64, ins *sqlMut, er
 		t.model.s.violated("%s has a row %d in %s: %v, and should: %v", t.st.n.member.Name, key, u.Name, rowid >= 0, ins != nil)
 	}
 	return rowid, ins, nil
+}
+
+// keyOf is a key as it is given: of the types whose equal values may be shown in more than one way, in any of these.
+func (t *sqlTx) keyOf(u *catalog.Table, key int64) catalog.Value {
+	switch u.Columns[0].Type {
+	case catalog.NumericOID: // blanks at the end are its scale
+		return catalog.Str(fmt.Sprintf("n%03d%.*s", key, t.n(3), "  "))
+	case catalog.IntervalOID: // what is compared, and what is shown
+		return catalog.Str(fmt.Sprintf("%03d|%d", key, t.n(3)))
+	}
+	return catalog.Int(key)
+}
+
+// find looks a row up by its key.
+func (t *sqlTx) find(u *catalog.Table, key int64) (int64, error) {
+	c := u.Columns[0]
+	sql := "SELECT rowid FROM " + u.Phys + " WHERE " + c.Phys + "=?1"
+	if collation := catalog.Collation(c.Type); collation != "" {
+		sql += " COLLATE " + collation
+	}
+	rows, err := t.Query(context.Background(), sql+" ORDER BY rowid", []catalog.Value{t.keyOf(u, key)})
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return -1, rows.Err()
+	}
+	return rows.Values()[0].Int(), nil
 }
 
 // taken passes over a unique key that is taken, as ON CONFLICT DO NOTHING does.
@@ -240,14 +270,19 @@ func (t *sqlTx) value(typ uint32) catalog.Value {
 	if t.chance(12) {
 		return catalog.Value{}
 	}
-	if typ == catalog.Int4OID {
+	switch typ {
+	case catalog.Int4OID:
 		return catalog.Int(int64(t.n(6)))
+	case catalog.NumericOID:
+		return catalog.Str([]string{"a", "a ", "b", "b ", "b  ", "c"}[t.n(6)])
+	case catalog.IntervalOID:
+		return catalog.Str([]string{"a|1", "a|2", "b|1", "b|2", "c|1", "d|1"}[t.n(6)])
 	}
 	return catalog.Str([]string{"", "a", "b", "c", "d", "e"}[t.n(6)])
 }
 
 func (t *sqlTx) values(u *catalog.Table, key int64) []catalog.Value {
-	vals := []catalog.Value{catalog.Int(key)}
+	vals := []catalog.Value{t.keyOf(u, key)}
 	for i, c := range u.Columns[1:] {
 		v := t.value(c.Type)
 		for v.IsNull() && keyed(u)[i+1] {
@@ -358,6 +393,7 @@ func (t *sqlTx) load(u *catalog.Table) error {
 	var rows []byte
 	var all [][]catalog.Value
 	var cols []int
+	var keys []int64
 	for i := range u.Columns {
 		cols = append(cols, i)
 	}
@@ -370,12 +406,12 @@ func (t *sqlTx) load(u *catalog.Table) error {
 		if rowid >= 0 || t.once[rowKey{u.ID, key}] {
 			continue
 		}
-		vals := []catalog.Value{catalog.Int(key)}
+		vals := []catalog.Value{t.keyOf(u, key)}
 		for range u.Columns[1:] {
 			vals = append(vals, catalog.Value{}) // no unique key is taken
 		}
 		rows = catalog.AppendRow(rows, vals)
-		all = append(all, vals)
+		all, keys = append(all, vals), append(keys, key)
 	}
 	if in := keyed(u); len(all) == 0 || len(in) > 0 && (len(in) > 1 || !in[0]) {
 		return nil
@@ -391,8 +427,8 @@ func (t *sqlTx) load(u *catalog.Table) error {
 	if err != nil {
 		return err
 	}
-	for _, vals := range all {
-		t.note(u, crdt.Insert, vals[0].Int(), nil, cols, vals)
+	for i, vals := range all {
+		t.note(u, crdt.Insert, keys[i], nil, cols, vals)
 	}
 	return nil
 }
