@@ -188,6 +188,7 @@ func (st *sqlStore) Close() {
 type request struct {
 	batch   []crdt.Entry             // others' entries to apply
 	do      func(*sqlTx) error       // or a transaction
+	try     bool                     // which is rolled back
 	mark    func(before crdt.Vector) // or a marker, which is written by itself
 	then    *simCommit               // what becomes known of the transaction
 	outcome func()                   // what is to be done when the group is committed
@@ -215,7 +216,8 @@ func (st *sqlStore) Sync() {
 // the writer up. Only one goroutine runs at a time.
 func (st *sqlStore) group(list []*request) {
 	db, ctx := st.db(), context.Background()
-	at := db.Vector()
+	before := db.Vector()
+	at := before.Clone()
 	var wait sync.WaitGroup
 	entered, release := make(chan struct{}), make(chan struct{})
 	wait.Go(func() {
@@ -237,6 +239,15 @@ func (st *sqlStore) group(list []*request) {
 			continue
 		}
 		t := &sqlTx{st: st, model: st.n.s.sql}
+		if r.try { // it runs before what the group writes
+			t.at = before
+			wait.Go(func() {
+				err := db.Try(ctx, func(tx *sqlstore.Tx) error { t.Tx = tx; return r.do(t) })
+				r.outcome = func() { st.tried(t, err) }
+			})
+			synctest.Wait()
+			continue
+		}
 		var id entryID
 		wait.Go(func() {
 			c, err := db.Write(ctx, func(tx *sqlstore.Tx) error {
@@ -269,6 +280,12 @@ func (st *sqlStore) group(list []*request) {
 	st.glance()
 }
 
+func (st *sqlStore) tried(t *sqlTx, err error) {
+	if err != nil && pgerror.Code(err) != pgerror.UniqueViolation {
+		st.n.s.violated("%s cannot try %s: %v", st.n.member.Name, t.what, err)
+	}
+}
+
 // committed says what became of a transaction.
 func (st *sqlStore) committed(t *sqlTx, then *simCommit, id entryID, c sqlstore.Commit, err error) {
 	s := st.n.s
@@ -287,6 +304,9 @@ func (st *sqlStore) committed(t *sqlTx, then *simCommit, id entryID, c sqlstore.
 
 func (st *sqlStore) statement(*simOp) *simCommit {
 	c := &simCommit{none: true}
+	if st.n.s.chance(10) { // a statement of an open transaction, which is rolled back again
+		st.queue = append(st.queue, &request{do: (*sqlTx).alterAll, try: true})
+	}
 	for _, do := range st.n.s.sql.transaction(st) {
 		st.queue = append(st.queue, &request{do: do, then: c})
 	}
