@@ -44,7 +44,7 @@ func (t *sqlTx) alter() error {
 		if len(rest) > 1 {
 			c := rest[t.n(len(rest))]
 			t.says("drop column: %s.%s", u.Name, c.Name)
-			return t.Alter(dropColumn(list, u, c))
+			return t.Alter(dropColumn(u, c))
 		}
 		return t.addColumn(u)
 	case k < 46:
@@ -63,7 +63,7 @@ func (t *sqlTx) alter() error {
 	case k < 72:
 		return t.createIndex(u, true)
 	case k < 78:
-		return t.dropIndex(list, u)
+		return t.dropIndex(u)
 	case k < 82:
 		return t.constrain(list, u)
 	case k < 91:
@@ -182,7 +182,7 @@ func (t *sqlTx) createIndex(u *catalog.Table, unique bool) error {
 }
 
 // dropIndex drops an index, or the constraint that it belongs to.
-func (t *sqlTx) dropIndex(list []*catalog.Table, u *catalog.Table) error {
+func (t *sqlTx) dropIndex(u *catalog.Table) error {
 	var others []*catalog.Index
 	for _, ix := range u.Indexes {
 		if !ix.Primary {
@@ -311,7 +311,8 @@ func dropIndex(u *catalog.Table, ix *catalog.Index) []catalog.Change {
 	return append(out, catalog.Change{Op: catalog.Drop, ID: ix.ID})
 }
 
-func dropColumn(list []*catalog.Table, u *catalog.Table, col *catalog.Column) []catalog.Change {
+// dropColumn drops a column with the constraints and indexes that it stands in.
+func dropColumn(u *catalog.Table, col *catalog.Column) []catalog.Change {
 	var out []catalog.Change
 	for _, c := range u.Constraints {
 		if c.Index == nil && slices.Contains(c.Columns, col.ID) {
@@ -326,6 +327,7 @@ func dropColumn(list []*catalog.Table, u *catalog.Table, col *catalog.Column) []
 	return append(out, catalog.Change{Op: catalog.Drop, ID: col.ID})
 }
 
+// dropTable drops a table with all that is its own, and the foreign keys that lead to it.
 func dropTable(list []*catalog.Table, u *catalog.Table) []catalog.Change {
 	var out []catalog.Change
 	for _, v := range list {

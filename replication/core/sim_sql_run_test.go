@@ -91,7 +91,7 @@ func TestSimulationSQL(t *testing.T) {
 	}
 	t.Logf("%d seeds over sqlstore in %v: %d writes, %d acknowledged; %d groups of several", n, time.Since(began).Round(time.Second), writes, acked, groups)
 	t.Logf("statements: %v", did)
-	if did["add column"] < 3*n || did["drop column"] < n || did["drop table"] < n || did["create index"] < n || restores == 0 && n >= 20 {
+	if n >= 10 && (did["add column"] < 3*n || did["drop column"] < n || did["drop table"] < n || did["create index"] < n || restores == 0) {
 		t.Errorf("the simulation hardly does anything")
 	}
 	t.Logf("%d times all rows of a node were looked at; %d tombstones purged, %d entries trimmed, %d snapshots, %d old copies restored, %d members removed",
