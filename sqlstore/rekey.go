@@ -29,7 +29,7 @@ func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, local bool) (*s
 		}
 		for i := range losers {
 			if r := &losers[i]; r.hidden == nil {
-				r.hidden = derivedKey(old.keyID, old.identity(nil, r))
+				r.hidden = derivedKey(old.keyID, sp.identity(nil, r)) // its cells are in the order of sp
 			}
 		}
 		o.info.Hidden, o.info.Alias = true, nil

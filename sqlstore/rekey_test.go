@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -305,4 +306,32 @@ func TestUnusableIndex(t *testing.T) {
 	b.MustCreate(loose)
 	a.Pull(b)
 	storetest.Same(t, a, b)
+}
+
+// TestDropKeyColumnOfLoser: a row that another one hides gets its hidden key from the primary key that the table loses, though
+// the dropped column stands elsewhere among the table's columns by then.
+func TestDropKeyColumnOfLoser(t *testing.T) {
+	n, m, p := openMemory(t), openMemory(t), openMemory(t)
+	spec := three
+	spec.Key = nil
+	id := n.MustCreate(spec)
+	m.Pull(n)
+	p.Pull(n)
+	a := storetest.Table(n.Schema(), id).Columns[1].ID
+	key := storetest.AddIndex(n.NewID, id, "three_key", true, a)
+	n.MustAlter(key...)
+	m.Pull(n)
+	n.Insert(id, catalog.Int(1), catalog.Str("x"), catalog.Str("hidden"))
+	p.Clock.T = n.Clock.T.Add(time.Millisecond)
+	p.Insert(id, catalog.Int(2), catalog.Str("x"), catalog.Str("shown")) // it does not know of the key
+	n.Pull(p)
+	n.Want(id, "2 x shown")
+	m.MustAlter(catalog.Change{Op: catalog.Drop, ID: key[1].ID}, catalog.Change{Op: catalog.Drop, ID: key[0].ID}, catalog.Change{Op: catalog.Drop, ID: a})
+	n.Pull(m)
+	m.Pull(n, p) // the rows come after the key has gone
+	p.Pull(n, m)
+	for _, node := range []*storetest.Node{n, m, p} {
+		node.Want(id, "1 hidden", "2 shown")
+	}
+	storetest.Same(t, n, m, p)
 }

@@ -23,7 +23,7 @@ type txLog struct {
 	bulk bulkLog        // rows that InsertMany inserted
 
 	upd   map[int64]*updRow
-	order []int64 // of upd; may name rows that left it
+	order []int64        // of upd; may name rows that left it
 	del   map[string]int // where a deleted row's identity stands in dels
 	dels  []delRow       // in the order of the DELETEs: equal transactions make equal entries
 }

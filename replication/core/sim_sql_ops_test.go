@@ -309,7 +309,7 @@ func (t *sqlTx) change() error {
 
 func (t *sqlTx) changeRows(u *catalog.Table) error {
 	if t.chance(2) && !t.touched(u) {
-		t.says("truncate")
+		t.says("truncate: %s", u.Name)
 		if t.known(u) {
 			t.muts = append(t.muts, &sqlMut{op: crdt.Truncate, row: rowKey{table: u.ID}})
 		}
@@ -364,14 +364,14 @@ func (t *sqlTx) changeRow(u *catalog.Table, key int64) error {
 	inKey := keyed(u)
 	switch {
 	case rowid < 0 || len(inKey) == 0 && t.chance(20):
-		t.says("insert")
+		t.says("insert: %s %d", u.Name, key)
 		return t.insert(u, key, t.values(u, key))
 	case t.chance(30):
-		t.says("delete")
+		t.says("delete: %s %d", u.Name, key)
 		if err := t.delete(u, key); err != nil || t.chance(80) {
 			return err
 		}
-		t.says("insert again")
+		t.says("insert again: %s %d", u.Name, key)
 		return t.insert(u, key, t.values(u, key))
 	}
 	var cols []int
@@ -384,7 +384,7 @@ func (t *sqlTx) changeRow(u *catalog.Table, key int64) error {
 	if len(cols) == 0 {
 		return nil
 	}
-	t.says("update")
+	t.says("update: %s %d %v", u.Name, key, cols)
 	return t.update(u, key, cols, vals)
 }
 
@@ -416,7 +416,7 @@ func (t *sqlTx) load(u *catalog.Table) error {
 	if in := keyed(u); len(all) == 0 || len(in) > 0 && (len(in) > 1 || !in[0]) {
 		return nil
 	}
-	t.says("load")
+	t.says("load: %s", u.Name)
 	t.changed = true
 	n := len(all)
 	_, err := t.InsertMany(u, func() ([]byte, int, error) {

@@ -230,6 +230,9 @@ func (st *sqlStore) group(list []*request) {
 			wait.Go(func() {
 				err := db.Apply(ctx, r.batch)
 				r.outcome = func() {
+					for _, e := range r.batch {
+						st.n.s.log("%s applies %d of n%d", st.n.member.Name, e.Seq, e.Origin.Node)
+					}
 					if err != nil {
 						st.n.s.violated("%s was made to apply what it cannot: %v", st.n.member.Name, err)
 					}
