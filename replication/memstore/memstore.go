@@ -4,6 +4,7 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -39,6 +40,7 @@ type Store struct {
 	undo     map[string]*Cell            // what keys held when it was synced last, of those that changed since; nil: nothing
 	markers  map[crdt.NodeID]crdt.Marked // the last of each node
 	marked   map[crdt.NodeID]crdt.Marked // of these, what is synced
+	forks    crdt.Forks
 	local    map[string][]byte
 	changed  chan struct{}
 	greatest crdt.HLC // ever seen, synced (rule E4)
@@ -70,6 +72,17 @@ type Cell struct {
 	Seq     uint64 // of the entry
 	Deleted bool
 }
+
+// after says whether c wins over d: by stamp, equal stamps by value.
+func (c Cell) after(d Cell) bool {
+	if k := c.Stamp.Compare(d.Stamp); k != 0 {
+		return k > 0
+	}
+	return cmp.Or(cmp.Compare(c.Value, d.Value), cmp.Compare(c.Seq, d.Seq)) > 0
+}
+
+// ErrFork reports an entry that is another one than the one here, or does not follow it.
+var ErrFork = errors.New("memstore: fork")
 
 // ErrCrashed is what a store answers after Crash.
 var ErrCrashed = errors.New("memstore: crashed")
@@ -129,6 +142,7 @@ func (s *Store) durable() *Store {
 		}
 	}
 	t.markers, t.marked = maps.Clone(s.marked), maps.Clone(s.marked)
+	t.forks = s.forks
 	t.greatest = s.greatest
 	t.clock.Resume(s.greatest)
 	return t
@@ -287,17 +301,17 @@ func (s *Store) mergeOne(e *crdt.Entry) error {
 	l := s.log(e.Origin)
 	at := l.last()
 	switch {
-	case e.Seq <= at && e.Seq >= l.base && l.hashOf(e.Seq) != e.Hash:
-		return fmt.Errorf("memstore: %v has two entries %d", e.Origin, e.Seq)
+	case e.Seq <= at && e.Seq >= max(l.base, 1) && l.hashOf(e.Seq) != e.Hash:
+		return fmt.Errorf("%w: %v has two entries %d", ErrFork, e.Origin, e.Seq)
 	case e.Seq <= at:
 		return nil
 	case e.Seq != at+1:
 		return fmt.Errorf("memstore: gap before entry %d of %v", e.Seq, e.Origin)
 	case at > 0 && e.Prev != l.hashOf(at):
-		return fmt.Errorf("memstore: entry %d of %v does not follow what is here", e.Seq, e.Origin)
+		return fmt.Errorf("%w: entry %d of %v does not follow what is here", ErrFork, e.Seq, e.Origin)
 	}
 	for o, n := range e.Deps {
-		if d := s.logs[o]; d == nil || d.last() < n {
+		if !s.forks.Met(o, n, s.last) {
 			return fmt.Errorf("memstore: entry %d of %v depends on entry %d of %v", e.Seq, e.Origin, n, o)
 		}
 	}
@@ -440,8 +454,11 @@ func (s *Store) merge(e *crdt.Entry) {
 		}
 		return
 	}
+	if e.Empty() {
+		return
+	}
 	key, c := Body(e)
-	if old, ok := s.rows[key]; !ok || old.Stamp.Compare(c.Stamp) < 0 {
+	if old, ok := s.rows[key]; !ok || c.after(old) {
 		s.touch(key)
 		s.rows[key] = c
 	}
@@ -467,9 +484,11 @@ func (s *Store) touch(key string) {
 
 // Body reads what an entry says of which key.
 func Body(e *crdt.Entry) (key string, c Cell) {
-	head := crdt.Entry{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Schema: e.Schema, Deps: e.Deps, Prev: e.Prev, Marker: e.Marker}
+	head := crdt.Entry{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Schema: e.Schema, Deps: e.Deps, Prev: e.Prev, Marker: e.Marker, Was: e.Was, WasSeq: e.WasSeq}
 	crdt.EncodeEntry(&head, nil)
-	c.Stamp, c.Seq = e.Stamp(), e.Seq
+	if c.Stamp, c.Seq = e.Stamp(), e.Seq; e.WasSeq > 0 {
+		c.Seq = e.WasSeq
+	}
 	b := e.Bytes[min(len(head.Bytes), len(e.Bytes)):]
 	if len(b) == 0 {
 		return "", c

@@ -83,7 +83,7 @@ func (s *Store) Purge(_ context.Context, v crdt.Vector, before crdt.HLC) (purged
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, c := range s.rows {
-		if !c.Deleted || c.Seq > v[c.Stamp.Origin] || s.undoOf(key) {
+		if !c.Deleted || !s.covered(c, v) || s.undoOf(key) {
 			continue
 		}
 		if c.Stamp.HLC >= before {
@@ -96,6 +96,11 @@ func (s *Store) Purge(_ context.Context, v crdt.Vector, before crdt.HLC) (purged
 	return purged, young, nil
 }
 
+// covered says whether v covers the entry that wrote c, in whatever branch it is.
+func (s *Store) covered(c Cell, v crdt.Vector) bool {
+	return s.forks.MetAll(c.Stamp.Origin, c.Seq, func(o crdt.Origin) uint64 { return v[o] }, s.last)
+}
+
 // undoOf says whether a key has changed since the last sync: its tombstone is not durable.
 func (s *Store) undoOf(key string) bool { _, ok := s.undo[key]; return ok }
 
@@ -104,6 +109,7 @@ type image struct {
 	Logs     map[crdt.Origin]imageLog
 	Rows     map[string]Cell
 	Markers  map[crdt.NodeID]crdt.Marked
+	Forks    crdt.Forks
 	Greatest crdt.HLC
 }
 
@@ -121,7 +127,7 @@ func (s *Store) Copy(context.Context) (io.ReadCloser, int64, error) {
 		return nil, 0, ErrCrashed
 	}
 	d := s.durable()
-	im := image{Logs: map[crdt.Origin]imageLog{}, Rows: d.rows, Markers: d.marked, Greatest: d.greatest}
+	im := image{Logs: map[crdt.Origin]imageLog{}, Rows: d.rows, Markers: d.marked, Forks: d.forks, Greatest: d.greatest}
 	for o, l := range d.logs {
 		il := imageLog{Base: l.base, Hash: l.hash}
 		for i := range l.entries {
@@ -138,6 +144,9 @@ func (s *Store) Copy(context.Context) (io.ReadCloser, int64, error) {
 
 // ErrUncovered is what Install answers to a snapshot that lacks what this store has trimmed.
 var ErrUncovered = errors.New("memstore: the snapshot lacks what was trimmed here")
+
+// ErrUnmended is what Install answers to a snapshot of a donor whose log is another branch of a fork.
+var ErrUnmended = errors.New("memstore: a fork is not mended yet")
 
 // Install replaces the state by a snapshot, and applies again what the log here has beyond it (rule N1).
 func (s *Store) Install(_ context.Context, r io.Reader) error {
@@ -170,6 +179,19 @@ func (s *Store) Install(_ context.Context, r io.Reader) error {
 			return ErrUncovered
 		}
 	}
+	if !im.Forks.Equal(s.forks) {
+		return ErrUnmended
+	}
+	for o, l := range s.logs { // what is beyond the snapshot must follow it, and what is not must be in it
+		other := logs[o]
+		if other == nil {
+			continue
+		}
+		at := min(l.last(), other.last())
+		if at > 0 && at >= l.base && at >= other.base && l.hashOf(at) != other.hashOf(at) {
+			return ErrUnmended
+		}
+	}
 	own, rows := s.logs, s.rows
 	s.logs, s.rows, s.markers = logs, im.Rows, im.Markers
 	clear(s.undo)
@@ -189,7 +211,15 @@ func (s *Store) Install(_ context.Context, r io.Reader) error {
 		progress = false
 		for o, l := range own {
 			for next := s.log(o).last() + 1; next <= l.last(); next++ {
-				if s.mergeOne(&l.entries[next-l.base-1]) != nil {
+				e := &l.entries[next-l.base-1]
+				if slices.ContainsFunc(slices.Collect(maps.Keys(e.Deps)), func(d crdt.Origin) bool {
+					return !s.forks.MetAll(d, e.Deps[d], s.last, func(b crdt.Origin) uint64 {
+						if l := own[b]; l != nil {
+							return l.last()
+						}
+						return 0
+					})
+				}) || s.mergeOne(e) != nil {
 					break // it waits for another origin's
 				}
 				progress = true
