@@ -23,6 +23,7 @@ type peer struct {
 	part     time.Time            // when a part of a long message came last
 	reach    map[crdt.NodeID]bool // whose entries it can pass on, as it said; of members of this data centre
 
+	chains     peerChains
 	spoke      bool        // since this node started
 	away       int         // it was rolled back, or may have been: it does not count
 	remembered crdt.Vector // what it said to hold before, while it may not know
@@ -89,6 +90,8 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	p.outbox, p.sends, p.poke, p.pingID, p.reach = nil, map[crdt.Origin]*send{}, false, 0, nil
 	p.dirty, p.owed = map[crdt.Origin]struct{}{}, map[crdt.Origin]struct{}{}
 	n.remember(p, held, h, newLife)
+	n.upChains(p)
+	n.upOwn(p, h)
 	if n.othersHold(h.Vector) {
 		n.rolledBack()
 	}
@@ -187,7 +190,18 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 	case Subscribe:
 		n.subscribed(p, m)
 	case Remember:
+		if n.knowsForks() && n.fork.known.Covers(n.vec, m.Vector) {
+			p.poke = true // said before all that was said on an earlier link had come
+			n.rouse(p.id)
+			break
+		}
 		n.rolledBack()
+	case Heads:
+		n.heardHeads(p, m)
+	case Chain:
+		n.heardChain(p, m)
+	case Forks:
+		n.heardForks(m)
 	case Cut:
 		n.cut(p, m.Trimmed)
 	case Reach:
@@ -224,7 +238,7 @@ func (n *Node) raise(p *peer, delta crdt.Vector) {
 	rose := false
 	for _, o := range sortedOrigins(delta) {
 		seq := delta[o]
-		if p.have[o] >= seq {
+		if p.have[o] >= seq || p.chains.split[o] {
 			continue
 		}
 		rose = true

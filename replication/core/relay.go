@@ -114,7 +114,7 @@ func (n *Node) relay(r *recv) crdt.NodeID {
 // mayRelay says whether p, of this data centre, can be asked for r's origin: it is there, not behind this node by more
 // than a moment, has not stood still lately, and does not take the origin from this node.
 func (n *Node) mayRelay(r *recv, p *peer) bool {
-	if p == nil || !p.linked || p.have[r.origin] < r.older.came || p.trimmed[r.origin] >= r.next() {
+	if p == nil || !p.linked || p.chains.split[r.origin] || p.have[r.origin] < r.older.came || p.trimmed[r.origin] >= r.next() {
 		return false
 	}
 	if r.letDown(p.id, n.now.Add(-5*n.cfg.Stall)) {
@@ -146,7 +146,7 @@ func (n *Node) feed(r *recv, stalled bool) *peer {
 		return nil // the relay fetches it
 	}
 	node := n.peers[o.Node]
-	if relayed && node != nil && node.linked && node.trimmed[o] < next && !r.letDown(o.Node, n.now.Add(-5*n.cfg.Stall)) {
+	if relayed && node != nil && node.linked && !node.chains.split[o] && node.trimmed[o] < next && !r.letDown(o.Node, n.now.Add(-5*n.cfg.Stall)) {
 		return node
 	}
 	if p := n.peers[r.src]; p != nil && p.have[o] >= next && !stalled {
@@ -221,7 +221,7 @@ func (n *Node) feeder(r *recv) crdt.NodeID {
 // pushed says whether r's node sends it unasked.
 func (n *Node) pushed(r *recv) bool {
 	p := n.peers[r.origin.Node]
-	return p != nil && p.linked && !n.ended(r.origin) && p.trimmed[r.origin] < r.next() && n.pushesTo(p)
+	return p != nil && p.linked && !n.ended(r.origin) && !p.chains.split[r.origin] && p.trimmed[r.origin] < r.next() && n.pushesTo(p)
 }
 
 // progressed notes that p, whom this node takes an origin from, is getting more of it.

@@ -85,14 +85,14 @@ func (n *Node) tellRollback() {
 // no look: they are entries of its own, which it misses by itself (othersHold).
 func (n *Node) remember(p *peer, held crdt.Vector, h Hello, newLife bool) {
 	known := crdt.Vector{}
-	if newLife { // else Hello may be older than what came over the link before
+	if newLife || n.knowsForks() { // else Hello may be older than what came over the link before: then it will say so
 		known.Merge(held)
 	}
 	known.Merge(p.remembered)
 	switch {
 	case h.RolledBack:
 		p.away = awayKnows
-	case !h.Vector.Covers(known):
+	case !n.fork.known.Covers(h.Vector, known):
 		p.away = awayTold
 		p.remembered = known
 		n.send(p.id, Remember{known})
@@ -125,12 +125,14 @@ func (n *Node) saidRollback(p *peer, on bool) {
 // out: the log may be ahead of the core.
 func (n *Node) othersHold(v crdt.Vector) bool {
 	for o, seq := range v {
-		if o.Node == n.self && o != n.own && seq > n.vec[o] {
+		if o.Node == n.self && o != n.own && !n.fork.known.Met(o, seq, n.at) {
 			return true
 		}
 	}
 	return false
 }
+
+func (n *Node) at(o crdt.Origin) uint64 { return n.vec[o] }
 
 // backGroups are the conditions of having caught up: others that meet every majority of all members, and every one of
 // this data centre's, that this node may have been part of.
@@ -158,7 +160,7 @@ func (n *Node) tickRollback() {
 	if b.registers == nil {
 		covered := func(id crdt.NodeID) bool {
 			v := b.round.vectors[id]
-			return v != nil && n.vec.Covers(v)
+			return v != nil && n.fork.known.Covers(n.vec, v)
 		}
 		if !met(n.backGroups(), covered) {
 			return

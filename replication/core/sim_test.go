@@ -36,6 +36,7 @@ type sim struct {
 	markers                            int
 	lastMarker                         time.Duration
 	purges, trims, snapshots, restores int
+	rewinds, moves                     int
 	restored                           *simNode // was put back from an old copy and has not caught up
 	reads                              int
 	floors                             map[string]crdt.Vector   // what has been promised
@@ -93,23 +94,27 @@ type simLink struct {
 
 // simNode is a machine: its store's synced part survives a crash, the core does not.
 type simNode struct {
-	s       *sim
-	i       int
-	member  core.Member
-	skew    time.Duration
-	store   *memstore.Store
-	core    *core.Node // nil while down
-	life    int
-	syncing bool
-	waits   map[core.Ticket]func(core.Done)
-	gone    bool            // never comes back
-	copied  *memstore.Store // an old copy of the folder
-	refused bool            // as a joiner, since its id is retired
-	asking  bool            // a join is under way
-	version uint64
-	caught  bool // has caught up since it joined; survives a crash
-	lastPut time.Duration
-	slow    time.Duration // so much longer it takes to make anything durable
+	s        *sim
+	i        int
+	member   core.Member
+	skew     time.Duration
+	store    *memstore.Store
+	core     *core.Node // nil while down
+	life     int
+	instance uint64
+	holds    map[content]struct{} // what it says durably
+	past     *past
+	heldThen map[content]struct{} // of copied
+	syncing  bool
+	waits    map[core.Ticket]func(core.Done)
+	gone     bool            // never comes back
+	copied   *memstore.Store // an old copy of the folder
+	refused  bool            // as a joiner, since its id is retired
+	asking   bool            // a join is under way
+	version  uint64
+	caught   bool // has caught up since it joined; survives a crash
+	lastPut  time.Duration
+	slow     time.Duration // so much longer it takes to make anything durable
 }
 
 // simOp is a statement and what came of it.
@@ -174,6 +179,7 @@ func (s *sim) addNode(dc string) *simNode {
 	i := len(s.nodes)
 	n := &simNode{s: s, i: i, skew: s.between(-100*time.Millisecond, 100*time.Millisecond),
 		member: core.Member{ID: crdt.NodeID(i + 1), Name: fmt.Sprintf("n%d", i+1), DC: dc}}
+	n.holds = map[content]struct{}{}
 	n.store = memstore.New(memstore.Config{Self: n.member.ID, Now: n.time, Rand: rand.New(rand.NewPCG(s.seed, uint64(i)))})
 	for j := range s.nodes {
 		s.links[[2]int{j, i}] = &simLink{}
@@ -192,8 +198,15 @@ func (s *sim) link(a, b int) *simLink {
 }
 
 // start begins a life of a node's process.
-func (n *simNode) start() {
+func (n *simNode) start() { n.run(uint64(n.life)+1, crdt.Origin{}) }
+
+// run lets a process run: a new one, or one that was rolled back with its machine and had written under own.
+func (n *simNode) run(instance uint64, own crdt.Origin) {
+	if n.core != nil {
+		return
+	}
 	st := n.state()
+	st.Own = own
 	st.Registers = map[string][]byte{}
 	if b, _ := n.store.GetLocal(core.ListKey); b != nil {
 		st.List, _ = core.DecodeList(b)
@@ -210,8 +223,13 @@ func (n *simNode) start() {
 	n.life++
 	n.syncing = false
 	n.waits = map[core.Ticket]func(core.Done){}
-	n.core = core.New(core.Config{Self: n.member, Instance: uint64(n.life), Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
-		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Grace: time.Second, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
+	n.instance = instance
+	grace := time.Second
+	if instance < uint64(n.life) {
+		grace = 0
+	}
+	n.core = core.New(core.Config{Self: n.member, Instance: instance, Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
+		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Grace: grace, Window: 400, MaxRead: 200, MaxBatch: 400}, st, n.time())
 	n.s.log("%s starts, life %d", n.member.Name, n.life)
 	n.tick(n.life)
 	if n.core.IsMember() {
@@ -340,12 +358,17 @@ func (n *simNode) pump() {
 		})
 	}
 	if batch := n.core.NextBatch(n.time()); len(batch) > 0 {
-		if err := n.store.Merge(batch); err != nil {
+		err := n.store.Merge(batch)
+		if err != nil && !(tolerable(err) && s.rewinds > 0) {
 			s.violated("%s was made to apply what it cannot: %v", n.member.Name, err)
 		}
 		s.log("%s merges %d", n.member.Name, len(batch))
-		n.sync(func() { n.core.Applied(n.time(), n.store.Vector(), nil) })
+		n.sync(func() {
+			n.took(batch)
+			n.core.Applied(n.time(), n.store.Vector(), err)
+		})
 	}
+	n.keepForks()
 	for _, d := range n.core.Decisions() {
 		if f := n.waits[d.Ticket]; f != nil {
 			delete(n.waits, d.Ticket)

@@ -73,8 +73,8 @@ type Cell struct {
 	Deleted bool
 }
 
-// after says whether c wins over d: by stamp, equal stamps by value.
-func (c Cell) after(d Cell) bool {
+// After says whether c wins over d: by stamp, equal stamps by value.
+func (c Cell) After(d Cell) bool {
 	if k := c.Stamp.Compare(d.Stamp); k != 0 {
 		return k > 0
 	}
@@ -458,7 +458,7 @@ func (s *Store) merge(e *crdt.Entry) {
 		return
 	}
 	key, c := Body(e)
-	if old, ok := s.rows[key]; !ok || c.after(old) {
+	if old, ok := s.rows[key]; !ok || c.After(old) {
 		s.touch(key)
 		s.rows[key] = c
 	}
