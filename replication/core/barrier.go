@@ -239,7 +239,7 @@ func (n *Node) renewBarriers() {
 func (n *Node) replied(p *peer, m Reply) {
 	p.asked = time.Time{}
 	r := n.barriers.rounds[m.Round]
-	if r == nil || r.replies[p.id] != nil || !n.list.Has(p.id) || p.away != awayNot {
+	if r == nil || r.replies[p.id] != nil || !n.list.Has(p.id) || p.away != awayNot && !(r == n.back.round && n.nobodyElse(p.id)) {
 		return
 	}
 	if m.Version != n.list.Version {

@@ -64,7 +64,8 @@ type peerChains struct {
 	split    map[crdt.Origin]bool // they differ, and it is not mended yet
 	splitAt  time.Time
 	compared crdt.Vector          // up to here they are the same
-	heads    map[crdt.Origin]Head // what it said, not compared yet
+	heads    map[crdt.Origin]Head // what it said, not compared yet: the oldest of it, so that one that is here comes
+	later    map[crdt.Origin]Head // what it said since
 	said     crdt.Vector          // what it was told
 	saidAt   time.Time
 }
@@ -73,7 +74,7 @@ func (n *Node) knowsForks() bool { return !n.cfg.Knobs.ForgetForks }
 
 // upChains begins the comparison on a link that has come up.
 func (n *Node) upChains(p *peer) {
-	p.chains = peerChains{split: map[crdt.Origin]bool{}, compared: crdt.Vector{}, heads: map[crdt.Origin]Head{}, said: crdt.Vector{}}
+	p.chains = peerChains{split: map[crdt.Origin]bool{}, compared: crdt.Vector{}, heads: map[crdt.Origin]Head{}, later: map[crdt.Origin]Head{}, said: crdt.Vector{}}
 	if !n.knowsForks() {
 		return
 	}
@@ -139,7 +140,9 @@ func (n *Node) heardHeads(p *peer, m Heads) {
 		return
 	}
 	for _, h := range m.List {
-		if _, waits := p.chains.heads[h.Origin]; !waits && h.Seq > 0 {
+		if _, waits := p.chains.heads[h.Origin]; waits {
+			p.chains.later[h.Origin] = h
+		} else if h.Seq > 0 {
 			p.chains.heads[h.Origin] = h
 		}
 	}
@@ -153,6 +156,10 @@ func (n *Node) compareHeads(p *peer) {
 	for _, o := range sortedOrigins(c.heads) {
 		if h := c.heads[o]; h.Seq <= n.vec[o] {
 			delete(c.heads, o)
+			if l, ok := c.later[o]; ok {
+				c.heads[o] = l
+				delete(c.later, o)
+			}
 			wants, heads = append(wants, Want{o, h.Seq, h.Seq}), append(heads, h)
 		}
 	}
@@ -187,6 +194,7 @@ func (n *Node) split(p *peer, o crdt.Origin) {
 	delete(p.have, o)
 	delete(c.compared, o)
 	delete(c.heads, o)
+	delete(c.later, o)
 	delete(p.sends, o)
 	if r := n.recvs[o]; r != nil {
 		if r.src == p.id {

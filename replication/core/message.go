@@ -92,8 +92,12 @@ type Entries struct {
 type Reach struct{ Nodes []crdt.NodeID }
 
 // Progress says that the sender is getting more of an origin that the receiver subscribed to: a long entry is on its way
-// to it, or being applied.
-type Progress struct{ Origin crdt.Origin }
+// to it, or being applied. Hops counts those who passed that on: two who take an origin from each other must not take
+// each other's word for ever.
+type Progress struct {
+	Origin crdt.Origin
+	Hops   uint64
+}
 
 // News carries a member list that is decided.
 type News struct{ List *List }

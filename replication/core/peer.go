@@ -175,7 +175,7 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 		n.raise(p, m.Delta)
 	case Ask:
 		n.sawVersion(p, m.Version)
-		if n.back.on || n.tooEarly(from, m) {
+		if n.back.on && !(m.Full && n.nobodyElse(from)) || n.tooEarly(from, m) {
 			return // rule Q5; the question is repeated
 		}
 		r := Reply{Version: n.list.Version, Round: m.Round, Delta: n.takeDirty(p)}

@@ -19,6 +19,7 @@ type recv struct {
 	sub   uint64
 	since time.Time // of the last arrival, or of the subscription
 	part  time.Time // of the last sign that more is on its way, though not all of an entry is here yet
+	hops  uint64    // by way of how many nodes that was heard
 	told  time.Time // when subscribers were last told that
 
 	stood        map[crdt.NodeID]time.Time // who let this node down, and when

@@ -188,11 +188,11 @@ func (n *Node) look(r *recv) {
 	o := r.origin
 	r.ahead = n.ahead(o)
 	if p := n.peers[n.feeder(r)]; p != nil && p.part.After(r.part) {
-		r.part = p.part
+		r.part, r.hops = p.part, 0
 	}
 	allowed := time.Duration(n.batchBytes) * time.Second / (8 << 20) // a large entry takes its time to be applied
 	if r.applying > 0 && n.now.Sub(n.batchAt) < n.cfg.Stall+allowed {
-		r.part = n.now
+		r.part, r.hops = n.now, 0
 	}
 	if n.now.Sub(r.looked) >= n.cfg.Stall/2+allowed {
 		r.older, r.newer, r.looked = r.newer, stock{r.next() - 1, r.ahead}, n.now
@@ -200,15 +200,18 @@ func (n *Node) look(r *recv) {
 	if n.relayed(o) && r.applied < r.older.came { // what came a while ago is still not durable
 		n.reach.slow[o.Node] = n.now.Add(5 * n.cfg.Stall)
 	}
-	if r.part.After(r.told) && n.now.Sub(r.told) >= n.cfg.Ping {
+	if r.part.After(r.told) && r.hops < maxHops && n.now.Sub(r.told) >= n.cfg.Ping {
 		r.told = n.now
 		for _, p := range n.linked() {
 			if s := p.sends[o]; s != nil && s.sub != 0 {
-				n.send(p.id, Progress{o})
+				n.send(p.id, Progress{o, r.hops})
 			}
 		}
 	}
 }
+
+// maxHops is by way of how many nodes word of progress goes.
+const maxHops = 3
 
 // feeder is who sends r, 0: nobody.
 func (n *Node) feeder(r *recv) crdt.NodeID {
@@ -227,6 +230,6 @@ func (n *Node) pushed(r *recv) bool {
 // progressed notes that p, whom this node takes an origin from, is getting more of it.
 func (n *Node) progressed(p *peer, m Progress) {
 	if r := n.recvs[m.Origin]; r != nil && r.src == p.id {
-		r.part = n.now
+		r.part, r.hops = n.now, m.Hops+1
 	}
 }

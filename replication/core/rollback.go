@@ -145,6 +145,20 @@ func (n *Node) backGroups() []group {
 	return []group{others(n.list.ids()), others(n.list.inDC(n.list.dcOf(n.self)))}
 }
 
+// nobodyElse says whether from was rolled back, as this node was, and all members are there and too few of them were not:
+// what nobody remembers cannot come back, and those who were rolled back catch up with each other.
+func (n *Node) nobodyElse(from crdt.NodeID) bool {
+	if p := n.peers[from]; !n.back.on || p == nil || p.away != awayKnows || !n.knowsForks() {
+		return false
+	}
+	for _, m := range n.list.Members {
+		if p := n.peers[m.ID]; m.ID != n.self && (p == nil || !p.linked || p.away == awayTold) {
+			return false
+		}
+	}
+	return !met(n.backGroups(), func(id crdt.NodeID) bool { return n.peers[id].away == awayNot })
+}
+
 // tickRollback asks, and goes on when enough others have answered and this node has all that they hold.
 func (n *Node) tickRollback() {
 	b := &n.back

@@ -82,6 +82,7 @@ func Append(dst []byte, m Message) []byte {
 		}
 	case Progress:
 		w.origin(m.Origin)
+		w.uint(m.Hops)
 	case Heads:
 		w.uint(uint64(len(m.List)))
 		for _, h := range m.List {
@@ -188,7 +189,7 @@ func Decode(b []byte) (Message, error) {
 		}
 		m = v
 	case kindProgress:
-		m = Progress{r.origin()}
+		m = Progress{Origin: r.origin(), Hops: r.uint()}
 	case kindCut:
 		m = Cut{r.vector()}
 	case kindHeads:
