@@ -33,6 +33,11 @@ func (f Fork) Branch() Origin {
 	return o
 }
 
+// Begins says whether e, under its old name, is the first entry of the branch: it has another name for good.
+func (f Fork) Begins(e *Entry) bool {
+	return f.Origin == e.Origin && f.After+1 == e.Seq && !f.Loose && f.Hash == Short(e.Hash)
+}
+
 // Refile makes of e the entry that it is in the branch, after one with the hash prev. Its stamp stays, and so do all rows;
 // a marker says nothing any more. All who have e make the same of it.
 func (f Fork) Refile(e Entry, prev [32]byte) (Entry, error) {

@@ -43,12 +43,16 @@ type Want struct {
 	From, To uint64
 }
 
-// Hashes are the short hashes of those of the entries that are durable here, and of the last one that was trimmed: First
-// is the first's sequence number, 0 if there are none.
+// Hashes are the short hashes of those of the entries that are known here, of trimmed ones too: First is the first's
+// sequence number, 0 if there are none, and Low as far back as any is known. A hash of 0 is not known: it is taken for
+// equal.
 type Hashes struct {
+	Low   uint64
 	First uint64
 	List  []uint64
 }
+
+func alike(a, b uint64) bool { return a == b || a == 0 || b == 0 }
 
 func (h Hashes) last() uint64 { return h.First + uint64(len(h.List)) - 1 }
 
@@ -171,7 +175,7 @@ func (n *Node) compareHeads(p *peer) {
 			mine, there := got[i].at(h.Seq)
 			switch {
 			case c.split[h.Origin] || !there: // trimmed: it is taken for the same
-			case mine == h.Hash:
+			case alike(mine, h.Hash):
 				c.compared[h.Origin] = max(c.compared[h.Origin], h.Seq)
 			default:
 				n.split(p, h.Origin)
@@ -205,8 +209,6 @@ func (n *Node) split(p *peer, o crdt.Origin) {
 	n.reviewAll()
 }
 
-func (n *Node) low(o crdt.Origin) uint64 { return max(n.stab.trimmed[o], 1) }
-
 // sendChain sends p the hashes of the entries up to to.
 func (n *Node) sendChain(p *peer, o crdt.Origin, to uint64) {
 	from := uint64(1)
@@ -215,7 +217,7 @@ func (n *Node) sendChain(p *peer, o crdt.Origin, to uint64) {
 	}
 	n.lookUp(p, []Want{{o, from, to}}, func(got []Hashes) {
 		if got[0].First > 0 {
-			n.send(p.id, Chain{Origin: o, Low: n.low(o), From: got[0].First, Hashes: got[0].List})
+			n.send(p.id, Chain{Origin: o, Low: got[0].Low, From: got[0].First, Hashes: got[0].List})
 		}
 	})
 }
@@ -226,7 +228,7 @@ func (n *Node) heardChain(p *peer, m Chain) {
 		return
 	}
 	n.split(p, m.Origin)
-	o, theirs := m.Origin, Hashes{m.From, m.Hashes}
+	o, theirs := m.Origin, Hashes{m.Low, m.From, m.Hashes}
 	if len(m.Hashes) == 0 { // it cannot go back
 		n.moveRest(p, o)
 		return
@@ -237,7 +239,7 @@ func (n *Node) heardChain(p *peer, m Chain) {
 			if n.vec[o] < m.From {
 				n.sendChain(p, o, n.vec[o])
 			} else {
-				n.send(p.id, Chain{Origin: o, Low: n.low(o)})
+				n.send(p.id, Chain{Origin: o, Low: mine.Low})
 			}
 			return
 		}
@@ -245,7 +247,7 @@ func (n *Node) heardChain(p *peer, m Chain) {
 		after := low - 1
 		for seq := top; seq >= low; seq-- {
 			a, _ := mine.at(seq)
-			if b, _ := theirs.at(seq); a == b {
+			if b, _ := theirs.at(seq); alike(a, b) {
 				if seq == top {
 					return // no fork, or one that is mended already
 				}
@@ -260,10 +262,10 @@ func (n *Node) heardChain(p *peer, m Chain) {
 			f := crdt.Fork{Origin: o, After: after, Hash: max(a, b)}
 			n.send(p.id, Forks{crdt.Forks{f}})
 			n.learnFork(f, true)
-		case n.low(o) < low && m.Low < low:
+		case mine.Low < low && m.Low < low:
 			n.sendChain(p, o, low)
-		case n.low(o) > m.Low || n.low(o) == m.Low && a < b:
-			n.send(p.id, Chain{Origin: o, Low: n.low(o)})
+		case mine.Low > m.Low || mine.Low == m.Low && a < b:
+			n.send(p.id, Chain{Origin: o, Low: mine.Low})
 		default:
 			n.moveRest(p, o)
 		}
@@ -286,19 +288,22 @@ func (n *Node) moveRest(p *peer, o crdt.Origin) {
 }
 
 // heardForks takes what a peer knows of forks.
-func (n *Node) heardForks(m Forks) {
+func (n *Node) heardForks(p *peer, m Forks) {
 	if !n.knowsForks() {
 		return
 	}
 	for _, f := range m.List {
-		n.learnFork(f, !f.Loose)
+		if !n.fork.known.Has(f) || p.chains.split[f.Origin] && !f.Loose {
+			n.learnFork(f, !f.Loose)
+		}
 	}
 }
 
 // learnFork has a fork made durable, and its branch moved if it is here. What this node writes it writes under a new epoch
 // if it is the one that was rolled back.
 func (n *Node) learnFork(f crdt.Fork, move bool) {
-	if n.fork.known.Has(f) && !(move && f.Loose) || n.fork.move[f] || slices.Contains(n.fork.queue, f) {
+	if slices.Contains(n.fork.queue, f) {
+		n.fork.move[f] = n.fork.move[f] || move
 		return
 	}
 	if n.fork.move == nil {
@@ -339,11 +344,14 @@ func (n *Node) Refiled(now time.Time, f crdt.Fork, moved bool, st State, err err
 	for _, p := range n.linked() {
 		n.send(p.id, Forks{k.known})
 	}
-	if moved {
-		for _, o := range []crdt.Origin{f.Origin, f.Branch()} {
-			delete(n.recvs, o)
-			delete(n.errs, o)
+	for _, o := range []crdt.Origin{f.Origin, f.Branch()} { // what is held back may be of the branch that was moved
+		if r := n.recvs[o]; r != nil {
+			n.unsubscribe(r)
 		}
+		delete(n.recvs, o)
+		delete(n.errs, o)
+	}
+	if moved {
 		n.vec, n.lent = st.Vector.Clone(), false
 		n.stab.trimmed = st.Trimmed.Clone()
 		if n.stab.trimmed == nil {
@@ -385,17 +393,13 @@ func (n *Node) overtaken() {
 
 // upOwn looks whether a peer whose link has come up holds more than this node of what this life wrote. All that is durable
 // here has been told by Advance, and the peer spoke before: then this machine was rolled back while it ran.
-func (n *Node) upOwn(p *peer, h Hello) {
+func (n *Node) upOwn(h Hello) {
 	o := n.own
 	if o == (crdt.Origin{}) || h.Vector[o] <= n.vec[o] || !n.knowsForks() {
 		return
 	}
 	n.beginEpoch(o.Epoch.First)
 	n.rolledBack()
-	if h.Trimmed[o] > n.vec[o] && n.stab.trimmed[o] < n.vec[o] { // nobody can tell what of it is the same
-		n.split(p, o)
-		n.moveRest(p, o)
-	}
 }
 
 // isBranch says whether o is not what a process writes under.
@@ -442,12 +446,7 @@ func (n *Node) agreed(o crdt.Origin, ask func(*peer) bool) uint64 {
 
 // refuses says whether e begins a branch that was moved.
 func (n *Node) refuses(e *crdt.Entry) bool {
-	for _, f := range n.fork.known {
-		if f.Origin == e.Origin && f.After+1 == e.Seq && !f.Loose && f.Hash == crdt.Short(e.Hash) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.fork.known, func(f crdt.Fork) bool { return f.Begins(e) })
 }
 
 // dependsOn says whether what e depends on of an origin is there: of one that was forked all that any linked peer has of

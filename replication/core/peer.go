@@ -91,7 +91,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	p.dirty, p.owed = map[crdt.Origin]struct{}{}, map[crdt.Origin]struct{}{}
 	n.remember(p, held, h, newLife)
 	n.upChains(p)
-	n.upOwn(p, h)
+	n.upOwn(h)
 	if n.othersHold(h.Vector) {
 		n.rolledBack()
 	}
@@ -201,7 +201,7 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 	case Chain:
 		n.heardChain(p, m)
 	case Forks:
-		n.heardForks(m)
+		n.heardForks(p, m)
 	case Cut:
 		n.cut(p, m.Trimmed)
 	case Reach:

@@ -34,7 +34,7 @@ func (n *simNode) keepForks() {
 			}
 			got := make([]core.Hashes, len(l.Wants))
 			for i, w := range l.Wants {
-				got[i].First, got[i].List, _ = n.store.Chain(context.Background(), w.Origin, w.From, w.To)
+				got[i].Low, got[i].First, got[i].List, _ = n.store.Chain(context.Background(), w.Origin, w.From, w.To)
 			}
 			n.core.Looked(n.time(), l, got)
 			n.pump()
@@ -72,7 +72,7 @@ func (n *simNode) took(batch []crdt.Entry) {
 		if e.Seq > v[e.Origin] || e.Marker || e.Empty() {
 			continue
 		}
-		if first, h, _ := n.store.Chain(context.Background(), e.Origin, e.Seq, e.Seq); first > 0 && h[0] != crdt.Short(e.Hash) {
+		if _, first, h, _ := n.store.Chain(context.Background(), e.Origin, e.Seq, e.Seq); first > 0 && h[0] != crdt.Short(e.Hash) {
 			continue // another one of this number is here
 		}
 		key, c := memstore.Body(e)

@@ -44,23 +44,24 @@ func (s *Store) Own() crdt.Origin {
 	return crdt.Origin{Node: s.cfg.Self, Epoch: s.epoch}
 }
 
-// Chain gives the short hashes of o's entries from from to to, as far as they are here: first is the first of them, 0 if
-// there are none.
-func (s *Store) Chain(_ context.Context, o crdt.Origin, from, to uint64) (first uint64, hashes []uint64, err error) {
+// Chain gives the short hashes of o's entries from from to to, as far as they are known here, 0 for one that is not: first
+// is the first of them, 0 if there are none, and low as far back as any is known.
+func (s *Store) Chain(_ context.Context, o crdt.Origin, from, to uint64) (low, first uint64, hashes []uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.logs[o]
 	if l == nil {
-		return 0, nil, nil
+		return 0, 0, nil, nil
 	}
-	from = max(from, l.base, 1)
+	from = max(from, l.low())
 	for seq := from; seq <= min(to, s.synced[o]); seq++ {
-		hashes = append(hashes, crdt.Short(l.hashOf(seq)))
+		h, _ := l.short(seq)
+		hashes = append(hashes, h)
 	}
 	if len(hashes) == 0 {
-		return 0, nil, nil
+		return l.low(), 0, nil, nil
 	}
-	return from, hashes, nil
+	return l.low(), from, hashes, nil
 }
 
 // Forks returns all forks that are known.
@@ -85,25 +86,37 @@ func (s *Store) Refile(_ context.Context, f crdt.Fork, move bool) (moved bool, e
 		s.epoch = crdt.Epoch{}
 	}
 	l := s.logs[f.Origin]
-	if !move || l == nil || l.base > f.After || l.last() <= f.After || crdt.Short(l.hashOf(f.After+1)) != f.Hash {
+	if !move || l == nil {
+		return false, nil
+	}
+	if h, _ := l.short(f.After + 1); h != f.Hash {
 		return false, nil
 	}
 	b := s.log(f.Branch())
-	for seq := f.After + 1; seq <= l.last(); seq++ {
-		if at := seq - f.After; at <= b.last() {
-			continue
+	if l.base > f.After {
+		// What was trimmed cannot be written anew: others have it, or take a snapshot. Of the hashes in the branch none is
+		// known.
+		if at := l.last() - f.After; at > b.last() {
+			*b = log{base: at, old: []uint64{0}}
 		}
-		prev := [32]byte{}
-		if b.last() > 0 {
-			prev = b.hashOf(b.last())
+		*l = log{base: f.After, old: l.old[:f.After+1-l.low()]}
+	} else {
+		for seq := f.After + 1; seq <= l.last(); seq++ {
+			if at := seq - f.After; at <= b.last() {
+				continue
+			}
+			prev := [32]byte{}
+			if b.last() > 0 {
+				prev = b.hashOf(b.last())
+			}
+			e, err := f.Refile(l.entries[seq-l.base-1], prev)
+			if err != nil {
+				return false, fmt.Errorf("memstore: %w", err)
+			}
+			b.entries = append(b.entries, e)
 		}
-		e, err := f.Refile(l.entries[seq-l.base-1], prev)
-		if err != nil {
-			return false, fmt.Errorf("memstore: %w", err)
-		}
-		b.entries = append(b.entries, e)
+		l.entries = l.entries[:f.After-l.base : f.After-l.base]
 	}
-	l.entries = l.entries[:f.After-l.base : f.After-l.base]
 	if l.last() == 0 {
 		delete(s.logs, f.Origin)
 		delete(s.synced, f.Origin)

@@ -51,11 +51,35 @@ type Store struct {
 // log is an origin's entries after those that were trimmed.
 type log struct {
 	base    uint64   // the last entry that was trimmed
-	hash    [32]byte // its hash
+	hash    [32]byte // its hash, zeros if it is not known (see Refile)
+	old     []uint64 // the short hashes of the last that were trimmed, 0 if not known
 	entries []crdt.Entry
 }
 
 func (l *log) last() uint64 { return l.base + uint64(len(l.entries)) }
+
+// short is the short hash of an entry, 0 if it is not known; there says whether something is known.
+func (l *log) short(seq uint64) (h uint64, there bool) {
+	switch low := l.low(); {
+	case seq < low || seq > l.last():
+		return 0, false
+	case seq <= l.base:
+		return l.old[seq-low], true
+	}
+	return crdt.Short(l.entries[seq-l.base-1].Hash), true
+}
+
+// low is as far back as hashes are known.
+func (l *log) low() uint64 { return l.base - uint64(len(l.old)) + 1 }
+
+// same says whether hash may be that of entry seq.
+func (l *log) same(seq uint64, hash [32]byte) bool {
+	if seq == l.base && l.hash != ([32]byte{}) {
+		return l.hash == hash
+	}
+	h, there := l.short(seq)
+	return !there || h == 0 || h == crdt.Short(hash)
+}
 
 // hashOf is the hash of an entry that is there, or of the last that was trimmed.
 func (l *log) hashOf(seq uint64) [32]byte {
@@ -129,7 +153,7 @@ func (s *Store) durable() *Store {
 	for o, l := range s.logs {
 		if n := s.synced[o]; n > 0 {
 			k := n - l.base
-			t.logs[o] = &log{l.base, l.hash, l.entries[:k:k]}
+			t.logs[o] = &log{l.base, l.hash, l.old, l.entries[:k:k]}
 			t.synced[o] = n
 		}
 	}
@@ -301,14 +325,19 @@ func (s *Store) mergeOne(e *crdt.Entry) error {
 	l := s.log(e.Origin)
 	at := l.last()
 	switch {
-	case e.Seq <= at && e.Seq >= max(l.base, 1) && l.hashOf(e.Seq) != e.Hash:
+	case e.Seq <= at && !l.same(e.Seq, e.Hash):
 		return fmt.Errorf("%w: %v has two entries %d", ErrFork, e.Origin, e.Seq)
 	case e.Seq <= at:
 		return nil
 	case e.Seq != at+1:
 		return fmt.Errorf("memstore: gap before entry %d of %v", e.Seq, e.Origin)
-	case at > 0 && e.Prev != l.hashOf(at):
+	case at > 0 && !l.same(at, e.Prev):
 		return fmt.Errorf("%w: entry %d of %v does not follow what is here", ErrFork, e.Seq, e.Origin)
+	}
+	for _, f := range s.forks {
+		if f.Begins(e) {
+			return fmt.Errorf("%w: entry %d of %v is kept under another name", ErrFork, e.Seq, e.Origin)
+		}
 	}
 	for o, n := range e.Deps {
 		if !s.forks.Met(o, n, s.last) {
