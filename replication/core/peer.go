@@ -113,6 +113,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 		n.tellReach(p)
 	}
 	n.tellList(p)
+	n.forgetAnswer(p)
 	n.checkAllConfirms()
 	n.checkWriteBacks()
 	n.askBarriers(p)

@@ -208,6 +208,24 @@ func (n *Node) tickRollback() {
 	}
 }
 
+// forgetAnswer asks a peer anew that holds less than it once answered, since it was rolled back itself: perhaps nobody
+// holds any more what this node waits for.
+func (n *Node) forgetAnswer(p *peer) {
+	lost := func(r *round) bool { return r != nil && !n.fork.known.Covers(p.have, r.vectors[p.id]) }
+	if !n.knowsForks() {
+		return
+	}
+	if b := &n.back; b.registers == nil && lost(b.round) {
+		delete(b.round.vectors, p.id)
+		delete(b.round.replies, p.id)
+		delete(b.round.asked, p.id)
+	}
+	if c := n.props.check; c != nil && lost(c.round) {
+		n.listProposalsChanged()
+		n.restartRollback()
+	}
+}
+
 // restartRollback begins anew under another list.
 func (n *Node) restartRollback() {
 	if n.back.round != nil {
