@@ -245,6 +245,7 @@ func TestRulesAreNeeded(t *testing.T) {
 		"E1":    {core.Knobs{AckEarly: true}, 1},
 		"C3":    {core.Knobs{ChangeEarly: true}, 29},
 		"S3":    {core.Knobs{TrimAlone: true}, 10},
+		"E5":    {core.Knobs{ForgetForks: true}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range uint64(400) {
