@@ -487,7 +487,11 @@ func (n *Node) listProposalsChanged() {
 			continue
 		}
 		n.props.queues[name] = q
-		n.begin(q[0])
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.props.queues)) { // which may begin another completion check, with proposals of its own
+		if q := n.props.queues[name]; len(q) > 0 {
+			n.begin(q[0])
+		}
 	}
 	for _, d := range waiting {
 		n.receiveRegister(d.from, d.msg)

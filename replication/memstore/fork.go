@@ -115,7 +115,7 @@ func (s *Store) Refile(_ context.Context, f crdt.Fork, move bool) (moved bool, e
 			}
 			b.entries = append(b.entries, e)
 		}
-		l.entries = l.entries[:f.After-l.base : f.After-l.base]
+		l.entries = l.entries[: f.After-l.base : f.After-l.base]
 	}
 	if l.last() == 0 {
 		delete(s.logs, f.Origin)
