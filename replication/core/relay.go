@@ -142,9 +142,11 @@ func (n *Node) feed(r *recv, stalled bool) *peer {
 			return p
 		}
 	}
-	if relay != n.self && !stalled {
+	if relay != n.self && !stalled && (relay != 0 || relayed) {
 		return nil // the relay fetches it
 	}
+	// What is not relayed this node fetches itself if nobody seems to reach who has it: perhaps only because what it
+	// reaches there is held up here, by the very entries that are missing.
 	node := n.peers[o.Node]
 	if relayed && node != nil && node.linked && !node.chains.split[o] && node.trimmed[o] < next && !r.letDown(o.Node, n.now.Add(-5*n.cfg.Stall)) {
 		return node
