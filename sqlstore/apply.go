@@ -66,11 +66,16 @@ func (tx *Tx) check(e *crdt.Entry) ([]crdt.Group, error) {
 	if e.Seq > h.seq+1 {
 		return nil, fmt.Errorf("%w: the last one here is %d", ErrGap, h.seq)
 	}
-	if e.Prev != h.hash {
+	if e.Prev != h.hash && !h.unknown() {
 		return nil, fmt.Errorf("%w: it does not follow entry %d as it is here", ErrFork, h.seq)
 	}
+	for _, f := range w.forks {
+		if f.Begins(e) {
+			return nil, fmt.Errorf("%w: entry %d is kept under another epoch", ErrFork, e.Seq)
+		}
+	}
 	for o, n := range e.Deps {
-		if got := tx.head(o).seq; got < n {
+		if got := tx.head(o).seq; got < n && !w.forks.Met(o, n, func(o crdt.Origin) uint64 { return tx.head(o).seq }) {
 			return nil, fmt.Errorf("%w: entry %d of node %016x, of which %d are here", ErrDeps, n, uint64(o.Node), got)
 		}
 	}
@@ -86,7 +91,7 @@ func (tx *Tx) check(e *crdt.Entry) ([]crdt.Group, error) {
 func (tx *Tx) checkSame(e *crdt.Entry) error {
 	h := tx.head(e.Origin)
 	if e.Seq == h.seq {
-		if e.Hash != h.hash {
+		if e.Hash != h.hash && !h.unknown() {
 			return ErrFork
 		}
 		return errSeen
@@ -105,11 +110,15 @@ func (tx *Tx) checkSame(e *crdt.Entry) error {
 // apply merges one entry that passed check.
 func (tx *Tx) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
 	tx.dirty = true
-	if tx.num, err = tx.w.number(e.Origin); err != nil {
+	num, err := tx.w.number(e.Origin)
+	if err != nil {
 		return err
 	}
 	tx.stamp = e.Stamp()
-	if err := tx.logEntry(e, tx.num); err != nil {
+	if tx.num, err = tx.w.number(tx.stamp.Origin); err != nil {
+		return err
+	}
+	if err := tx.logEntry(e, num); err != nil {
 		return err
 	}
 	if e.Marker {

@@ -82,6 +82,7 @@ func (s *Store) Refile(_ context.Context, f crdt.Fork, move bool) (moved bool, e
 	if !s.forks.Has(f) {
 		s.forks = s.forks.With(f)
 	}
+	s.deps = crdt.Vector{} // what had the old name has to be said anew
 	if f.Origin.Node == s.cfg.Self && f.Origin.Epoch == s.epoch {
 		s.epoch = crdt.Epoch{}
 	}
