@@ -352,7 +352,12 @@ func (n *Node) Refiled(now time.Time, f crdt.Fork, moved bool, st State, err err
 		delete(n.errs, o)
 	}
 	if moved {
-		n.vec, n.lent = st.Vector.Clone(), false
+		n.vec, n.lent = n.vec.Clone(), false
+		for _, o := range []crdt.Origin{f.Origin, f.Branch()} {
+			if n.vec[o] = st.Vector[o]; n.vec[o] == 0 {
+				delete(n.vec, o)
+			}
+		}
 		n.stab.trimmed = st.Trimmed.Clone()
 		if n.stab.trimmed == nil {
 			n.stab.trimmed = crdt.Vector{}
@@ -360,6 +365,7 @@ func (n *Node) Refiled(now time.Time, f crdt.Fork, moved bool, st State, err err
 		n.stab.content = nil
 		n.stab.learn(n.vec)
 		n.learnEpochs(n.vec)
+		n.Advance(now, st.Vector)
 		for _, p := range n.linked() { // all is said anew
 			n.closes = append(n.closes, p.id)
 		}
