@@ -24,8 +24,9 @@ type forking struct {
 	retry time.Time
 	looks []Look
 
-	renew bool     // a new epoch is to be begun
-	after crdt.HLC // later than this
+	renew    bool     // a new epoch is to be begun
+	renewing bool     // it is being begun
+	after    crdt.HLC // later than this
 }
 
 // maxChain is how many hashes are sent at a time to find the last common entry.
@@ -383,11 +384,27 @@ func (n *Node) beginEpoch(after crdt.HLC) {
 	n.fork.renew, n.fork.after = true, max(n.fork.after, after)
 }
 
-// RenewDue says that a new epoch is to be begun, later than after.
-func (n *Node) RenewDue() (after crdt.HLC, ok bool) {
-	ok, n.fork.renew = n.fork.renew, false
-	return n.fork.after, ok
+// RenewDue says that a new epoch is to be begun, later than after. Renewed must follow.
+func (n *Node) RenewDue(now time.Time) (after crdt.HLC, ok bool) {
+	k := &n.fork
+	if !k.renew || k.renewing || now.Before(k.retry) {
+		return 0, false
+	}
+	k.renew, k.renewing = false, true
+	return k.after, true
 }
+
+// Renewed says that what is written from now on stands under a new epoch, or why not.
+func (n *Node) Renewed(now time.Time, err error) {
+	n.now = now
+	k := &n.fork
+	if k.renewing = false; err != nil {
+		k.renew, k.retry = true, now.Add(n.cfg.Retry)
+	}
+}
+
+// RenewWaits says whether RenewDue has something to be done, now or soon.
+func (n *Node) RenewWaits() bool { return n.fork.renew && !n.fork.renewing }
 
 // overtaken begins a new epoch if a later one of this node is known than the one that it writes under: a life that it has
 // forgotten. Nobody would take the present one for its newest.
@@ -418,7 +435,7 @@ func (n *Node) mending() bool {
 	if !n.knowsForks() {
 		return false
 	}
-	if n.back.on || len(n.fork.queue) > 0 || n.fork.renew {
+	if n.back.on || len(n.fork.queue) > 0 || n.fork.renew || n.fork.renewing {
 		return true
 	}
 	for _, p := range n.peers {

@@ -160,11 +160,11 @@ func TestANewEpochAboveAForgottenOne(t *testing.T) {
 		n, list := testNode("aaa", core.Knobs{ForgetForks: without})
 		up(n, list, simEpoch, nil, 2, 3)
 		n.Advance(simEpoch, crdt.Vector{origin(1, 5): 1})
-		if _, ok := n.RenewDue(); ok {
+		if _, ok := n.RenewDue(simEpoch); ok {
 			t.Error("a new epoch for nothing")
 		}
 		n.Receive(simEpoch, 2, core.Have{Version: 1, Delta: crdt.Vector{origin(1, 9): 1}})
-		if after, ok := n.RenewDue(); ok == without || ok && after != origin(1, 9).Epoch.First {
+		if after, ok := n.RenewDue(simEpoch); ok == without || ok && after != origin(1, 9).Epoch.First {
 			t.Errorf("without the rule %v: a new epoch is due: %v, after %d", without, ok, after)
 		}
 	}

@@ -40,8 +40,8 @@ func (n *simNode) keepForks() {
 			n.pump()
 		})
 	}
-	if after, ok := n.core.RenewDue(); ok {
-		n.store.Renew(context.Background(), after)
+	if after, ok := n.core.RenewDue(n.time()); ok {
+		n.core.Renewed(n.time(), n.store.Renew(context.Background(), after))
 		s.log("%s begins a new epoch", n.member.Name)
 	}
 	if f, move, ok := n.core.ForkDue(n.time()); ok {
