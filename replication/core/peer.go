@@ -104,7 +104,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 			p.poke = true
 		}
 	}
-	if n.list.IsRetired(id) {
+	if n.list.IsRetired(id) || !n.vec.Covers(said.Vector) { // or a branch was moved since: all is said anew
 		n.closes = append(n.closes, id)
 	}
 	n.learnEpochs(h.Vector)
