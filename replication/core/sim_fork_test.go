@@ -84,6 +84,7 @@ func (n *simNode) took(batch []crdt.Entry) {
 func (n *simNode) rewind(p *past) {
 	s := n.s
 	s.rewinds++
+	n.rewound = true
 	n.crash()
 	n.store, n.holds = p.store, p.holds
 	o := n.store.Own()
@@ -120,6 +121,22 @@ func (s *sim) rewinder(busy time.Duration) {
 		s.after(s.between(10*time.Millisecond, 100*time.Millisecond), next)
 	}
 	s.after(s.between(500*time.Millisecond, 2*time.Second), next)
+}
+
+// loseRewound has those never come back that were rolled back, if they are a minority: who is left may differ on what they
+// wrote. Were it others, too few of those that remember would be left.
+func (s *sim) loseRewound() {
+	var lost []*simNode
+	for _, n := range s.nodes {
+		if n.rewound {
+			lost = append(lost, n)
+		}
+	}
+	if len(lost) <= len(s.nodes)/2 && s.chance(50) {
+		for _, n := range lost {
+			n.gone = true
+		}
+	}
 }
 
 // checkHolds holds the rows of all nodes against what any of them that is left holds, or held and was not rolled back

@@ -126,12 +126,13 @@ func (s *sim) whole() *sim {
 
 	s.quiet = true
 	minority := 0
-	if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size && s.removals+s.restores == 0 {
+	if s.rewinds > 0 {
+		s.loseRewound()
+	} else if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size && s.removals+s.restores == 0 {
 		minority = s.rng.IntN(size/2 + 1)
 	}
 	for i, n := range s.nodes {
-		if i < minority {
-			n.gone = true
+		if n.gone = n.gone || i < minority; n.gone {
 			if n.core != nil {
 				n.crash()
 			}

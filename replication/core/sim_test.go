@@ -104,6 +104,7 @@ type simNode struct {
 	instance uint64
 	holds    map[content]struct{} // what it says durably
 	past     *past
+	rewound  bool
 	heldThen map[content]struct{} // of copied
 	syncing  bool
 	waits    map[core.Ticket]func(core.Done)
