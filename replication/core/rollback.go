@@ -145,10 +145,16 @@ func (n *Node) backGroups() []group {
 	return []group{others(n.list.ids()), others(n.list.inDC(n.list.dcOf(n.self)))}
 }
 
-// nobodyElse says whether from was rolled back, as this node was, and all members are there and too few of them were not:
-// what nobody remembers cannot come back, and those who were rolled back catch up with each other.
+// nobodyElse says whether from was rolled back, as this node was, and so were too many others: then all members there are
+// catch up with each other, since what none of them remembers cannot come back.
 func (n *Node) nobodyElse(from crdt.NodeID) bool {
-	if p := n.peers[from]; !n.back.on || p == nil || p.away != awayKnows || !n.knowsForks() {
+	p := n.peers[from]
+	return p != nil && p.away == awayKnows && n.tooManyBack()
+}
+
+// tooManyBack says whether all members are there, and too few of them were not rolled back for those that were.
+func (n *Node) tooManyBack() bool {
+	if !n.back.on || !n.knowsForks() {
 		return false
 	}
 	for _, m := range n.list.Members {
@@ -157,6 +163,15 @@ func (n *Node) nobodyElse(from crdt.NodeID) bool {
 		}
 	}
 	return !met(n.backGroups(), func(id crdt.NodeID) bool { return n.peers[id].away == awayNot })
+}
+
+// caughtUp says whether those others for which has is true suffice: all of them, if too many were rolled back.
+func (n *Node) caughtUp(has func(crdt.NodeID) bool) bool {
+	if n.tooManyBack() {
+		others := n.list.others(n.self)
+		return met([]group{{ids: others, need: len(others)}}, has)
+	}
+	return met(n.backGroups(), has)
 }
 
 // tickRollback asks, and goes on when enough others have answered and this node has all that they hold.
@@ -176,7 +191,7 @@ func (n *Node) tickRollback() {
 			v := b.round.vectors[id]
 			return v != nil && n.fork.known.Covers(n.vec, v)
 		}
-		if !met(n.backGroups(), covered) {
+		if !n.caughtUp(covered) {
 			return
 		}
 		b.registers = map[string]bool{MembersRegister: true}
@@ -249,7 +264,7 @@ func (n *Node) learn(name string) {
 // learned takes the state of a register that enough others have promised for: no ballot that this node may have been
 // part of before can be decided without one of them, and they have all promised a greater one.
 func (n *Node) learned(p *proposal) {
-	if !met(n.backGroups(), func(id crdt.NodeID) bool { _, ok := p.promises[id]; return ok }) {
+	if !n.caughtUp(func(id crdt.NodeID) bool { _, ok := p.promises[id]; return ok }) {
 		return
 	}
 	g := n.acceptor(p.register)
