@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -346,14 +347,46 @@ func (m *merger) insert() error {
 		return err
 	}
 	if there {
-		if tx.stamp.Compare(m.foundStamp()) <= 0 {
+		switch k := tx.stamp.Compare(m.foundStamp()); {
+		case k < 0:
 			return nil
+		case k == 0:
+			return m.tie()
 		}
 		if err := m.remove(); err != nil {
 			return err
 		}
 	}
 	return m.add(&r)
+}
+
+// tie merges an INSERT into a row that another one with the very same stamp has made: only two branches of a fork have such
+// (rule E5). Values decide, cell by cell (rule M2).
+func (m *merger) tie() error {
+	clocks, err := decodeClocks(m.found.clocks)
+	if err != nil {
+		return nil // as in update
+	}
+	next := m.found
+	next.vals = slices.Clone(m.found.vals)
+	var cols []int
+	for i, c := range m.colAt {
+		if c < 0 {
+			continue
+		}
+		if _, own := clockOf(clocks, m.sp.cols[c].num); own {
+			continue // an UPDATE has set it since
+		}
+		if bytes.Compare(catalog.AppendValue(nil, m.vals[i]), catalog.AppendValue(nil, m.found.vals[c])) > 0 {
+			next.vals[c] = m.vals[i]
+			cols = append(cols, c)
+		}
+	}
+	if len(cols) == 0 {
+		return nil
+	}
+	slices.Sort(cols)
+	return m.replace(&next, cols)
 }
 
 // dead says whether a tombstone or TRUNCATE is greater than an INSERT. A lesser tombstone goes.

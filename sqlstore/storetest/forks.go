@@ -25,17 +25,19 @@ func (s suite) forks(t *testing.T) {
 	a2, a3 := a.Entry(n.at(2), p.insert(2, "first life")), a.Entry(n.at(4), p.update(first.Stamp(), 1, "first life"))
 	b2 := b.Entry(n.at(3), p.insert(3, "second life"))
 	b3, b4 := b.Entry(n.at(5), p.update(b2.Stamp(), 3, "updated")), b.Entry(n.at(6), p.delete(9))
-	n.mustApply(a2, a3)
-	m.mustApply(b2, b3, b4)
+	// The clock went back too: two INSERTs of one key have the very same stamp.
+	a4, b5 := a.Entry(n.at(7), p.insert(7, "tie a")), b.Entry(n.at(7), p.insert(7, "tie b"))
+	n.mustApply(a2, a3, a4)
+	m.mustApply(b2, b3, b4, b5)
 	m.Insert(table, num(4), str("built on it")) // it depends on entry 4 by its old name
 	o := a.Origin
-	if low, first, h, err := n.Chain(ctx, o, 1, 9); err != nil || low != 1 || first != 1 || len(h) != 3 || h[1] != crdt.Short(a2.Hash) || h[2] != crdt.Short(a3.Hash) {
+	if low, first, h, err := n.Chain(ctx, o, 1, 9); err != nil || low != 1 || first != 1 || len(h) != 4 || h[1] != crdt.Short(a2.Hash) || h[3] != crdt.Short(a4.Hash) {
 		t.Fatalf("the chain is %d %d %x, %v", low, first, h, err)
 	}
 	f := crdt.Fork{Origin: o, After: 1, Hash: max(crdt.Short(a2.Hash), crdt.Short(b2.Hash))}
-	mover, keeper, moved, kept := n, m, uint64(2), uint64(3)
+	mover, keeper, moved, kept := n, m, uint64(3), uint64(4)
 	if f.Hash == crdt.Short(b2.Hash) {
-		mover, keeper, moved, kept = m, n, 3, 2
+		mover, keeper, moved, kept = m, n, 4, 3
 	}
 	before := mover.Rows(table)
 	if ok, err := mover.Refile(ctx, f, true); !ok || err != nil {
@@ -63,7 +65,7 @@ func (s suite) forks(t *testing.T) {
 	n.Pull(m)
 	m.Pull(n)
 	Same(t, n, m)
-	n.Want(table, "1 first life", "2 first life", "3 updated", "4 built on it")
+	n.Want(table, "1 first life", "2 first life", "3 updated", "4 built on it", "7 tie b")
 	if v := n.Vector(); v[o] != 1+kept || v[f.Branch()] != moved {
 		t.Errorf("the vector is %v", v)
 	}
