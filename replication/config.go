@@ -41,7 +41,7 @@ type Store interface {
 	Trimmed() crdt.Vector
 	LogSpan(ctx context.Context) (bytes int64, oldest crdt.HLC, err error)
 	// Chain gives the short hashes of o's entries from from to to, as far as they are known, 0 for one that is not: first
-	// is the first of them, 0 if there are none, low as far back as any is known. Forks are those that Refile noted; with
+	// is the first of them, 0 if there are none, low as far back as any is known (of the last entry alone it may be that). Forks are those that Refile noted; with
 	// move it moves the branch that the fork names, if that is here (crdt.Fork). Renew has the next own entry begin a new
 	// epoch, later than after.
 	Chain(ctx context.Context, o crdt.Origin, from, to uint64) (low, first uint64, hashes []uint64, err error)

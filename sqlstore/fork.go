@@ -150,13 +150,14 @@ func (c *chain) hashes(from, to uint64) (first uint64, out []uint64, err error) 
 }
 
 // Chain gives the short hashes of o's durable entries from from to to, as far as they are known here, 0 for one that is
-// not: first is the first of them, 0 if there are none, and low as far back as any is known.
+// not: first is the first of them, 0 if there are none, and low as far back as any is known. Of the last entry alone low is
+// itself.
 func (s *Store) Chain(ctx context.Context, o crdt.Origin, from, to uint64) (low, first uint64, hashes []uint64, err error) {
 	s.mu.RLock()
-	h, trimmed := s.heads[o], s.trimmed[o]
+	h := s.heads[o]
 	s.mu.RUnlock()
-	if from == to && from == h.seq && h.seq > 0 && trimmed == 0 { // most often it is the last one that is asked for
-		return 1, from, []uint64{crdt.Short(h.hash)}, nil
+	if from == to && from == h.seq && h.seq > 0 && !h.unknown() { // most often it is the last one that is asked for
+		return from, from, []uint64{crdt.Short(h.hash)}, nil
 	}
 	err = s.readLog(ctx, func(r *Reader) error {
 		c, err := loadChain(r.conn, o)

@@ -234,9 +234,10 @@ func (n *Node) heardChain(p *peer, m Chain) {
 		n.moveRest(p, o)
 		return
 	}
-	n.lookUp(p, []Want{{o, m.From, theirs.last()}}, func(got []Hashes) {
+	// One more than theirs, so that how far back hashes reach is told.
+	n.lookUp(p, []Want{{o, max(m.From, 2) - 1, theirs.last()}}, func(got []Hashes) {
 		mine := got[0]
-		if mine.First == 0 {
+		if mine.First == 0 || mine.last() < m.From {
 			if n.vec[o] < m.From {
 				n.sendChain(p, o, n.vec[o])
 			} else {
