@@ -119,6 +119,10 @@ func FuzzEntry(f *testing.F) {
 	f.Add(bulk(nil, 400, func(i int) string { return "packed" }).Bytes)
 	f.Add(bulk([]byte("hidden"), 400, func(i int) string { return "numbered" }).Bytes)
 	f.Add(marker().Bytes)
+	branch := sample()
+	branch.Was, branch.WasSeq = origin(7), 300
+	crdt.EncodeEntry(&branch, []byte{0})
+	f.Add(branch.Bytes)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := crdt.DecodeHead(b)
 		if err != nil {

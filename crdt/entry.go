@@ -11,7 +11,7 @@ import (
 type Entry struct {
 	Origin Origin
 	Seq    uint64 // from 1, gap-free within the origin
-	HLC    HLC    // the stamp of all its mutations is (HLC, Origin)
+	HLC    HLC    // the stamp of all its mutations is (HLC, Origin), or (HLC, Was)
 	Schema uint64 // reserved for the schema version at the origin
 	Marker bool   // it holds a marker instead of mutations
 
@@ -19,6 +19,10 @@ type Entry struct {
 	// origins whose count rose. The full dependencies are the previous entry's, raised by Deps; the previous entry
 	// itself is always one.
 	Deps Vector
+
+	// Was and WasSeq are what the entry was written as, if it is one of a fork's branch (see Fork); else zero.
+	Was    Origin
+	WasSeq uint64
 
 	Prev [32]byte // hash of the origin's previous entry, zeros for the first
 	Hash [32]byte // hash of this entry's bytes
@@ -28,7 +32,12 @@ type Entry struct {
 }
 
 // Stamp is the stamp of all the entry's mutations.
-func (e *Entry) Stamp() Stamp { return Stamp{HLC: e.HLC, Origin: e.Origin} }
+func (e *Entry) Stamp() Stamp {
+	if e.WasSeq > 0 {
+		return Stamp{HLC: e.HLC, Origin: e.Was}
+	}
+	return Stamp{HLC: e.HLC, Origin: e.Origin}
+}
 
 // MaxEntrySize is the longest entry that DecodeHead takes, in bytes.
 const MaxEntrySize = 1 << 30
@@ -37,11 +46,13 @@ const MaxEntrySize = 1 << 30
 //
 //	1 | origin 20 | seq uvarint | HLC 8 | schema uvarint | deps vector | prev 32 | body
 //
-// with the body as Body writes it. Form 2 is the same with a marker for its body. A node that meets a form that it does
+// with the body as Body writes it. Form 2 is the same with a marker for its body, form 3 has Was (20) and WasSeq (uvarint)
+// before the body. A node that meets a form that it does
 // not know must not guess.
 const (
 	entryForm  = 1
 	markerForm = 2
+	branchForm = 3
 )
 
 // EncodeEntry fills in e's Bytes and Hash from its other fields and the encoded body of its mutations.
@@ -56,12 +67,15 @@ func EncodeEntryOf(e *Entry, body *Body) {
 	e.Hash = sha256.Sum256(e.Bytes)
 }
 
-func headSize(e *Entry) int { return 128 + len(e.Deps)*(OriginSize+10) }
+func headSize(e *Entry) int { return 160 + len(e.Deps)*(OriginSize+10) }
 
 func appendHead(b []byte, e *Entry) []byte {
-	if e.Marker {
+	switch {
+	case e.WasSeq > 0:
+		b = append(b, branchForm)
+	case e.Marker:
 		b = append(b, markerForm)
-	} else {
+	default:
 		b = append(b, entryForm)
 	}
 	b = AppendOrigin(b, e.Origin)
@@ -69,7 +83,11 @@ func appendHead(b []byte, e *Entry) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(e.HLC))
 	b = binary.AppendUvarint(b, e.Schema)
 	b = AppendVector(b, e.Deps)
-	return append(b, e.Prev[:]...)
+	b = append(b, e.Prev[:]...)
+	if e.WasSeq > 0 {
+		b = binary.AppendUvarint(AppendOrigin(b, e.Was), e.WasSeq)
+	}
+	return b
 }
 
 // ErrLong reports an entry that is too long to be read like others: see sqlstore.Store.LongEntry.
@@ -101,10 +119,11 @@ func decodeHead(b []byte) (e Entry, body []byte, err error) {
 		return fail(malformed("empty entry"))
 	case len(b) > MaxEntrySize:
 		return fail(malformed("entry is too long"))
-	case b[0] != entryForm && b[0] != markerForm:
+	case b[0] < entryForm || b[0] > branchForm:
 		return fail(malformed("unknown form of entry"))
 	}
-	e.Marker = b[0] == markerForm
+	form := b[0]
+	e.Marker = form == markerForm
 	b = b[1:]
 	if e.Origin, b, err = DecodeOrigin(b); err != nil {
 		return fail(err)
@@ -134,6 +153,17 @@ func decodeHead(b []byte) (e Entry, body []byte, err error) {
 	b = b[copy(e.Prev[:], b):]
 	if first := e.Seq == 1; first != (e.Prev == [32]byte{}) {
 		return fail(malformed("hash of the previous entry"))
+	}
+	if form == branchForm {
+		if e.Was, b, err = DecodeOrigin(b); err != nil {
+			return fail(err)
+		}
+		if e.WasSeq, b, err = uvarint(b); err != nil {
+			return fail(err)
+		}
+		if e.WasSeq == 0 || e.WasSeq > MaxSeq {
+			return fail(malformed("sequence number"))
+		}
 	}
 	return e, b, nil
 }

@@ -46,6 +46,14 @@ type Store interface {
 	Trim(ctx context.Context, v crdt.Vector) error
 	Trimmed() crdt.Vector
 	LogSpan(ctx context.Context) (bytes int64, oldest crdt.HLC, err error)
+	// Chain gives the short hashes of o's entries from from to to, as far as they are known, 0 for one that is not: first
+	// is the first of them, 0 if there are none, low as far back as any is known (of the last entry alone it may be that). Forks are those that Refile noted; with
+	// move it moves the branch that the fork names, if that is here (crdt.Fork). Renew has the next own entry begin a new
+	// epoch, later than after.
+	Chain(ctx context.Context, o crdt.Origin, from, to uint64) (low, first uint64, hashes []uint64, err error)
+	Forks() (crdt.Forks, error)
+	Refile(ctx context.Context, f crdt.Fork, move bool) (moved bool, err error)
+	Renew(ctx context.Context, after crdt.HLC) error
 	// Copy returns a copy of everything durable but for what PutLocal put. Install replaces the state by such a copy and
 	// applies again what the log here has beyond it; on an error nothing has changed.
 	Copy(ctx context.Context) (copied io.ReadCloser, size int64, err error)

@@ -7,5 +7,6 @@
 // a head.
 //
 // A Replicator owns its goroutines: an acceptor, a dialer and two loops for each peer, one that applies, one that makes
-// promises durable, one that watches the store, one that ticks and one that keeps gossip in touch. All have ended when Close returns.
+// promises durable, one that watches the store, one that reads hashes of the log, one that looks after it, one that ticks and
+// one that keeps gossip in touch. All have ended when Close returns.
 package replication

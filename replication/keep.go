@@ -13,7 +13,7 @@ import (
 // keepEvery is the grain of markers, purge, trim and snapshots.
 const keepEvery = 100 * time.Millisecond
 
-// keep writes markers, purges tombstones, trims the log and takes snapshots when they are due: one after the other, so
+// keep writes markers, purges tombstones, trims the log, takes snapshots and mends forks when they are due: one after the other, so
 // that none finds the store changed under it.
 func (r *Replicator) keep() {
 	t := time.NewTicker(keepEvery)
@@ -25,7 +25,7 @@ func (r *Replicator) keep() {
 		case <-r.ctx.Done():
 			return
 		}
-		for _, do := range []func(context.Context) error{r.mark, r.purge, k.trim(r), r.takeSnapshot} {
+		for _, do := range []func(context.Context) error{r.mark, r.purge, k.trim(r), r.takeSnapshot, r.refile} {
 			if err := do(r.ctx); err != nil && r.ctx.Err() == nil && (err.Error() != k.said || r.cfg.Now().Sub(k.when) > time.Minute) {
 				k.said, k.when = err.Error(), r.cfg.Now()
 				r.cfg.Logger.Error("housekeeping of the log", "err", err)
@@ -48,7 +48,11 @@ func (r *Replicator) stored() (core.State, error) {
 	if err != nil {
 		return core.State{}, fmt.Errorf("replication: read the markers: %w", err)
 	}
-	return core.State{Vector: r.cfg.Store.Vector(), Trimmed: r.cfg.Store.Trimmed(), Markers: marks}, nil
+	forks, err := r.cfg.Store.Forks()
+	if err != nil {
+		return core.State{}, fmt.Errorf("replication: read the forks: %w", err)
+	}
+	return core.State{Vector: r.cfg.Store.Vector(), Trimmed: r.cfg.Store.Trimmed(), Markers: marks, Forks: forks}, nil
 }
 
 func (r *Replicator) mark(ctx context.Context) error {

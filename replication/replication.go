@@ -38,6 +38,7 @@ type Replicator struct {
 
 	applyWake  chan struct{} // there may be entries to apply
 	putWake    chan struct{} // there are values to make durable
+	mendWake   chan struct{} // there are hashes to read, or a new epoch is to be begun
 	dialWake   chan struct{} // there may be somebody to dial
 	mingleWake chan struct{} // there are new seeds
 	handlers   chan struct{} // bounds the requests of peers that are being answered
@@ -57,6 +58,7 @@ type Replicator struct {
 	linked  chan struct{} // closed when a link has come up or gone
 	version uint64        // of the list in force
 	seeds   []string      // gossip addresses to try besides those of the members
+	looks   []core.Look   // at hashes, to be done
 	leaving bool          // Leave is under way
 	fetch   *fetch        // the snapshot that is coming in, if one is
 	started bool
@@ -72,7 +74,7 @@ func New(cfg Config) (*Replicator, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Replicator{
 		cfg: cfg, self: cfg.Store.Self(), instance: randomID(), ctx: ctx, cancel: cancel,
-		applyWake: make(chan struct{}, 1), putWake: make(chan struct{}, 1), dialWake: make(chan struct{}, 1),
+		applyWake: make(chan struct{}, 1), putWake: make(chan struct{}, 1), mendWake: make(chan struct{}, 1), dialWake: make(chan struct{}, 1),
 		mingleWake: make(chan struct{}, 1), seeds: slices.Clone(cfg.Seeds),
 		handlers: make(chan struct{}, maxHandlers), applied: make(chan struct{}), copies: make(chan struct{}, 1),
 		links: map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
@@ -150,7 +152,7 @@ func (r *Replicator) Start(ctx context.Context) error {
 			r.cfg.Logger.Error("replication stopped serving", "err", err)
 		}
 	})
-	for _, loop := range []func(){r.tick, r.watch, r.apply, r.put, r.dial, r.mingle, r.keep} {
+	for _, loop := range []func(){r.tick, r.watch, r.apply, r.put, r.mend, r.dial, r.mingle, r.keep} {
 		r.goDo(loop)
 	}
 	if l := r.core.List(); l.Has(r.self) {
@@ -309,6 +311,10 @@ func (r *Replicator) handOut() []crdt.NodeID {
 		r.puts = append(r.puts, puts...)
 		poke(r.putWake)
 	}
+	if looks := n.Looks(); len(looks) > 0 || n.RenewWaits() {
+		r.looks = append(r.looks, looks...)
+		poke(r.mendWake)
+	}
 	for _, d := range n.Decisions() {
 		if w, ok := r.waits[d.Ticket]; ok {
 			delete(r.waits, d.Ticket)
@@ -403,7 +409,7 @@ func (r *Replicator) updateFence() {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node is starting: it has joined its cluster and not caught up yet")
 	} else if r.core.RolledBack() {
 		why = pgerror.New(pgerror.CannotConnectNow,
-			"this node was put back from an old copy: it serves again when it has caught up with enough of the other members")
+			"this node was put back from an old copy, or rolled back while it ran: it serves again when it has caught up with enough of the other members")
 	} else if r.core.NeedsSnapshot() {
 		why = pgerror.New(pgerror.CannotConnectNow, "this node is catching up by a snapshot: the others no longer have the log that it lacks")
 	} else if ahead := r.core.AheadOfMajority(); ahead > 0 {

@@ -57,7 +57,7 @@ func (r *Replicator) Leave(ctx context.Context) error {
 			break
 		}
 		handed = v
-		r.do(func(n *core.Node, now time.Time) { n.Advance(now, v) })
+		r.do(func(n *core.Node, now time.Time) { n.Advance(now, r.cfg.Store.Vector()) })
 		_, ok, err := r.wait(ctx, func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.HandOver(now) }, nil)
 		if !ok {
 			if why := interrupted(ctx, err); why != nil {

@@ -34,8 +34,8 @@ func (r *Replicator) tick() {
 func (r *Replicator) watch() {
 	for {
 		changed := r.cfg.Store.Changed() // before Vector: nothing falls between
-		v := r.cfg.Store.Vector()
-		r.do(func(n *core.Node, now time.Time) { n.Advance(now, v) })
+		// The vector is read under the lock: one of before a branch was moved must not be told after that (rule E5).
+		r.do(func(n *core.Node, now time.Time) { n.Advance(now, r.cfg.Store.Vector()) })
 		select {
 		case <-changed:
 		case <-r.ctx.Done():
@@ -70,9 +70,8 @@ func (r *Replicator) apply() {
 				r.cfg.Logger.Error("could not apply entries; their origin waits", "node", r.cfg.Name, "err", err,
 					"origin", TransactionID(batch[0].Origin, batch[0].Seq), "entries", len(batch))
 			}
-			v := r.cfg.Store.Vector()
 			r.mu.Lock()
-			r.core.Applied(r.cfg.Now(), v, err)
+			r.core.Applied(r.cfg.Now(), r.cfg.Store.Vector(), err)
 			close(r.applied)
 			r.applied = make(chan struct{})
 			r.unlock() // the acks

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -68,11 +69,16 @@ func (tx *Tx) check(e *crdt.Entry) ([]crdt.Group, error) {
 	if e.Seq > h.seq+1 {
 		return nil, fmt.Errorf("%w: the last one here is %d", ErrGap, h.seq)
 	}
-	if e.Prev != h.hash {
+	if e.Prev != h.hash && !h.unknown() {
 		return nil, fmt.Errorf("%w: it does not follow entry %d as it is here", ErrFork, h.seq)
 	}
+	for _, f := range w.forks {
+		if f.Begins(e) {
+			return nil, fmt.Errorf("%w: entry %d is kept under another epoch", ErrFork, e.Seq)
+		}
+	}
 	for o, n := range e.Deps {
-		if got := tx.head(o).seq; got < n {
+		if got := tx.head(o).seq; got < n && !w.forks.Met(o, n, func(o crdt.Origin) uint64 { return tx.head(o).seq }) {
 			return nil, fmt.Errorf("%w: entry %d of node %016x, of which %d are here", ErrDeps, n, uint64(o.Node), got)
 		}
 	}
@@ -88,7 +94,7 @@ func (tx *Tx) check(e *crdt.Entry) ([]crdt.Group, error) {
 func (tx *Tx) checkSame(e *crdt.Entry) error {
 	h := tx.head(e.Origin)
 	if e.Seq == h.seq {
-		if e.Hash != h.hash {
+		if e.Hash != h.hash && !h.unknown() {
 			return ErrFork
 		}
 		return errSeen
@@ -111,11 +117,15 @@ func (tx *Tx) checkSame(e *crdt.Entry) error {
 // apply merges one entry that passed check.
 func (tx *Tx) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
 	tx.dirty = true
-	if tx.num, err = tx.w.number(e.Origin); err != nil {
+	num, err := tx.w.number(e.Origin)
+	if err != nil {
 		return err
 	}
 	tx.stamp = e.Stamp()
-	if err := tx.logEntry(e, tx.num); err != nil {
+	if tx.num, err = tx.w.number(tx.stamp.Origin); err != nil {
+		return err
+	}
+	if err := tx.logEntry(e, num); err != nil {
 		return err
 	}
 	if e.Marker {
@@ -346,14 +356,46 @@ func (m *merger) insert() error {
 		return err
 	}
 	if there {
-		if tx.stamp.Compare(m.foundStamp()) <= 0 {
+		switch k := tx.stamp.Compare(m.foundStamp()); {
+		case k < 0:
 			return nil
+		case k == 0:
+			return m.tie()
 		}
 		if err := m.remove(); err != nil {
 			return err
 		}
 	}
 	return m.add(&r)
+}
+
+// tie merges an INSERT into a row that another one with the very same stamp has made: only two branches of a fork have such
+// (rule E5). Values decide, cell by cell (rule M2).
+func (m *merger) tie() error {
+	clocks, err := decodeClocks(m.found.clocks)
+	if err != nil {
+		return nil // as in update
+	}
+	next := m.found
+	next.vals = slices.Clone(m.found.vals)
+	var cols []int
+	for i, c := range m.colAt {
+		if c < 0 {
+			continue
+		}
+		if _, own := clockOf(clocks, m.sp.cols[c].num); own {
+			continue // an UPDATE has set it since
+		}
+		if bytes.Compare(catalog.AppendValue(nil, m.vals[i]), catalog.AppendValue(nil, m.found.vals[c])) > 0 {
+			next.vals[c] = m.vals[i]
+			cols = append(cols, c)
+		}
+	}
+	if len(cols) == 0 {
+		return nil
+	}
+	slices.Sort(cols)
+	return m.replace(&next, cols)
 }
 
 // dead says whether a tombstone or TRUNCATE is greater than an INSERT. A lesser tombstone goes.

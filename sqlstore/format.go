@@ -12,7 +12,9 @@ import (
 // The store's own tables. Names with lc_ are out of a client statement's reach (see sqlite.Options.Authorizer).
 //
 //	lc_state       the greatest stamp ever seen (rule E4), the number of commits
-//	lc_origins     local numbers of origins; seq, hash and hlc are of the last entry of the log that was trimmed
+//	lc_origins     local numbers of origins; seq, hash and hlc are of the last entry of the log that was trimmed, old are
+//	               the short hashes of the last ones that were (see Store.Chain)
+//	lc_forks       forks that are known (rule E5)
 //	lc_markers     the last marker of each node
 //	lc_log         entries as they travel, of long ones the first piece: id = local number of the origin << 40 | seq
 //	lc_pieces      the other pieces of long entries, n from 1
@@ -26,7 +28,8 @@ import (
 //	lc_system      what the system tables hold
 const formatSQL = `
 CREATE TABLE lc_state(one INTEGER PRIMARY KEY CHECK(one = 1), node INTEGER NOT NULL, hlc INTEGER NOT NULL, idx INTEGER NOT NULL);
-CREATE TABLE lc_origins(num INTEGER PRIMARY KEY, origin BLOB NOT NULL UNIQUE, seq INTEGER NOT NULL, hash BLOB, hlc INTEGER NOT NULL);
+CREATE TABLE lc_origins(num INTEGER PRIMARY KEY, origin BLOB NOT NULL UNIQUE, seq INTEGER NOT NULL, hash BLOB, hlc INTEGER NOT NULL, old BLOB);
+CREATE TABLE lc_forks(fork BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE lc_markers(node INTEGER PRIMARY KEY, origin BLOB NOT NULL, seq INTEGER NOT NULL, marker BLOB NOT NULL);
 CREATE TABLE lc_log(id INTEGER PRIMARY KEY, entry BLOB NOT NULL);
 CREATE TABLE lc_pieces(id INTEGER, n INTEGER, piece BLOB NOT NULL, PRIMARY KEY(id, n)) WITHOUT ROWID;

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"layercake/catalog"
@@ -76,9 +77,53 @@ func (s *Store) purgeBounds(ctx context.Context, covered crdt.Vector) (map[int64
 				return err
 			}
 		}
+		forks, err := loadForks(r.conn)
+		if err != nil {
+			return err
+		}
+		s.boundForks(forks, covered, origins, bounds)
 		return nil
 	})
 	return bounds, err
+}
+
+// boundForks works out the bounds of origins that have forked: what stands in any of the branches bears the old name in its
+// stamps.
+func (s *Store) boundForks(forks crdt.Forks, covered crdt.Vector, origins []crdt.Origin, bounds map[int64]int64) {
+	if len(forks) == 0 {
+		return
+	}
+	num := make(map[crdt.Origin]int64, len(origins))
+	for i, o := range origins {
+		num[o] = int64(i)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, root := range forks {
+		if forks.IsBranch(root.Origin) {
+			continue
+		}
+		family := []crdt.Origin{root.Origin}
+		for i := 0; i < len(family); i++ {
+			for _, f := range forks {
+				if f.Origin == family[i] && !slices.Contains(family, f.Branch()) {
+					family = append(family, f.Branch())
+				}
+			}
+		}
+		all, least, most := true, int64(math.MaxInt64), int64(0)
+		for _, o := range family {
+			if s.heads[o].seq == 0 {
+				continue
+			}
+			all = all && covered[o] >= s.heads[o].seq
+			b := bounds[num[o]]
+			least, most = min(least, b), max(most, b)
+		}
+		if bounds[num[root.Origin]] = least; all {
+			bounds[num[root.Origin]] = most
+		}
+	}
 }
 
 // purge goes through the tombstones in the order of their key.

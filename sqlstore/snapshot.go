@@ -22,6 +22,9 @@ var (
 	// ErrUncovered reports a snapshot that lacks entries which were trimmed here: the receiver could not add them again
 	// (rule N1).
 	ErrUncovered = errors.New("the snapshot lacks entries that were trimmed here")
+	// ErrUnmended reports a snapshot of a donor that has another branch of a fork, or does not know of one that is known
+	// here: once the fork is mended it can be taken (rule E5).
+	ErrUnmended = errors.New("a fork is not mended yet")
 	// ErrNoSnapshot reports bytes that are no snapshot that this program can use.
 	ErrNoSnapshot = errors.New("not a snapshot")
 )
@@ -143,6 +146,9 @@ func (s *Store) Install(ctx context.Context, r io.Reader) (err error) {
 	if !stage.Vector().Covers(s.Trimmed()) {
 		return ErrUncovered
 	}
+	if err := s.sameBranches(ctx, stage); err != nil {
+		return fmt.Errorf("sqlstore: snapshot: %w", err)
+	}
 	if err := s.replay(ctx, stage); err != nil { // most of it, while the writer goes on
 		return fmt.Errorf("sqlstore: snapshot: %w", err)
 	}
@@ -213,7 +219,11 @@ func (s *Store) replay(ctx context.Context, stage *Store) error {
 				if len(entries) == 0 {
 					return fmt.Errorf("the log of node %016x has no entry %d", uint64(o.Node), have[o]+1)
 				}
-				err = stage.Apply(ctx, entries)
+				if entries, err = s.ripe(stage, entries); err == nil {
+					err = stage.Apply(ctx, entries)
+				} else if len(entries) > 0 {
+					err = errors.Join(stage.Apply(ctx, entries), err)
+				}
 				at, _ := stage.Head(o)
 				progress = progress || at > have[o]
 				have[o] = at

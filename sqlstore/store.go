@@ -75,6 +75,9 @@ type head struct {
 	hash [32]byte
 }
 
+// unknown says whether the hash is not known: the entry was trimmed before it was moved (see Refile).
+func (h head) unknown() bool { return h.seq > 0 && h.hash == [32]byte{} }
+
 // spaceState is what is kept of a keyspace beside its rows.
 type spaceState struct {
 	digest crdt.Digest

@@ -51,6 +51,7 @@ func (s *Store) Trim(ctx context.Context, v crdt.Vector) error {
 // trimStep forgets some entries of one origin after from, up to to at the most.
 func (s *Store) trimStep(ctx context.Context, o crdt.Origin, num int64, from, to uint64) error {
 	var last crdt.Entry
+	var old []byte
 	err := s.readLog(ctx, func(r *Reader) error {
 		n, bytes, end := 0, int64(0), int64(0)
 		err := each(r.conn, "SELECT id,length(entry) FROM lc_log WHERE id>?1 AND id<=?2 ORDER BY id",
@@ -66,10 +67,16 @@ func (s *Store) trimStep(ctx context.Context, o crdt.Origin, num int64, from, to
 		if err != nil {
 			return err
 		}
-		return each(r.conn, "SELECT "+shortEntry+" FROM lc_log WHERE id=?", []catalog.Value{catalog.Int(end)}, func(v []catalog.Value) (err error) {
+		err = each(r.conn, "SELECT "+shortEntry+" FROM lc_log WHERE id=?", []catalog.Value{catalog.Int(end)}, func(v []catalog.Value) (err error) {
 			last, err = getHead(r.conn, end, v[0])
 			return err
 		})
+		if err != nil || last.Seq == 0 {
+			return err
+		}
+		hashes, err := logHashes(r.conn, num, from+1, last.Seq-1)
+		old = appendHashes(nil, append(hashes, crdt.Short(last.Hash)))
+		return err
 	})
 	if err == nil && last.Seq == 0 {
 		err = fmt.Errorf("sqlstore: the log of node %016x has no entry after %d", uint64(o.Node), from)
@@ -85,8 +92,14 @@ func (s *Store) trimStep(ctx context.Context, o crdt.Origin, num int64, from, to
 		if err := deleteLog(tx.w.conn, num<<seqBits|int64(from), num<<seqBits|int64(last.Seq)); err != nil {
 			return err
 		}
-		return run(tx.w.conn, "UPDATE lc_origins SET seq=max(seq,?1),hash=iif(seq<?1,?2,hash),hlc=max(hlc,?3) WHERE num=?4",
-			catalog.Int(int64(last.Seq)), catalog.BlobBytes(last.Hash[:]), catalog.Int(int64(last.HLC)), catalog.Int(num))
+		had, err := one(tx.w.conn, "SELECT old FROM lc_origins WHERE num=? AND seq=?", catalog.Int(num), catalog.Int(int64(from)))
+		if err != nil {
+			return err
+		}
+		old = append(had.Bytes[:len(had.Bytes):len(had.Bytes)], old...)
+		old = old[max(0, len(old)-8*maxOld):]
+		return run(tx.w.conn, "UPDATE lc_origins SET seq=?1,hash=?2,hlc=max(hlc,?3),old=?4 WHERE num=?5 AND seq<?1",
+			catalog.Int(int64(last.Seq)), catalog.BlobBytes(last.Hash[:]), catalog.Int(int64(last.HLC)), catalog.BlobBytes(old), catalog.Int(num))
 	}})
 	if err != nil {
 		return err

@@ -36,6 +36,7 @@ type Tx struct {
 	before     *layout
 	keysBefore map[int64]bool
 	nOrigins   int
+	forked     crdt.Forks
 	selfBefore crdt.Origin
 	wasStale   bool
 
@@ -507,7 +508,9 @@ func (tx *Tx) finish() (Commit, error) {
 		}
 	}
 	for o, h := range tx.heads {
-		w.heads[o] = h
+		if w.heads[o] = h; h.seq == 0 { // all of it was moved to another origin
+			delete(w.heads, o)
+		}
 		w.grown[o] = true
 	}
 	w.depsNew = w.depsNew || tx.remote
@@ -579,6 +582,6 @@ func (tx *Tx) logEntry(e *crdt.Entry, num int64, groups ...*spool) error {
 func (tx *Tx) rollback() {
 	tx.w.layout, tx.w.hiddenIndexes = tx.before, tx.keysBefore
 	tx.w.forgetOrigins(tx.nOrigins)
-	tx.w.self = tx.selfBefore
+	tx.w.self, tx.w.forks = tx.selfBefore, tx.forked
 	tx.w.systemStale = tx.wasStale
 }

@@ -80,6 +80,7 @@ type writer struct {
 	layout    *layout
 	origins   origins
 	heads     map[crdt.Origin]head
+	forks     crdt.Forks
 	states    map[crdt.ID]spaceState
 	index     uint64 // of the group under way
 	hasFlags  bool   // some row's "_u…" is, or was, not 0
@@ -235,7 +236,7 @@ func (w *writer) runRequest(r *request) {
 			return
 		}
 	}
-	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, keysBefore: w.hiddenIndexes, nOrigins: len(w.origins.byNum), selfBefore: w.self, wasStale: w.systemStale}
+	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, keysBefore: w.hiddenIndexes, nOrigins: len(w.origins.byNum), selfBefore: w.self, forked: w.forks, wasStale: w.systemStale}
 	r.err = w.call(tx, r.fn)
 	if r.err == nil && !r.try {
 		r.commit, r.err = tx.finish()
@@ -362,7 +363,11 @@ func (w *writer) publish() {
 	s.mu.Lock()
 	s.index = w.index
 	for o := range w.grown {
-		s.heads[o] = w.heads[o]
+		if h, there := w.heads[o]; there {
+			s.heads[o] = h
+		} else {
+			delete(s.heads, o)
+		}
 	}
 	for id := range w.touched {
 		if st, there := w.states[id]; there {
@@ -442,6 +447,9 @@ func (w *writer) load() error {
 	}
 	if _, known := w.origins.num[w.self]; !known {
 		w.self = crdt.Origin{} // taken in a transaction that was lost: a new one then
+	}
+	if w.forks, err = loadForks(w.conn); err != nil {
+		return err
 	}
 	w.lastDeps, w.depsNew = make(crdt.Vector), true
 	w.systemStale = false
@@ -539,7 +547,7 @@ func (w *writer) number(o crdt.Origin) (int64, error) {
 		return n, nil
 	}
 	n := int64(len(w.origins.byNum))
-	if err := run(w.conn, "INSERT INTO lc_origins VALUES(?,?,0,NULL,0)", catalog.Int(n),
+	if err := run(w.conn, "INSERT INTO lc_origins VALUES(?,?,0,NULL,0,NULL)", catalog.Int(n),
 		catalog.BlobBytes(crdt.AppendOrigin(nil, o))); err != nil {
 		return 0, err
 	}

@@ -15,6 +15,7 @@ type barriers struct {
 	rounds map[uint64]*round
 	next   []waiter    // arrived after the rounds under way had been asked: they wait for a later one (rule Q1)
 	base   crdt.Vector // what was durable here when the first of next arrived
+	old    bool        // under another list than the one in force
 }
 
 // round is one asking of the members for their vectors, shared by the statements that waited for it.
@@ -87,6 +88,7 @@ func (n *Node) startBarrier() {
 	}
 	r := n.newRound()
 	r.waiters, b.next, r.base = b.next, nil, b.base
+	r.ahead, b.old = b.old, false
 	local := !slices.ContainsFunc(r.waiters, func(w waiter) bool { return w.level != LocalQuorum })
 	if local { // no question crosses to another data centre for nothing
 		dc := n.list.dcOf(n.self)
@@ -223,8 +225,12 @@ func (n *Node) reaskBarriers() {
 // given its vector before the change was complete, so that a majority of the new list can be found none of which had
 // what a majority of the old one had.
 func (n *Node) renewBarriers() {
+	// This node counts for what it has now. What it had when a statement began may not do under this list: a member that
+	// has just joined answers with little, since the change before it was complete with what this node has got since.
+	n.barriers.old = len(n.barriers.next) > 0
 	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
 		r := n.barriers.rounds[id]
+		r.ahead = true
 		if !n.cfg.Knobs.KeepReplies {
 			clear(r.replies)
 			clear(r.asked)
@@ -239,7 +245,7 @@ func (n *Node) renewBarriers() {
 func (n *Node) replied(p *peer, m Reply) {
 	p.asked = time.Time{}
 	r := n.barriers.rounds[m.Round]
-	if r == nil || r.replies[p.id] != nil || !n.list.Has(p.id) || p.away != awayNot {
+	if r == nil || r.replies[p.id] != nil || !n.list.Has(p.id) || p.away != awayNot && !(r == n.back.round && n.nobodyElse(p.id)) {
 		return
 	}
 	if m.Version != n.list.Version {

@@ -139,6 +139,7 @@ func (n *Node) stable() (v crdt.Vector, epochs bool) {
 		for _, k := range marks {
 			seq = min(seq, k.At(o))
 		}
+		seq = min(seq, n.agreed(o, func(*peer) bool { return true }))
 		if seq > 0 {
 			v[o] = seq
 		}
@@ -161,7 +162,7 @@ func (n *Node) stable() (v crdt.Vector, epochs bool) {
 func (n *Node) PurgeDue(now time.Time) (v crdt.Vector, before crdt.HLC, ok bool) {
 	n.now = now
 	s := &n.stab
-	if s.purging || now.Before(s.purgeAt) || !n.IsMember() {
+	if s.purging || n.mending() || now.Before(s.purgeAt) || !n.IsMember() {
 		return nil, 0, false
 	}
 	v, epochs := n.stable()
@@ -185,7 +186,7 @@ func (n *Node) Purged(now time.Time, again bool) {
 func (n *Node) TrimDue(now time.Time, full bool) (crdt.Vector, bool) {
 	n.now = now
 	s := &n.stab
-	if s.trimming || now.Before(s.trimAt) || !n.IsMember() {
+	if s.trimming || n.mending() || now.Before(s.trimAt) || !n.IsMember() {
 		return nil, false
 	}
 	v, _ := n.stable()
@@ -202,6 +203,7 @@ func (n *Node) TrimDue(now time.Time, full bool) (crdt.Vector, bool) {
 					seq = min(seq, p.have[o])
 				}
 			}
+			seq = min(seq, n.agreed(o, func(p *peer) bool { return p != nil && p.linked }))
 			v[o] = max(v[o], seq)
 		}
 	}

@@ -69,10 +69,10 @@ func (n *Node) checkCompletion() {
 	_, after := n.changeGroups()
 	if len(c.spreading) > 0 || !met(after, func(id crdt.NodeID) bool {
 		if id == n.self {
-			return n.vec.Covers(c.target)
+			return n.fork.known.Covers(n.vec, c.target)
 		}
 		p := n.peers[id]
-		return p != nil && p.version == n.list.Version && p.have.Covers(c.target)
+		return p != nil && p.version == n.list.Version && n.fork.known.Covers(p.have, c.target)
 	}) {
 		return
 	}

@@ -53,6 +53,28 @@ type Subscribe struct {
 // Remember tells the receiver that it held more once than it said in its Hello: it was put back from an old copy.
 type Remember struct{ Vector crdt.Vector }
 
+// Heads tells the hashes of the sender's last entries, of those origins that rose since it told last (rule E5).
+type Heads struct{ List []Head }
+
+// Head is an entry and the short form of its hash.
+type Head struct {
+	Origin crdt.Origin
+	Seq    uint64
+	Hash   uint64
+}
+
+// Chain is a part of the sender's chain of an origin of which it differs from the receiver's: the short hashes of the
+// entries from From on. Low is as far back as the sender can go. Without hashes it says that this is not far enough.
+type Chain struct {
+	Origin crdt.Origin
+	Low    uint64
+	From   uint64
+	Hashes []uint64
+}
+
+// Forks tells of forks: all that the sender knows, or one that it has just found.
+type Forks struct{ List crdt.Forks }
+
 // Cut says that more of the sender's log is gone: these entries and all before them.
 type Cut struct{ Trimmed crdt.Vector }
 
@@ -70,8 +92,12 @@ type Entries struct {
 type Reach struct{ Nodes []crdt.NodeID }
 
 // Progress says that the sender is getting more of an origin that the receiver subscribed to: a long entry is on its way
-// to it, or being applied.
-type Progress struct{ Origin crdt.Origin }
+// to it, or being applied. Hops counts those who passed that on: two who take an origin from each other must not take
+// each other's word for ever.
+type Progress struct {
+	Origin crdt.Origin
+	Hops   uint64
+}
 
 // News carries a member list that is decided.
 type News struct{ List *List }
@@ -157,6 +183,9 @@ const (
 	kindRemember
 	kindReach
 	kindProgress
+	kindHeads
+	kindChain
+	kindForks
 )
 
 func (Hello) kind() byte     { return kindHello }
@@ -177,3 +206,6 @@ func (Cut) kind() byte       { return kindCut }
 func (Remember) kind() byte  { return kindRemember }
 func (Reach) kind() byte     { return kindReach }
 func (Progress) kind() byte  { return kindProgress }
+func (Heads) kind() byte     { return kindHeads }
+func (Chain) kind() byte     { return kindChain }
+func (Forks) kind() byte     { return kindForks }

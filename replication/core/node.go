@@ -44,6 +44,7 @@ type Knobs struct {
 	AnyEpoch           bool // without S1's second part: purge does not ask that all know each member's newest epoch
 	ForgetRollback     bool // without Q5: a node that was rolled back goes on as if nothing had happened
 	CrossEach          bool // without relays: each member of another data centre takes an origin's entries from the origin
+	ForgetForks        bool // without E5: chains are not compared, and a machine that is rolled back while it runs is not found
 	TrimAlone          bool // without S3: a log beyond its cap is trimmed though no majority is heard
 }
 
@@ -67,8 +68,10 @@ type State struct {
 	Trimmed    crdt.Vector                 // what of its log is gone
 	Markers    map[crdt.NodeID]crdt.Marked // the last of each node that is durable
 	List       *List                       // nil: not a member of any cluster
+	Forks      crdt.Forks                  // the store's
 	RolledBack bool                        // RollbackKey is set
 	Registers  map[string][]byte           // what Puts with these names wrote last; see RegisterKey
+	Own        crdt.Origin                 // what this life has written under; set by tests that roll a running machine back
 }
 
 // Ticket names something that was begun and will be decided.
@@ -137,6 +140,7 @@ type Node struct {
 	stab     stability
 	snap     snapshot
 	back     rollback
+	fork     forking
 	grace    bool // see fresh
 	born     time.Time
 	early    []deferred // questions and ballots that came meanwhile
@@ -174,8 +178,10 @@ func New(cfg Config, st State, now time.Time) *Node {
 	if st.List != nil {
 		n.setList(st.List)
 	}
+	n.fork.known = st.Forks
 	n.Advance(now, st.Vector)
-	n.marks, n.own = nil, crdt.Origin{} // an earlier life wrote that
+	n.marks, n.own = nil, st.Own // an earlier life wrote the rest
+	n.fork.renew = false
 	return n
 }
 
@@ -268,7 +274,7 @@ func (n *Node) Advance(now time.Time, v crdt.Vector) {
 	linked := n.linked()
 	for _, o := range risen {
 		seq := v[o]
-		if o.Node == n.self && n.vec[o] == 0 && n.recvs[o] == nil { // it did not come from others
+		if o.Node == n.self && n.vec[o] == 0 && n.recvs[o] == nil && !n.isBranch(o) { // it did not come from others
 			n.own = o
 		}
 		if n.lent {
@@ -279,6 +285,9 @@ func (n *Node) Advance(now time.Time, v crdt.Vector) {
 			for _, p := range linked {
 				n.pushOwn(p)
 			}
+		}
+		if o == n.own {
+			n.overtaken()
 		}
 		if o.Node == n.self {
 			n.addMark(o, seq)
@@ -317,6 +326,7 @@ func (n *Node) Tick(now time.Time) {
 		}
 	}
 	n.endGrace()
+	n.tickChains()
 	for _, o := range sortedOrigins(n.recvs) {
 		n.look(n.recvs[o])
 	}

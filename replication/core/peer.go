@@ -23,6 +23,7 @@ type peer struct {
 	part     time.Time            // when a part of a long message came last
 	reach    map[crdt.NodeID]bool // whose entries it can pass on, as it said; of members of this data centre
 
+	chains     peerChains
 	spoke      bool        // since this node started
 	away       int         // it was rolled back, or may have been: it does not count
 	remembered crdt.Vector // what it said to hold before, while it may not know
@@ -89,6 +90,8 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	p.outbox, p.sends, p.poke, p.pingID, p.reach = nil, map[crdt.Origin]*send{}, false, 0, nil
 	p.dirty, p.owed = map[crdt.Origin]struct{}{}, map[crdt.Origin]struct{}{}
 	n.remember(p, held, h, newLife)
+	n.upChains(p)
+	n.upOwn(h)
 	if n.othersHold(h.Vector) {
 		n.rolledBack()
 	}
@@ -101,7 +104,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 			p.poke = true
 		}
 	}
-	if n.list.IsRetired(id) {
+	if n.list.IsRetired(id) || !n.vec.Covers(said.Vector) { // or a branch was moved since: all is said anew
 		n.closes = append(n.closes, id)
 	}
 	n.learnEpochs(h.Vector)
@@ -110,6 +113,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 		n.tellReach(p)
 	}
 	n.tellList(p)
+	n.forgetAnswer(p)
 	n.checkAllConfirms()
 	n.checkWriteBacks()
 	n.askBarriers(p)
@@ -172,7 +176,7 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 		n.raise(p, m.Delta)
 	case Ask:
 		n.sawVersion(p, m.Version)
-		if n.back.on || n.tooEarly(from, m) {
+		if n.back.on && !(m.Full && n.nobodyElse(from)) || n.tooEarly(from, m) {
 			return // rule Q5; the question is repeated
 		}
 		r := Reply{Version: n.list.Version, Round: m.Round, Delta: n.takeDirty(p)}
@@ -187,7 +191,18 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 	case Subscribe:
 		n.subscribed(p, m)
 	case Remember:
+		if n.knowsForks() && n.fork.known.Covers(n.vec, m.Vector) {
+			p.poke = true // said before all that was said on an earlier link had come
+			n.rouse(p.id)
+			break
+		}
 		n.rolledBack()
+	case Heads:
+		n.heardHeads(p, m)
+	case Chain:
+		n.heardChain(p, m)
+	case Forks:
+		n.heardForks(p, m)
 	case Cut:
 		n.cut(p, m.Trimmed)
 	case Reach:
@@ -224,7 +239,7 @@ func (n *Node) raise(p *peer, delta crdt.Vector) {
 	rose := false
 	for _, o := range sortedOrigins(delta) {
 		seq := delta[o]
-		if p.have[o] >= seq {
+		if p.have[o] >= seq || p.chains.split[o] {
 			continue
 		}
 		rose = true

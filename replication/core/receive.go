@@ -19,6 +19,7 @@ type recv struct {
 	sub   uint64
 	since time.Time // of the last arrival, or of the subscription
 	part  time.Time // of the last sign that more is on its way, though not all of an entry is here yet
+	hops  uint64    // by way of how many nodes that was heard
 	told  time.Time // when subscribers were last told that
 
 	stood        map[crdt.NodeID]time.Time // who let this node down, and when
@@ -96,6 +97,9 @@ func (n *Node) learnEpoch(o crdt.Origin) bool {
 		return false
 	}
 	n.newest[o.Node] = o.Epoch
+	if o.Node == n.self {
+		n.overtaken()
+	}
 	if !ok || n.cfg.Knobs.KeepHeld {
 		return true
 	}
@@ -119,6 +123,9 @@ func (n *Node) learnEpochs(v crdt.Vector) {
 // receiveEntries takes entries off a link. What was not asked for in this way is dropped: it comes again if needed.
 func (n *Node) receiveEntries(p *peer, m Entries) {
 	n.sawVersion(p, m.Version)
+	if p.chains.split[m.Origin] {
+		return
+	}
 	n.learnEpoch(m.Origin)
 	r := n.recv(m.Origin)
 	if m.Sub == 0 {
@@ -145,6 +152,11 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 		}
 		if e.Seq < r.next() {
 			continue
+		}
+		if n.refuses(&e) {
+			n.split(p, m.Origin)
+			n.send(p.id, Forks{n.fork.known})
+			return
 		}
 		r.pending = append(r.pending, e)
 		r.since = n.now
@@ -174,7 +186,7 @@ func (n *Node) block(o crdt.Origin, seq uint64, why string) {
 // to share an fsync. There is one batch at a time: Applied must follow.
 func (n *Node) NextBatch(now time.Time) []crdt.Entry {
 	n.now = now
-	if len(n.batch) > 0 {
+	if len(n.batch) > 0 || len(n.fork.queue) > 0 {
 		return nil
 	}
 	ahead := map[crdt.Origin]uint64{} // what the batch adds to the vector
@@ -249,7 +261,7 @@ func (n *Node) ripe(e *crdt.Entry, at func(crdt.Origin) uint64) bool {
 		return false
 	}
 	for o, seq := range e.Deps {
-		if at(o) < seq && o != e.Origin {
+		if o != e.Origin && !n.dependsOn(o, seq, at) {
 			return false
 		}
 	}

@@ -202,7 +202,9 @@ func (n *Node) receiveRegister(from crdt.NodeID, m Message) {
 		n.sawVersion(p, version)
 	}
 	if p := n.peers[from]; p != nil && p.away != awayNot {
-		if _, ok := m.(Prepare); !ok || p.away != awayKnows { // it may ask what the others hold
+		_, asks := m.(Prepare)
+		_, answers := m.(Promise)
+		if (!asks || p.away != awayKnows) && !(answers && n.nobodyElse(from)) { // it may ask what the others hold
 			return
 		}
 	}
@@ -212,7 +214,7 @@ func (n *Node) receiveRegister(from crdt.NodeID, m Message) {
 		}
 		return // whoever is behind is told the newer list, and repeats
 	}
-	if n.back.on { // rule Q5: no ballot is answered, not even its own
+	if _, ok := m.(Prepare); n.back.on && !(ok && n.nobodyElse(from)) { // rule Q5: no ballot is answered, not even its own
 		if m, ok := m.(Promise); ok {
 			n.promised(from, m)
 		}
@@ -485,7 +487,11 @@ func (n *Node) listProposalsChanged() {
 			continue
 		}
 		n.props.queues[name] = q
-		n.begin(q[0])
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.props.queues)) { // which may begin another completion check, with proposals of its own
+		if q := n.props.queues[name]; len(q) > 0 {
+			n.begin(q[0])
+		}
 	}
 	for _, d := range waiting {
 		n.receiveRegister(d.from, d.msg)

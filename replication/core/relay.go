@@ -114,7 +114,7 @@ func (n *Node) relay(r *recv) crdt.NodeID {
 // mayRelay says whether p, of this data centre, can be asked for r's origin: it is there, not behind this node by more
 // than a moment, has not stood still lately, and does not take the origin from this node.
 func (n *Node) mayRelay(r *recv, p *peer) bool {
-	if p == nil || !p.linked || p.have[r.origin] < r.older.came || p.trimmed[r.origin] >= r.next() {
+	if p == nil || !p.linked || p.chains.split[r.origin] || p.have[r.origin] < r.older.came || p.trimmed[r.origin] >= r.next() {
 		return false
 	}
 	if r.letDown(p.id, n.now.Add(-5*n.cfg.Stall)) {
@@ -142,11 +142,13 @@ func (n *Node) feed(r *recv, stalled bool) *peer {
 			return p
 		}
 	}
-	if relay != n.self && !stalled {
+	if relay != n.self && !stalled && (relay != 0 || relayed) {
 		return nil // the relay fetches it
 	}
+	// What is not relayed this node fetches itself if nobody seems to reach who has it: perhaps only because what it
+	// reaches there is held up here, by the very entries that are missing.
 	node := n.peers[o.Node]
-	if relayed && node != nil && node.linked && node.trimmed[o] < next && !r.letDown(o.Node, n.now.Add(-5*n.cfg.Stall)) {
+	if relayed && node != nil && node.linked && !node.chains.split[o] && node.trimmed[o] < next && !r.letDown(o.Node, n.now.Add(-5*n.cfg.Stall)) {
 		return node
 	}
 	if p := n.peers[r.src]; p != nil && p.have[o] >= next && !stalled {
@@ -188,11 +190,11 @@ func (n *Node) look(r *recv) {
 	o := r.origin
 	r.ahead = n.ahead(o)
 	if p := n.peers[n.feeder(r)]; p != nil && p.part.After(r.part) {
-		r.part = p.part
+		r.part, r.hops = p.part, 0
 	}
 	allowed := time.Duration(n.batchBytes) * time.Second / (8 << 20) // a large entry takes its time to be applied
 	if r.applying > 0 && n.now.Sub(n.batchAt) < n.cfg.Stall+allowed {
-		r.part = n.now
+		r.part, r.hops = n.now, 0
 	}
 	if n.now.Sub(r.looked) >= n.cfg.Stall/2+allowed {
 		r.older, r.newer, r.looked = r.newer, stock{r.next() - 1, r.ahead}, n.now
@@ -200,15 +202,18 @@ func (n *Node) look(r *recv) {
 	if n.relayed(o) && r.applied < r.older.came { // what came a while ago is still not durable
 		n.reach.slow[o.Node] = n.now.Add(5 * n.cfg.Stall)
 	}
-	if r.part.After(r.told) && n.now.Sub(r.told) >= n.cfg.Ping {
+	if r.part.After(r.told) && r.hops < maxHops && n.now.Sub(r.told) >= n.cfg.Ping {
 		r.told = n.now
 		for _, p := range n.linked() {
 			if s := p.sends[o]; s != nil && s.sub != 0 {
-				n.send(p.id, Progress{o})
+				n.send(p.id, Progress{o, r.hops})
 			}
 		}
 	}
 }
+
+// maxHops is by way of how many nodes word of progress goes.
+const maxHops = 3
 
 // feeder is who sends r, 0: nobody.
 func (n *Node) feeder(r *recv) crdt.NodeID {
@@ -221,12 +226,12 @@ func (n *Node) feeder(r *recv) crdt.NodeID {
 // pushed says whether r's node sends it unasked.
 func (n *Node) pushed(r *recv) bool {
 	p := n.peers[r.origin.Node]
-	return p != nil && p.linked && !n.ended(r.origin) && p.trimmed[r.origin] < r.next() && n.pushesTo(p)
+	return p != nil && p.linked && !n.ended(r.origin) && !p.chains.split[r.origin] && p.trimmed[r.origin] < r.next() && n.pushesTo(p)
 }
 
 // progressed notes that p, whom this node takes an origin from, is getting more of it.
 func (n *Node) progressed(p *peer, m Progress) {
 	if r := n.recvs[m.Origin]; r != nil && r.src == p.id {
-		r.part = n.now
+		r.part, r.hops = n.now, m.Hops+1
 	}
 }

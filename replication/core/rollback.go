@@ -85,14 +85,14 @@ func (n *Node) tellRollback() {
 // no look: they are entries of its own, which it misses by itself (othersHold).
 func (n *Node) remember(p *peer, held crdt.Vector, h Hello, newLife bool) {
 	known := crdt.Vector{}
-	if newLife { // else Hello may be older than what came over the link before
+	if newLife || n.knowsForks() { // else Hello may be older than what came over the link before: then it will say so
 		known.Merge(held)
 	}
 	known.Merge(p.remembered)
 	switch {
 	case h.RolledBack:
 		p.away = awayKnows
-	case !h.Vector.Covers(known):
+	case !n.fork.known.Covers(h.Vector, known):
 		p.away = awayTold
 		p.remembered = known
 		n.send(p.id, Remember{known})
@@ -125,12 +125,14 @@ func (n *Node) saidRollback(p *peer, on bool) {
 // out: the log may be ahead of the core.
 func (n *Node) othersHold(v crdt.Vector) bool {
 	for o, seq := range v {
-		if o.Node == n.self && o != n.own && seq > n.vec[o] {
+		if o.Node == n.self && o != n.own && !n.fork.known.Met(o, seq, n.at) {
 			return true
 		}
 	}
 	return false
 }
+
+func (n *Node) at(o crdt.Origin) uint64 { return n.vec[o] }
 
 // backGroups are the conditions of having caught up: others that meet every majority of all members, and every one of
 // this data centre's, that this node may have been part of.
@@ -141,6 +143,35 @@ func (n *Node) backGroups() []group {
 		return group{ids: rest, need: min(need, len(rest))}
 	}
 	return []group{others(n.list.ids()), others(n.list.inDC(n.list.dcOf(n.self)))}
+}
+
+// nobodyElse says whether from was rolled back, as this node was, and so were too many others: then all members there are
+// catch up with each other, since what none of them remembers cannot come back.
+func (n *Node) nobodyElse(from crdt.NodeID) bool {
+	p := n.peers[from]
+	return p != nil && p.away == awayKnows && n.tooManyBack()
+}
+
+// tooManyBack says whether all members are there, and too few of them were not rolled back for those that were.
+func (n *Node) tooManyBack() bool {
+	if !n.back.on || !n.knowsForks() {
+		return false
+	}
+	for _, m := range n.list.Members {
+		if p := n.peers[m.ID]; m.ID != n.self && (p == nil || !p.linked || p.away == awayTold) {
+			return false
+		}
+	}
+	return !met(n.backGroups(), func(id crdt.NodeID) bool { return n.peers[id].away == awayNot })
+}
+
+// caughtUp says whether those others for which has is true suffice: all of them, if too many were rolled back.
+func (n *Node) caughtUp(has func(crdt.NodeID) bool) bool {
+	if n.tooManyBack() {
+		others := n.list.others(n.self)
+		return met([]group{{ids: others, need: len(others)}}, has)
+	}
+	return met(n.backGroups(), has)
 }
 
 // tickRollback asks, and goes on when enough others have answered and this node has all that they hold.
@@ -158,9 +189,9 @@ func (n *Node) tickRollback() {
 	if b.registers == nil {
 		covered := func(id crdt.NodeID) bool {
 			v := b.round.vectors[id]
-			return v != nil && n.vec.Covers(v)
+			return v != nil && n.fork.known.Covers(n.vec, v)
 		}
-		if !met(n.backGroups(), covered) {
+		if !n.caughtUp(covered) {
 			return
 		}
 		b.registers = map[string]bool{MembersRegister: true}
@@ -192,6 +223,24 @@ func (n *Node) tickRollback() {
 	}
 }
 
+// forgetAnswer asks a peer anew that holds less than it once answered, since it was rolled back itself: perhaps nobody
+// holds any more what this node waits for.
+func (n *Node) forgetAnswer(p *peer) {
+	lost := func(r *round) bool { return r != nil && !n.fork.known.Covers(p.have, r.vectors[p.id]) }
+	if !n.knowsForks() {
+		return
+	}
+	if b := &n.back; b.registers == nil && lost(b.round) {
+		delete(b.round.vectors, p.id)
+		delete(b.round.replies, p.id)
+		delete(b.round.asked, p.id)
+	}
+	if c := n.props.check; c != nil && lost(c.round) {
+		n.listProposalsChanged()
+		n.restartRollback()
+	}
+}
+
 // restartRollback begins anew under another list.
 func (n *Node) restartRollback() {
 	if n.back.round != nil {
@@ -215,7 +264,7 @@ func (n *Node) learn(name string) {
 // learned takes the state of a register that enough others have promised for: no ballot that this node may have been
 // part of before can be decided without one of them, and they have all promised a greater one.
 func (n *Node) learned(p *proposal) {
-	if !met(n.backGroups(), func(id crdt.NodeID) bool { _, ok := p.promises[id]; return ok }) {
+	if !n.caughtUp(func(id crdt.NodeID) bool { _, ok := p.promises[id]; return ok }) {
 		return
 	}
 	g := n.acceptor(p.register)

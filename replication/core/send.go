@@ -58,7 +58,7 @@ func (n *Node) pushOwn(p *peer) {
 		}
 		return
 	}
-	if s := p.sends[o]; (s == nil || s.sub != 0) && p.have[o] >= n.stab.trimmed[o] { // else it takes a snapshot, or subscribes elsewhere
+	if s := p.sends[o]; (s == nil || s.sub != 0) && !p.chains.split[o] && p.have[o] >= n.stab.trimmed[o] { // else it takes a snapshot, or subscribes elsewhere
 		p.sends[o] = &send{origin: o, sent: p.have[o]}
 	}
 	n.rouse(p.id)
@@ -76,7 +76,7 @@ func (n *Node) subscribed(p *peer, m Subscribe) {
 		}
 		return
 	}
-	if m.From <= n.stab.trimmed[m.Origin] {
+	if m.From <= n.stab.trimmed[m.Origin] || p.chains.split[m.Origin] {
 		return // it has been told what is trimmed, and asks another
 	}
 	p.sends[m.Origin] = &send{origin: m.Origin, sub: m.Sub, sent: m.From - 1}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"time"
 
 	"layercake/crdt"
@@ -18,7 +19,8 @@ const simCap = 150
 // state is what the store remembers, but for lists and registers.
 func (n *simNode) state() core.State {
 	marks, _ := n.store.Markers()
-	return core.State{Vector: n.store.Vector(), Trimmed: n.store.Trimmed(), Markers: marks}
+	forks, _ := n.store.Forks()
+	return core.State{Vector: n.store.Vector(), Trimmed: n.store.Trimmed(), Markers: marks, Forks: forks}
 }
 
 // keep writes markers, purges, trims and takes snapshots when they are due.
@@ -64,7 +66,7 @@ func (n *simNode) keep() {
 		if donor.core != nil {
 			image, _, _ = donor.store.Copy(context.Background())
 		}
-		donorLife := donor.life
+		donorLife, holds := donor.life, maps.Clone(donor.holds)
 		later(5*time.Millisecond, 80*time.Millisecond, func() {
 			if image == nil || donor.core == nil || donor.life != donorLife || !s.link(n.i, donor.i).up {
 				s.log("%s gets no snapshot from %s", n.member.Name, donor.member.Name)
@@ -73,11 +75,12 @@ func (n *simNode) keep() {
 			}
 			err := n.store.Install(context.Background(), image)
 			s.log("%s installs a snapshot from %s: %v", n.member.Name, donor.member.Name, err)
-			if err != nil && !errors.Is(err, memstore.ErrUncovered) && !errors.Is(err, sqlstore.ErrUncovered) && !errors.Is(err, crdt.ErrAhead) {
+			if err != nil && !errors.Is(err, memstore.ErrUncovered) && !errors.Is(err, sqlstore.ErrUncovered) && !errors.Is(err, crdt.ErrAhead) && !errors.Is(err, memstore.ErrUnmended) {
 				s.violated("%s cannot install a snapshot: %v", n.member.Name, err)
 			}
 			if err == nil {
 				s.snapshots++
+				maps.Copy(n.holds, holds)
 			}
 			n.core.Installed(n.time(), n.state(), err)
 		})
@@ -117,13 +120,13 @@ func (s *sim) restorer(busy time.Duration) {
 		switch {
 		case n.core == nil || !n.core.IsMember() || !n.caught || n.core.RolledBack():
 		case n.copied == nil || s.chance(10):
-			n.copied = n.store.Backup()
+			n.copied, n.heldThen = n.store.Backup(), maps.Clone(n.holds)
 			s.log("%s is copied", n.member.Name)
 		case s.restored == nil && s.restores < 3 && s.allUp():
 			s.restores++
 			s.restored = n
 			n.crash()
-			n.store, n.copied = n.copied, nil
+			n.store, n.copied, n.holds = n.copied, nil, n.heldThen
 			// What it alone had in its data centre is gone: also what it promised while it was alone there, if the next
 			// one has not caught up yet.
 			for _, m := range s.nodes {

@@ -50,7 +50,9 @@ func (s *sim) whole() *sim {
 		s.after(s.between(20*time.Millisecond, 300*time.Millisecond), joiner)
 	}
 	s.after(0, joiner)
-	if s.chance(50) {
+	if s.seed%4 == 3 && s.only == nil && s.sql == nil {
+		s.rewinder(busy)
+	} else if s.chance(50) {
 		s.restorer(busy)
 	} else if s.chance(70) {
 		var remover func()
@@ -127,12 +129,13 @@ func (s *sim) whole() *sim {
 
 	s.quiet = true
 	minority := 0
-	if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size && s.removals+s.restores == 0 {
+	if s.rewinds > 0 {
+		s.loseRewound()
+	} else if s.chance(40) && n0.core != nil && len(n0.core.List().Members) == size && s.removals+s.restores == 0 {
 		minority = s.rng.IntN(size/2 + 1)
 	}
 	for i, n := range s.nodes {
-		if i < minority {
-			n.gone = true
+		if n.gone = n.gone || i < minority; n.gone {
 			if n.core != nil {
 				n.crash()
 			}
@@ -200,7 +203,7 @@ func TestSimulation(t *testing.T) {
 		n = min(n, 20)
 	}
 	writes, acked, reads, blocks, removed := 0, 0, 0, 0, 0
-	markers, purges, trims, snapshots, restores := 0, 0, 0, 0, 0
+	markers, purges, trims, snapshots, restores, rewinds, moves := 0, 0, 0, 0, 0, 0, 0
 	for i := range n {
 		s := simulate(uint64(i+1), core.Knobs{})
 		if len(s.faults) > 0 {
@@ -214,12 +217,13 @@ func TestSimulation(t *testing.T) {
 		}
 		reads += s.reads
 		markers, purges, trims, snapshots, restores = markers+s.markers, purges+s.purges, trims+s.trims, snapshots+s.snapshots, restores+s.restores
+		rewinds, moves = rewinds+s.rewinds, moves+s.moves
 		removed += len(s.latest().Retired)
 		blocks += len(s.granted)
 	}
 	t.Logf("%d seeds over memstore: %d writes, %d acknowledged, %d reads, %d blocks of numbers, %d members removed", n, writes, acked, reads, blocks, removed)
-	t.Logf("%d markers, %d tombstones purged, %d entries trimmed, %d snapshots, %d old copies restored", markers, purges, trims, snapshots, restores)
-	if purges < 3*n || trims < 100*n || snapshots < n/4 || restores < n/5 {
+	t.Logf("%d markers, %d tombstones purged, %d entries trimmed, %d snapshots, %d old copies restored, %d machines rolled back as they ran, %d branches moved", markers, purges, trims, snapshots, restores, rewinds, moves)
+	if purges < 3*n || trims < 100*n || snapshots < n/4 || restores < n/5 || rewinds < n/5 || moves < n/10 {
 		t.Errorf("hardly anything is purged, trimmed, copied or restored")
 	}
 	if acked < 50*n || reads < 50*n || removed < n/5 {
@@ -248,6 +252,7 @@ func TestRulesAreNeeded(t *testing.T) {
 		"E1":    {core.Knobs{AckEarly: true}, 1},
 		"C3":    {core.Knobs{ChangeEarly: true}, 29},
 		"S3":    {core.Knobs{TrimAlone: true}, 10},
+		"E5":    {core.Knobs{ForgetForks: true}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i := range uint64(400) {

@@ -325,7 +325,10 @@ func (st *sqlStore) mark(m crdt.Marker) *simCommit {
 	return c
 }
 
-func (st *sqlStore) apply(batch []crdt.Entry) { st.queue = append(st.queue, &request{batch: batch}) }
+func (st *sqlStore) apply(batch []crdt.Entry) error {
+	st.queue = append(st.queue, &request{batch: batch})
+	return nil
+}
 
 // show looks at the whole database now and then, as a reader may at any time.
 func (st *sqlStore) show(string) string {
@@ -341,6 +344,20 @@ func (st *sqlStore) Trimmed() crdt.Vector { return st.db().Trimmed() }
 func (st *sqlStore) Markers() (map[crdt.NodeID]crdt.Marked, error) { return st.db().Markers() }
 func (st *sqlStore) GetLocal(key string) ([]byte, error)           { return st.db().GetLocal(key) }
 func (st *sqlStore) PutLocal(key string, val []byte) error         { return st.db().PutLocal(key, val) }
+
+func (st *sqlStore) Forks() (crdt.Forks, error) { return st.db().Forks() }
+
+func (st *sqlStore) Chain(ctx context.Context, o crdt.Origin, from, to uint64) (low, first uint64, hashes []uint64, err error) {
+	return st.db().Chain(ctx, o, from, to)
+}
+
+func (st *sqlStore) Refile(ctx context.Context, f crdt.Fork, move bool) (moved bool, err error) {
+	return st.db().Refile(ctx, f, move)
+}
+
+func (st *sqlStore) Renew(ctx context.Context, after crdt.HLC) error {
+	return st.db().Renew(ctx, after)
+}
 
 func (st *sqlStore) Entries(_ context.Context, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error) {
 	list, err := st.db().Entries(context.Background(), o, from, maxBytes)

@@ -37,6 +37,7 @@ type sim struct {
 	markers                            int
 	lastMarker                         time.Duration
 	purges, trims, snapshots, restores int
+	rewinds, moves                     int
 	restored                           *simNode // was put back from an old copy and has not caught up
 	reads                              int
 	floors                             map[string]crdt.Vector   // what has been promised
@@ -94,23 +95,28 @@ type simLink struct {
 
 // simNode is a machine: its store's synced part survives a crash, the core does not.
 type simNode struct {
-	s       *sim
-	i       int
-	member  core.Member
-	skew    time.Duration
-	store   simStore
-	core    *core.Node // nil while down
-	life    int
-	syncing bool
-	waits   map[core.Ticket]func(core.Done)
-	gone    bool     // never comes back
-	copied  simStore // an old copy of the folder
-	refused bool     // as a joiner, since its id is retired
-	asking  bool     // a join is under way
-	version uint64
-	caught  bool // has caught up since it joined; survives a crash
-	lastPut time.Duration
-	slow    time.Duration // so much longer it takes to make anything durable
+	s        *sim
+	i        int
+	member   core.Member
+	skew     time.Duration
+	store    simStore
+	core     *core.Node // nil while down
+	life     int
+	instance uint64
+	holds    map[content]struct{} // what it says durably
+	past     *past
+	rewound  bool
+	heldThen map[content]struct{} // of copied
+	syncing  bool
+	waits    map[core.Ticket]func(core.Done)
+	gone     bool     // never comes back
+	copied   simStore // an old copy of the folder
+	refused  bool     // as a joiner, since its id is retired
+	asking   bool     // a join is under way
+	version  uint64
+	caught   bool // has caught up since it joined; survives a crash
+	lastPut  time.Duration
+	slow     time.Duration // so much longer it takes to make anything durable
 }
 
 // simOp is a statement and what came of it.
@@ -180,6 +186,7 @@ func (s *sim) addNode(dc string) *simNode {
 	} else {
 		n.store = memStore{memstore.New(memstore.Config{Self: n.member.ID, Now: n.time, Rand: rand.New(rand.NewPCG(s.seed, uint64(i)))}), n}
 	}
+	n.holds = map[content]struct{}{}
 	for j := range s.nodes {
 		s.links[[2]int{j, i}] = &simLink{}
 	}
@@ -197,8 +204,15 @@ func (s *sim) link(a, b int) *simLink {
 }
 
 // start begins a life of a node's process.
-func (n *simNode) start() {
+func (n *simNode) start() { n.run(uint64(n.life)+1, crdt.Origin{}) }
+
+// run lets a process run: a new one, or one that was rolled back with its machine and had written under own.
+func (n *simNode) run(instance uint64, own crdt.Origin) {
+	if n.core != nil {
+		return
+	}
 	st := n.state()
+	st.Own = own
 	st.Registers = map[string][]byte{}
 	if b, _ := n.store.GetLocal(core.ListKey); b != nil {
 		st.List, _ = core.DecodeList(b)
@@ -215,8 +229,13 @@ func (n *simNode) start() {
 	n.life++
 	n.syncing = false
 	n.waits = map[core.Ticket]func(core.Done){}
-	cfg := core.Config{Self: n.member, Instance: uint64(n.life), Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
-		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Grace: time.Second}
+	n.instance = instance
+	grace := time.Second
+	if instance < uint64(n.life) {
+		grace = 0
+	}
+	cfg := core.Config{Self: n.member, Instance: instance, Rand: rand.New(rand.NewPCG(n.s.seed, uint64(n.i*1000+n.life))),
+		Knobs: n.s.knobs, MarkEvery: 200 * time.Millisecond, Grace: grace}
 	n.s.window(&cfg)
 	n.core = core.New(cfg, st, n.time())
 	n.s.log("%s starts, life %d", n.member.Name, n.life)
@@ -347,10 +366,14 @@ func (n *simNode) pump() {
 		})
 	}
 	if batch := n.core.NextBatch(n.time()); len(batch) > 0 {
-		n.store.apply(batch)
+		err := n.store.apply(batch)
 		s.log("%s merges %d", n.member.Name, len(batch))
-		n.sync(func() { n.core.Applied(n.time(), n.store.Vector(), nil) })
+		n.sync(func() {
+			n.took(batch)
+			n.core.Applied(n.time(), n.store.Vector(), err)
+		})
 	}
+	n.keepForks()
 	for _, d := range n.core.Decisions() {
 		if f := n.waits[d.Ticket]; f != nil {
 			delete(n.waits, d.Ticket)

@@ -52,7 +52,7 @@ func (n *Node) NeedsSnapshot() bool { return n.snap.under || len(n.lacking()) > 
 func (n *Node) SnapshotDue(now time.Time) (from Member, ok bool) {
 	n.now = now
 	s := &n.snap
-	if s.under || now.Before(s.retry) || !n.IsMember() {
+	if s.under || now.Before(s.retry) || !n.IsMember() || len(n.fork.queue) > 0 {
 		return Member{}, false
 	}
 	lacking := n.lacking()
@@ -76,7 +76,7 @@ func (n *Node) SnapshotDue(now time.Time) (from Member, ok bool) {
 		return k
 	}
 	for _, p := range n.linked() {
-		if !n.list.Has(p.id) || p.joining || p.away != awayNot || !p.have.Covers(n.stab.trimmed) {
+		if !n.list.Has(p.id) || p.joining || p.away != awayNot || len(p.chains.split) > 0 || !p.have.Covers(n.stab.trimmed) {
 			continue
 		}
 		if best == nil || rank(p) > rank(best) {

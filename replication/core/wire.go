@@ -82,6 +82,27 @@ func Append(dst []byte, m Message) []byte {
 		}
 	case Progress:
 		w.origin(m.Origin)
+		w.uint(m.Hops)
+	case Heads:
+		w.uint(uint64(len(m.List)))
+		for _, h := range m.List {
+			w.origin(h.Origin)
+			w.uint(h.Seq)
+			w.hash(h.Hash)
+		}
+	case Chain:
+		w.origin(m.Origin)
+		w.uint(m.Low)
+		w.uint(m.From)
+		w.uint(uint64(len(m.Hashes)))
+		for _, h := range m.Hashes {
+			w.hash(h)
+		}
+	case Forks:
+		w.uint(uint64(len(m.List)))
+		for _, f := range m.List {
+			w.b = crdt.AppendFork(w.b, f)
+		}
 	case App:
 		w.b = append(w.b, m.What)
 		w.bool(m.Answer)
@@ -168,9 +189,30 @@ func Decode(b []byte) (Message, error) {
 		}
 		m = v
 	case kindProgress:
-		m = Progress{r.origin()}
+		m = Progress{Origin: r.origin(), Hops: r.uint()}
 	case kindCut:
 		m = Cut{r.vector()}
+	case kindHeads:
+		v := Heads{}
+		for range r.count(crdt.OriginSize + 9) {
+			v.List = append(v.List, Head{r.origin(), r.uint(), r.hash()})
+		}
+		m = v
+	case kindChain:
+		v := Chain{Origin: r.origin(), Low: r.uint(), From: r.uint()}
+		for range r.count(8) {
+			v.Hashes = append(v.Hashes, r.hash())
+		}
+		if v.From > crdt.MaxSeq || v.From == 0 && len(v.Hashes) > 0 {
+			r.fail()
+		}
+		m = v
+	case kindForks:
+		v := Forks{}
+		for range r.count(crdt.OriginSize + 10) {
+			v.List = append(v.List, r.fork())
+		}
+		m = v
 	case kindApp:
 		m = App{What: r.byte(), Answer: r.bool(), ID: r.uint(), Body: r.bytes()}
 	default:
@@ -249,6 +291,8 @@ func (w *writer) string(v string) {
 }
 
 func (w *writer) origin(o crdt.Origin) { w.b = crdt.AppendOrigin(w.b, o) }
+
+func (w *writer) hash(h uint64) { w.b = binary.BigEndian.AppendUint64(w.b, h) }
 
 func (w *writer) vector(v crdt.Vector) { w.b = crdt.AppendVector(w.b, v) }
 
@@ -364,6 +408,26 @@ func (r *reader) vector() crdt.Vector {
 	}
 	r.b = rest
 	return v
+}
+
+func (r *reader) hash() uint64 {
+	if len(r.b) < 8 {
+		r.fail()
+		return 0
+	}
+	h := binary.BigEndian.Uint64(r.b)
+	r.b = r.b[8:]
+	return h
+}
+
+func (r *reader) fork() crdt.Fork {
+	f, rest, err := crdt.DecodeFork(r.b)
+	if err != nil {
+		r.fail()
+		return crdt.Fork{}
+	}
+	r.b = rest
+	return f
 }
 
 func (r *reader) ballot() Ballot { return Ballot{N: r.uint(), Node: crdt.NodeID(r.uint())} }

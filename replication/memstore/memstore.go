@@ -4,6 +4,7 @@
 package memstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -40,6 +41,7 @@ type Store struct {
 	undo     map[string]*Cell            // what keys held when it was synced last, of those that changed since; nil: nothing
 	markers  map[crdt.NodeID]crdt.Marked // the last of each node
 	marked   map[crdt.NodeID]crdt.Marked // of these, what is synced
+	forks    crdt.Forks
 	local    map[string][]byte
 	changed  chan struct{}
 	greatest crdt.HLC // ever seen, synced (rule E4)
@@ -50,11 +52,35 @@ type Store struct {
 // log is an origin's entries after those that were trimmed.
 type log struct {
 	base    uint64   // the last entry that was trimmed
-	hash    [32]byte // its hash
+	hash    [32]byte // its hash, zeros if it is not known (see Refile)
+	old     []uint64 // the short hashes of the last that were trimmed, 0 if not known
 	entries []crdt.Entry
 }
 
 func (l *log) last() uint64 { return l.base + uint64(len(l.entries)) }
+
+// short is the short hash of an entry, 0 if it is not known; there says whether something is known.
+func (l *log) short(seq uint64) (h uint64, there bool) {
+	switch low := l.low(); {
+	case seq < low || seq > l.last():
+		return 0, false
+	case seq <= l.base:
+		return l.old[seq-low], true
+	}
+	return crdt.Short(l.entries[seq-l.base-1].Hash), true
+}
+
+// low is as far back as hashes are known.
+func (l *log) low() uint64 { return l.base - uint64(len(l.old)) + 1 }
+
+// same says whether hash may be that of entry seq.
+func (l *log) same(seq uint64, hash [32]byte) bool {
+	if seq == l.base && l.hash != ([32]byte{}) {
+		return l.hash == hash
+	}
+	h, there := l.short(seq)
+	return !there || h == 0 || h == crdt.Short(hash)
+}
 
 // hashOf is the hash of an entry that is there, or of the last that was trimmed.
 func (l *log) hashOf(seq uint64) [32]byte {
@@ -71,6 +97,17 @@ type Cell struct {
 	Seq     uint64 // of the entry
 	Deleted bool
 }
+
+// After says whether c wins over d: by stamp, equal stamps by value.
+func (c Cell) After(d Cell) bool {
+	if k := c.Stamp.Compare(d.Stamp); k != 0 {
+		return k > 0
+	}
+	return cmp.Or(cmp.Compare(c.Value, d.Value), cmp.Compare(c.Seq, d.Seq)) > 0
+}
+
+// ErrFork reports an entry that is another one than the one here, or does not follow it.
+var ErrFork = errors.New("memstore: fork")
 
 // ErrCrashed is what a store answers after Crash.
 var ErrCrashed = errors.New("memstore: crashed")
@@ -117,7 +154,7 @@ func (s *Store) durable() *Store {
 	for o, l := range s.logs {
 		if n := s.synced[o]; n > 0 {
 			k := n - l.base
-			t.logs[o] = &log{l.base, l.hash, l.entries[:k:k]}
+			t.logs[o] = &log{l.base, l.hash, l.old, l.entries[:k:k]}
 			t.synced[o] = n
 		}
 	}
@@ -130,6 +167,7 @@ func (s *Store) durable() *Store {
 		}
 	}
 	t.markers, t.marked = maps.Clone(s.marked), maps.Clone(s.marked)
+	t.forks = s.forks
 	t.greatest = s.greatest
 	t.clock.Resume(s.greatest)
 	return t
@@ -302,17 +340,22 @@ func (s *Store) mergeOne(e *crdt.Entry) error {
 	l := s.log(e.Origin)
 	at := l.last()
 	switch {
-	case e.Seq <= at && e.Seq >= l.base && l.hashOf(e.Seq) != e.Hash:
-		return fmt.Errorf("memstore: %v has two entries %d", e.Origin, e.Seq)
+	case e.Seq <= at && !l.same(e.Seq, e.Hash):
+		return fmt.Errorf("%w: %v has two entries %d", ErrFork, e.Origin, e.Seq)
 	case e.Seq <= at:
 		return nil
 	case e.Seq != at+1:
 		return fmt.Errorf("memstore: gap before entry %d of %v", e.Seq, e.Origin)
-	case at > 0 && e.Prev != l.hashOf(at):
-		return fmt.Errorf("memstore: entry %d of %v does not follow what is here", e.Seq, e.Origin)
+	case at > 0 && !l.same(at, e.Prev):
+		return fmt.Errorf("%w: entry %d of %v does not follow what is here", ErrFork, e.Seq, e.Origin)
+	}
+	for _, f := range s.forks {
+		if f.Begins(e) {
+			return fmt.Errorf("%w: entry %d of %v is kept under another name", ErrFork, e.Seq, e.Origin)
+		}
 	}
 	for o, n := range e.Deps {
-		if d := s.logs[o]; d == nil || d.last() < n {
+		if !s.forks.Met(o, n, s.last) {
 			return fmt.Errorf("memstore: entry %d of %v depends on entry %d of %v", e.Seq, e.Origin, n, o)
 		}
 	}
@@ -455,8 +498,11 @@ func (s *Store) merge(e *crdt.Entry) {
 		}
 		return
 	}
+	if e.Empty() {
+		return
+	}
 	key, c := Body(e)
-	if old, ok := s.rows[key]; !ok || old.Stamp.Compare(c.Stamp) < 0 {
+	if old, ok := s.rows[key]; !ok || c.After(old) {
 		s.touch(key)
 		s.rows[key] = c
 	}
@@ -482,9 +528,11 @@ func (s *Store) touch(key string) {
 
 // Body reads what an entry says of which key.
 func Body(e *crdt.Entry) (key string, c Cell) {
-	head := crdt.Entry{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Schema: e.Schema, Deps: e.Deps, Prev: e.Prev, Marker: e.Marker}
+	head := crdt.Entry{Origin: e.Origin, Seq: e.Seq, HLC: e.HLC, Schema: e.Schema, Deps: e.Deps, Prev: e.Prev, Marker: e.Marker, Was: e.Was, WasSeq: e.WasSeq}
 	crdt.EncodeEntry(&head, nil)
-	c.Stamp, c.Seq = e.Stamp(), e.Seq
+	if c.Stamp, c.Seq = e.Stamp(), e.Seq; e.WasSeq > 0 {
+		c.Seq = e.WasSeq
+	}
 	b := e.Bytes[min(len(head.Bytes), len(e.Bytes)):]
 	if len(b) == 0 {
 		return "", c

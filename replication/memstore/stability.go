@@ -70,6 +70,11 @@ func (s *Store) Trim(_ context.Context, v crdt.Vector) error {
 			continue
 		}
 		if seq = min(seq, s.synced[o]); seq > l.base {
+			old := slices.Clone(l.old)
+			for k := l.base + 1; k <= seq; k++ {
+				old = append(old, crdt.Short(l.hashOf(k)))
+			}
+			l.old = old[max(0, len(old)-maxOld):]
 			l.hash = l.hashOf(seq)
 			l.entries = slices.Clone(l.entries[seq-l.base:])
 			l.base = seq
@@ -78,12 +83,15 @@ func (s *Store) Trim(_ context.Context, v crdt.Vector) error {
 	return nil
 }
 
+// maxOld is how many hashes of trimmed entries are kept.
+const maxOld = 4096
+
 // Purge forgets the tombstones of entries up to v whose clock is below before; young says whether some were not.
 func (s *Store) Purge(_ context.Context, v crdt.Vector, before crdt.HLC) (purged int64, young bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, c := range s.rows {
-		if !c.Deleted || c.Seq > v[c.Stamp.Origin] || s.undoOf(key) {
+		if !c.Deleted || !s.covered(c, v) || s.undoOf(key) {
 			continue
 		}
 		if c.Stamp.HLC >= before {
@@ -96,6 +104,11 @@ func (s *Store) Purge(_ context.Context, v crdt.Vector, before crdt.HLC) (purged
 	return purged, young, nil
 }
 
+// covered says whether v covers the entry that wrote c, in whatever branch it is.
+func (s *Store) covered(c Cell, v crdt.Vector) bool {
+	return s.forks.MetAll(c.Stamp.Origin, c.Seq, func(o crdt.Origin) uint64 { return v[o] }, s.last)
+}
+
 // undoOf says whether a key has changed since the last sync: its tombstone is not durable.
 func (s *Store) undoOf(key string) bool { _, ok := s.undo[key]; return ok }
 
@@ -104,12 +117,14 @@ type image struct {
 	Logs     map[crdt.Origin]imageLog
 	Rows     map[string]Cell
 	Markers  map[crdt.NodeID]crdt.Marked
+	Forks    crdt.Forks
 	Greatest crdt.HLC
 }
 
 type imageLog struct {
 	Base    uint64
 	Hash    [32]byte
+	Old     []uint64
 	Entries [][]byte
 }
 
@@ -121,9 +136,9 @@ func (s *Store) Copy(context.Context) (io.ReadCloser, int64, error) {
 		return nil, 0, ErrCrashed
 	}
 	d := s.durable()
-	im := image{Logs: map[crdt.Origin]imageLog{}, Rows: d.rows, Markers: d.marked, Greatest: d.greatest}
+	im := image{Logs: map[crdt.Origin]imageLog{}, Rows: d.rows, Markers: d.marked, Forks: d.forks, Greatest: d.greatest}
 	for o, l := range d.logs {
-		il := imageLog{Base: l.base, Hash: l.hash}
+		il := imageLog{Base: l.base, Hash: l.hash, Old: l.old}
 		for i := range l.entries {
 			il.Entries = append(il.Entries, l.entries[i].Bytes)
 		}
@@ -138,6 +153,9 @@ func (s *Store) Copy(context.Context) (io.ReadCloser, int64, error) {
 
 // ErrUncovered is what Install answers to a snapshot that lacks what this store has trimmed.
 var ErrUncovered = errors.New("memstore: the snapshot lacks what was trimmed here")
+
+// ErrUnmended is what Install answers to a snapshot of a donor whose log is another branch of a fork.
+var ErrUnmended = errors.New("memstore: a fork is not mended yet")
 
 // Install replaces the state by a snapshot, and applies again what the log here has beyond it (rule N1).
 func (s *Store) Install(_ context.Context, r io.Reader) error {
@@ -155,7 +173,7 @@ func (s *Store) Install(_ context.Context, r io.Reader) error {
 	}
 	logs := map[crdt.Origin]*log{}
 	for o, il := range im.Logs {
-		l := &log{base: il.Base, hash: il.Hash}
+		l := &log{base: il.Base, hash: il.Hash, old: il.Old}
 		for _, b := range il.Entries {
 			e, err := crdt.DecodeHead(b)
 			if err != nil {
@@ -168,6 +186,21 @@ func (s *Store) Install(_ context.Context, r io.Reader) error {
 	for o, l := range s.logs {
 		if l.base > 0 && (logs[o] == nil || logs[o].last() < l.base) {
 			return ErrUncovered
+		}
+	}
+	if !im.Forks.Equal(s.forks) {
+		return ErrUnmended
+	}
+	for o, l := range s.logs { // what is beyond the snapshot must follow it, and what is not must be in it
+		other := logs[o]
+		if other == nil {
+			continue
+		}
+		at := min(l.last(), other.last())
+		if h, _ := l.short(at); h != 0 {
+			if g, _ := other.short(at); g != 0 && g != h {
+				return ErrUnmended
+			}
 		}
 	}
 	own, rows := s.logs, s.rows
@@ -189,7 +222,15 @@ func (s *Store) Install(_ context.Context, r io.Reader) error {
 		progress = false
 		for o, l := range own {
 			for next := s.log(o).last() + 1; next <= l.last(); next++ {
-				if s.mergeOne(&l.entries[next-l.base-1]) != nil {
+				e := &l.entries[next-l.base-1]
+				if slices.ContainsFunc(slices.Collect(maps.Keys(e.Deps)), func(d crdt.Origin) bool {
+					return !s.forks.MetAll(d, e.Deps[d], s.last, func(b crdt.Origin) uint64 {
+						if l := own[b]; l != nil {
+							return l.last()
+						}
+						return 0
+					})
+				}) || s.mergeOne(e) != nil {
 					break // it waits for another origin's
 				}
 				progress = true

@@ -29,6 +29,7 @@ func Run(t *testing.T, reopen bool, config func(t testing.TB) sqlstore.Config) {
 	t.Run("OlderStampLater", s.olderLater)
 	t.Run("ApplyTwice", s.applyTwice)
 	t.Run("GapsForksAndDependencies", s.gaps)
+	t.Run("Forks", s.forks)
 	t.Run("MalformedEntry", s.malformed)
 	t.Run("AnyOrderSameDigest", s.anyOrder)
 	if reopen {

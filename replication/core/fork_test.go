@@ -1,0 +1,181 @@
+package core_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"layercake/crdt"
+	"layercake/replication/core"
+)
+
+// equal says whether all that are left have the same vectors and rows, and each key of want its value.
+func (s *sim) equal(want map[string]string) bool {
+	var first *simNode
+	for _, n := range s.nodes {
+		if n.gone {
+			continue
+		}
+		if first == nil {
+			first = n
+		}
+		if !n.store.Vector().Equal(first.store.Vector()) {
+			return false
+		}
+		rows := n.mem().Rows()
+		for key, value := range want {
+			if rows[key].Value != value {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// TestAnOriginMeetsItsFork: n1 is rolled back while it runs, cut off from those who have what it wrote since, and writes
+// under the same numbers. Then vectors are equal and rows are not; with rule E5 nothing is lost.
+func TestAnOriginMeetsItsFork(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		s := scripted(t, core.Knobs{ForgetForks: without})
+		a := s.nodes[0]
+		a.put("before", "1")
+		s.run(s.now + time.Second)
+		o := a.mem().Own()
+		then := a.photograph()
+		a.put("first life", "2")
+		s.until(t, "the others have it", func() bool { return s.nodes[1].shows("first life") && s.nodes[2].shows("first life") })
+		s.cut(0, 1, true)
+		s.cut(0, 2, true)
+		a.rewind(then)
+		s.until(t, "it runs", func() bool { return a.core != nil })
+		if a.shows("first life") || a.mem().Own() != o {
+			t.Fatal("it was not rolled back, or begins a new life")
+		}
+		a.put("second life", "3")
+		s.cut(0, 1, false)
+		s.cut(0, 2, false)
+		s.run(s.now + 5*time.Second)
+		want := map[string]string{"before": "1", "first life": "2", "second life": "3"}
+		if got := s.equal(want); got == without {
+			t.Errorf("without the rule %v: all have all: %v", without, got)
+		}
+		if without {
+			continue
+		}
+		if a.core.RolledBack() || a.mem().Own() == o {
+			t.Errorf("rolled back %v, still writes under %v: %v", a.core.RolledBack(), o, a.mem().Own() == o)
+		}
+		a.put("after", "4")
+		want["after"] = "4"
+		s.until(t, "what it writes now comes through", func() bool { return s.equal(want) })
+		s.quiet = true
+		s.run(s.now + 10*time.Second)
+		s.checkQuiet(3)
+		if len(s.faults) > 0 {
+			t.Error(s.faults)
+		}
+	}
+}
+
+// TestHoldersDifferOnAnOriginThatIsGone: one branch of n1's entries went to n2 alone, the other, longer, to n3, which has
+// built on it under the name that it had. n1 is gone when these two meet.
+func TestHoldersDifferOnAnOriginThatIsGone(t *testing.T) {
+	moved := map[bool]bool{} // whether it was the longer branch
+	for i := range 10 {
+		without := i == 0
+		s := scripted(t, core.Knobs{ForgetForks: without})
+		a, b, c := s.nodes[0], s.nodes[1], s.nodes[2]
+		a.put("before", "1")
+		s.run(s.now + time.Second)
+		o := a.mem().Own()
+		then := a.photograph()
+		s.cut(0, 2, true)
+		s.cut(1, 2, true)
+		first := fmt.Sprint("2-", i) // its hash decides which branch is moved
+		a.put("first life", first)
+		s.until(t, "n2 has it", func() bool { return b.shows("first life") })
+		s.cut(0, 1, true)
+		a.rewind(then)
+		s.until(t, "it runs", func() bool { return a.core != nil })
+		s.cut(0, 2, false)
+		s.until(t, "n1 is linked to n3", func() bool { return s.link(0, 2).up })
+		for i, key := range []string{"second life", "x", "y"} {
+			a.put(key, "3")
+			s.until(t, "n3 has it", func() bool { return c.shows(key) })
+			c.put("built on "+key, string(rune('4'+i)))
+		}
+		if k := c.store.Vector()[o]; k <= b.store.Vector()[o] {
+			t.Fatalf("n3's branch is not longer: %d", k)
+		}
+		long := c.store.Vector()[o]
+		a.crash()
+		a.gone = true
+		s.cut(1, 2, false)
+		s.run(s.now + 5*time.Second)
+		want := map[string]string{"before": "1", "first life": first, "second life": "3", "y": "3", "built on second life": "4", "built on y": "6"}
+		if got := s.equal(want); got == without {
+			t.Errorf("without the rule %v: both have all: %v", without, got)
+		}
+		if without {
+			continue
+		}
+		c.put("after", "7")
+		want["after"] = "7"
+		s.until(t, "the streams go on", func() bool { return s.equal(want) })
+		forks, _ := b.store.Forks()
+		if len(forks) != 1 {
+			t.Fatalf("forks %v", forks)
+		}
+		moved[b.store.Vector()[o] < long] = true
+	}
+	if len(moved) < 2 {
+		t.Errorf("it was always the same branch that was moved: %v", moved)
+	}
+}
+
+// TestAForkBehindTheLog: the others have trimmed what n1 forgot, and it writes under the same numbers.
+func TestAForkBehindTheLog(t *testing.T) {
+	s := scripted(t, core.Knobs{})
+	a, b := s.nodes[0], s.nodes[1]
+	a.put("before", "1")
+	s.run(s.now + time.Second)
+	o := a.mem().Own()
+	then := a.photograph()
+	for _, key := range []string{"k", "l", "m"} {
+		a.put(key, "2")
+	}
+	s.until(t, "the log is trimmed", func() bool { return b.store.Trimmed()[o] > then.store.Vector()[o]+2 })
+	s.cut(0, 1, true)
+	s.cut(0, 2, true)
+	a.rewind(then)
+	s.until(t, "it runs", func() bool { return a.core != nil })
+	a.put("second life", "3")
+	a.put("l", "4")
+	s.cut(0, 1, false)
+	s.cut(0, 2, false)
+	want := map[string]string{"before": "1", "k": "2", "l": "4", "m": "2", "second life": "3"}
+	s.until(t, "all have all", func() bool { return s.equal(want) })
+	s.quiet = true
+	s.run(s.now + 10*time.Second)
+	s.checkQuiet(3)
+	if len(s.faults) > 0 {
+		t.Error(s.faults)
+	}
+}
+
+// TestANewEpochAboveAForgottenOne: a node that writes under an epoch below that of a life that it has forgotten begins
+// another one.
+func TestANewEpochAboveAForgottenOne(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		n, list := testNode("aaa", core.Knobs{ForgetForks: without})
+		up(n, list, simEpoch, nil, 2, 3)
+		n.Advance(simEpoch, crdt.Vector{origin(1, 5): 1})
+		if _, ok := n.RenewDue(simEpoch); ok {
+			t.Error("a new epoch for nothing")
+		}
+		n.Receive(simEpoch, 2, core.Have{Version: 1, Delta: crdt.Vector{origin(1, 9): 1}})
+		if after, ok := n.RenewDue(simEpoch); ok == without || ok && after != origin(1, 9).Epoch.First {
+			t.Errorf("without the rule %v: a new epoch is due: %v, after %d", without, ok, after)
+		}
+	}
+}
