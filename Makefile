@@ -34,10 +34,11 @@ faults:
 	LAYERCAKE_FAULTS=long $(GO) test ./integration -count=1 -v -parallel 1 -timeout 3h $(if $(FAULTS),$(FAULTS),-run TestFault)
 
 SEEDS ?= 1000
+FROM ?= 1
 SQLSEEDS ?= $(SEEDS)
 sim:
 	@scripts/need sim
-	$(GO) test ./replication/core -run '^Test(Simulation|Linearizable|SimulationSQL)$$' -v -timeout 24h -args -seeds $(SEEDS) -sqlseeds $(SQLSEEDS)
+	$(GO) test ./replication/core -run '^Test(Simulation|Linearizable|SimulationSQL)$$' -v -timeout 24h -args -seeds $(SEEDS) -from $(FROM) -sqlseeds $(SQLSEEDS)
 
 image:
 	@scripts/need image

@@ -202,6 +202,10 @@ func TestAnOldCopy(t *testing.T) {
 	wantCode(t, ns[1].Fenced(), pgerror.CannotConnectNow, "old copy")
 	eventually(t, "n2 takes what n1 has", func() bool { return ns[1].get("b") != "" && ns[1].get("a") == "after the copy" })
 	wantCode(t, ns[1].Fenced(), pgerror.CannotConnectNow, "old copy")
+	state := func(at *node) string { return at.Members()[1].State }
+	if a, b := state(ns[0]), state(ns[1]); a != "recovering" || b != a {
+		t.Errorf("n2 is shown as %s and, by itself, %s", a, b)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
 	defer cancel()
 	o, seq, _ := ns[0].store.Commit("c", "while n2 does not count")
@@ -213,6 +217,7 @@ func TestAnOldCopy(t *testing.T) {
 	for _, n := range ns {
 		linked(t, n, replication.All)
 	}
+	eventually(t, "it is shown", func() bool { return state(ns[0]) == "alive" && state(ns[1]) == "alive" })
 	ns[1].mustPut("a", "after all", replication.All)
 	for _, n := range ns {
 		if n.get("a") != "after all" || n.get("b") == "" || n.get("c") == "" {

@@ -10,7 +10,7 @@ import (
 // Member is a row of the view layercake.nodes.
 type Member struct {
 	core.Member
-	State       string // alive, suspect, dead, joining or left
+	State       string // alive, suspect, dead, joining, recovering (put back from an old copy, serves nobody yet) or left
 	Self        bool
 	RTT         time.Duration // to this member, smoothed; 0 when unknown or self
 	ClockOffset time.Duration // its clock less this node's; 0 when unknown or self

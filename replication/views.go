@@ -22,8 +22,11 @@ func (r *Replicator) Members() []Member {
 		if m.ID == r.self {
 			row.Self = true
 			row.Applied = r.core.Vector().Clone()
-			if r.core.Joining() {
+			switch {
+			case r.core.Joining():
 				row.State = "joining"
+			case r.core.RolledBack():
+				row.State = "recovering"
 			}
 			out = append(out, row)
 			continue
@@ -34,6 +37,8 @@ func (r *Replicator) Members() []Member {
 		switch {
 		case p.Linked && p.Joining:
 			row.State = "joining"
+		case p.Linked && p.RolledBack:
+			row.State = "recovering"
 		case p.Linked:
 		case seen && g.State == cluster.Left:
 			row.State = "left"

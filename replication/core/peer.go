@@ -393,6 +393,7 @@ func (n *Node) Post(now time.Time, id crdt.NodeID, m App) bool {
 type PeerState struct {
 	Linked      bool
 	Joining     bool
+	RolledBack  bool // it was put back from an old copy and has not caught up: it serves nobody
 	RTT         time.Duration
 	ClockOffset time.Duration
 	Have        crdt.Vector
@@ -404,7 +405,7 @@ func (n *Node) Peer(id crdt.NodeID) PeerState {
 	if p == nil {
 		return PeerState{}
 	}
-	return PeerState{Linked: p.linked, Joining: p.joining, RTT: p.rtt, ClockOffset: p.offset, Have: p.have.Clone()}
+	return PeerState{Linked: p.linked, Joining: p.joining, RolledBack: p.away != awayNot, RTT: p.rtt, ClockOffset: p.offset, Have: p.have.Clone()}
 }
 
 // AheadOfMajority says by how much this node's clock is ahead of the clocks of a majority of the members, each by more

@@ -10,6 +10,7 @@ import (
 
 var (
 	seeds  = flag.Int("seeds", 200, "how many seeds the simulator runs over the store of a map")
+	from   = flag.Uint64("from", 1, "the first of them")
 	traced = flag.Int("lines", 400, "how many of the last events a failing seed prints")
 	seed   = flag.Uint64("seed", 0, "run this seed alone and print its history")
 )
@@ -205,7 +206,7 @@ func TestSimulation(t *testing.T) {
 	writes, acked, reads, blocks, removed := 0, 0, 0, 0, 0
 	markers, purges, trims, snapshots, restores, rewinds, moves := 0, 0, 0, 0, 0, 0, 0
 	for i := range n {
-		s := simulate(uint64(i+1), core.Knobs{})
+		s := simulate(*from+uint64(i), core.Knobs{})
 		if len(s.faults) > 0 {
 			t.Fatal(s.history())
 		}
