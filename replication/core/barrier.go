@@ -51,7 +51,7 @@ func (b *barriers) init() { b.rounds = map[uint64]*round{} }
 // already when Barrier was called: what was read since then is good, too.
 func (n *Node) Barrier(now time.Time, level Level) (t Ticket, done bool) {
 	n.now = now
-	if met(n.groups[level], func(id crdt.NodeID) bool { return id == n.self }) {
+	if n.alone(level) && n.sure() {
 		return 0, true
 	}
 	w := waiter{n.ticket(), level}
@@ -71,11 +71,19 @@ func (n *Node) Barrier(now time.Time, level Level) (t Ticket, done bool) {
 	return w.ticket, false
 }
 
+// alone says whether this node is enough for a level by itself.
+func (n *Node) alone(level Level) bool {
+	return met(n.groups[level], func(id crdt.NodeID) bool { return id == n.self })
+}
+
+// sure says whether this node may count itself: not while it was rolled back, or might have been (rule Q5).
+func (n *Node) sure() bool { return !n.back.on && !(n.grace && n.fresh()) }
+
 // startBarrier asks for those who wait for the next round, unless enough rounds are being asked.
 func (n *Node) startBarrier() {
 	b := &n.barriers
-	if len(b.next) == 0 || len(b.rounds) >= maxRounds || n.back.on || n.grace && n.fresh() {
-		return // rule Q5: this node does not count itself either
+	if len(b.next) == 0 || len(b.rounds) >= maxRounds || !n.sure() {
+		return
 	}
 	asking := 0
 	for _, r := range b.rounds {
@@ -94,7 +102,9 @@ func (n *Node) startBarrier() {
 		dc := n.list.dcOf(n.self)
 		r.scope = func(id crdt.NodeID) bool { return n.list.dcOf(id) == dc }
 	}
+	r.ahead = slices.ContainsFunc(r.waiters, func(w waiter) bool { return n.alone(w.level) }) // it has waited to be sure
 	n.ask(r)
+	n.checkRound(r)
 }
 
 func (n *Node) newRound() *round {

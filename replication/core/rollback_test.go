@@ -64,6 +64,49 @@ func TestQ5(t *testing.T) {
 	}
 }
 
+// TestALonelyNodeIsNotSure: the only member of a data centre reads at local_quorum by itself, but not before the others
+// could tell it that it was put back from an old copy, and not what it read before.
+func TestALonelyNodeIsNotSure(t *testing.T) {
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1, Name: "n1", DC: "a"}, {ID: 2, Name: "n2", DC: "b"}, {ID: 3, Name: "n3", DC: "b"}}}
+	own := origin(1, 1)
+	start := func() *core.Node {
+		return core.New(core.Config{Self: list.Members[0], Grace: time.Second}, core.State{List: list, Vector: crdt.Vector{own: 3}}, simEpoch)
+	}
+	passed := func(n *core.Node) (fresh, ok bool) {
+		for _, d := range n.Decisions() {
+			fresh, ok = d.Fresh, true
+		}
+		return fresh, ok
+	}
+	n := start()
+	if _, done := n.Barrier(simEpoch, core.LocalQuorum); done {
+		t.Error("it is sure at once")
+	}
+	up(n, list, simEpoch, crdt.Vector{own: 3}, 2, 3)
+	n.Receive(simEpoch, 2, core.Have{Version: 1})
+	n.Receive(simEpoch, 3, core.Have{Version: 1})
+	if fresh, ok := passed(n); !ok || fresh {
+		t.Errorf("when all have spoken: passed %v, fresh %v", ok, fresh)
+	}
+	if _, done := n.Barrier(simEpoch, core.LocalQuorum); !done {
+		t.Error("it is not sure when all have spoken")
+	}
+	n = start()
+	n.Barrier(simEpoch, core.LocalQuorum)
+	up(n, list, simEpoch, crdt.Vector{own: 4}, 2, 3)
+	n.Receive(simEpoch, 2, core.Have{Version: 1})
+	n.Receive(simEpoch, 3, core.Have{Version: 1})
+	if _, ok := passed(n); ok || !n.RolledBack() {
+		t.Errorf("others hold more of it: passed %v, rolled back %v", ok, n.RolledBack())
+	}
+	n = start()
+	n.Barrier(simEpoch, core.LocalQuorum)
+	n.Tick(simEpoch.Add(2 * time.Second))
+	if _, ok := passed(n); !ok {
+		t.Error("it waits for ever for others")
+	}
+}
+
 // TestARolledBackNodeFindsOut by what others hold of its own, or remember, stays so over a restart, and answers neither
 // questions nor ballots.
 func TestARolledBackNodeFindsOut(t *testing.T) {
