@@ -305,6 +305,7 @@ func TestStartRefuses(t *testing.T) {
 		{"half a number", []string{"--name", "x", "--data", dir + "/x", "--max-connections", "10x"}, nil, 2, []string{"--max-connections", "10x"}},
 		{"bad duration", []string{"--name", "x", "--data", dir + "/x", "--max-clock-offset", "soon"}, nil, 2, []string{"--max-clock-offset", "soon"}},
 		{"bad size", []string{"--name", "x", "--data", dir + "/x", "--max-wal", "0"}, nil, 2, []string{"--max-wal", "0"}},
+		{"too great a transaction", []string{"--name", "x", "--data", dir + "/x", "--max-transaction", "1025"}, nil, 2, []string{"--max-transaction", "1024"}},
 		{"bad boolean", []string{"--name", "x", "--data", dir + "/x"}, []string{"LAYERCAKE_INSECURE=maybe"}, 2, []string{"insecure", "maybe"}},
 		{"bad log level", []string{"--name", "x", "--data", dir + "/x", "--log-level", "loud"}, nil, 2, []string{"--log-level", "loud"}},
 		{"half of TLS", []string{"--name", "x", "--data", dir + "/x", "--insecure", "--cluster-ca", "x"}, nil, 2, []string{"--cluster-cert"}},

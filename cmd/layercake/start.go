@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/term"
 
+	"layercake/crdt"
 	"layercake/server"
 )
 
@@ -42,6 +43,7 @@ var startOptions = []option{
 	{name: "max-clock-offset", def: "500ms", help: "an entry stamped further ahead waits"},
 	{name: "verify-interval", def: "1m", help: "how often the members' digests are compared; 0 for never"},
 	{name: "max-wal", def: "1024", help: "MiB that the write-ahead log may grow to before queries and transactions that keep it from being reused are ended"},
+	{name: "max-transaction", def: "1024", help: "MiB that one transaction may write, at most 1024; more is refused with 54000"},
 	{name: "log-cap-mb", def: "4096", help: "a replication log that is greater does not wait for absent members: they take a snapshot when they come back"},
 	{name: "log-cap-age", def: "24h", help: "the same for one that reaches further back"},
 	{name: "log-level", def: "info", help: "debug, info, warn or error"},
@@ -116,6 +118,11 @@ func serverConfig(o *options, getenv func(string) string) (server.Config, error)
 		return cfg, usageError(fmt.Sprintf("--max-wal: %q is not a number of MiB from 1 to 1048576", o.get("max-wal")))
 	}
 	cfg.MaxWAL = int64(wal) << 20
+	largest, err := strconv.Atoi(o.get("max-transaction"))
+	if err != nil || largest < 1 || largest > crdt.MaxEntrySize>>20 {
+		return cfg, usageError(fmt.Sprintf("--max-transaction: %q is not a number of MiB from 1 to %d", o.get("max-transaction"), crdt.MaxEntrySize>>20))
+	}
+	cfg.MaxTransaction = largest << 20
 	d, err := time.ParseDuration(o.get("max-clock-offset"))
 	if err != nil || d <= 0 {
 		return cfg, usageError(fmt.Sprintf("--max-clock-offset: %q is not a duration such as 500ms", o.get("max-clock-offset")))
