@@ -146,7 +146,7 @@ func (b *bench) single() (err error) {
 	}
 	tab := b.report.table("One node: transactions/s, median (least–greatest)", "workload, clients", names...)
 	for _, w := range []workload{selects, selectsSimple, tpcb} {
-		if err := b.turns(tab, w, targets); err != nil {
+		if err := b.turns(tab, w, b.clients, targets); err != nil {
 			return err
 		}
 	}
@@ -155,11 +155,20 @@ func (b *bench) single() (err error) {
 			return err
 		}
 	}
-	if err := b.turns(tab, updates, targets); err != nil {
+	if err := b.turns(tab, updates, b.clients, targets); err != nil {
 		return err
 	}
 	for _, t := range targets {
 		if err := b.books(t.system, true); err != nil {
+			return err
+		}
+	}
+	if err := b.writes(tab, targets); err != nil {
+		return err
+	}
+	read := b.report.table(fmt.Sprintf("One node: SELECTs over %s rows, one client, a second", number(float64(b.scale)*100000)), "statement", names...)
+	for _, w := range analytic {
+		if err := b.turns(read, w, []int{1}, targets); err != nil {
 			return err
 		}
 	}
@@ -225,7 +234,7 @@ func (b *bench) cluster() (err error) {
 	targets := []target{loads[0], {lc, "layercake, consistency=quorum", "-c consistency=quorum"}, {lc, "layercake, defaults (write quorum, read none)", ""}}
 	tab := b.report.table("Three nodes: transactions/s, median (least–greatest)", "workload, clients", targets[0].column, targets[1].column, targets[2].column)
 	for _, w := range []workload{selects, tpcb} {
-		if err := b.turns(tab, w, targets); err != nil {
+		if err := b.turns(tab, w, b.clients, targets); err != nil {
 			return err
 		}
 	}
@@ -234,13 +243,16 @@ func (b *bench) cluster() (err error) {
 			return err
 		}
 	}
-	if err := b.turns(tab, updates, targets); err != nil {
+	if err := b.turns(tab, updates, b.clients, targets); err != nil {
 		return err
 	}
 	for _, sys := range []*system{pg, lc} {
 		if err := b.books(sys, true); err != nil {
 			return err
 		}
+	}
+	if err := b.writes(tab, targets); err != nil {
+		return err
 	}
 	s, err := b.lag(lc)
 	if err != nil {

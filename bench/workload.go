@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// workload is one of pgbench's scripts in one mode of the protocol.
+// workload is one of pgbench's scripts, or one of our own (script is its text then, and has a semicolon), in one mode of the
+// protocol.
 type workload struct{ name, script, mode string }
 
 var (
@@ -22,7 +24,52 @@ var (
 	selectsSimple = workload{"SELECT by key, simple (`-S -M simple`)", "select-only", "simple"}
 	tpcb          = workload{"TPC-B, prepared", "tpcb-like", "prepared"}
 	updates       = workload{"simple update, prepared (`-N`)", "simple-update", "prepared"}
+	inserts       = workload{"INSERT of one row, prepared", "INSERT INTO bench_insert (note) VALUES ('one row of some length');", "prepared"}
+	upserts       = workload{"UPSERT of one row among 100,000, prepared", "\\set id random(1, 100000)\n" +
+		"INSERT INTO bench_upsert VALUES (:id, 1) ON CONFLICT (id) DO UPDATE SET n = bench_upsert.n + 1;", "prepared"}
+
+	analytic = []workload{
+		{"aggregate over the whole table", "SELECT count(*), sum(abalance), max(aid) FROM pgbench_accounts;", "prepared"},
+		{"scan with a filter", "SELECT count(*) FROM pgbench_accounts WHERE filler LIKE '%x%';", "prepared"},
+		{"join and GROUP BY", "SELECT b.bid, count(*), avg(a.aid) FROM pgbench_accounts a JOIN pgbench_branches b USING (bid) GROUP BY b.bid ORDER BY b.bid;", "prepared"},
+		{"ten greatest of all", "SELECT aid, abalance FROM pgbench_accounts ORDER BY abalance DESC, filler, aid LIMIT 10;", "prepared"},
+	}
 )
+
+// writeTables are those of inserts and upserts.
+var writeTables = []string{"DROP TABLE IF EXISTS bench_insert, bench_upsert", "CREATE TABLE bench_insert (id bigserial PRIMARY KEY, note text)",
+	"CREATE TABLE bench_upsert (id bigint PRIMARY KEY, n bigint)"}
+
+// from is how pgbench is told of the script.
+func (b *bench) from(w workload) ([]string, error) {
+	if !strings.Contains(w.script, ";") {
+		return []string{"-b", w.script}, nil
+	}
+	file := filepath.Join(b.tmp, "script.sql")
+	return []string{"-f", file}, os.WriteFile(file, []byte(w.script+"\n"), 0o644)
+}
+
+// writes runs single-row writes against each target in turn.
+func (b *bench) writes(tab *table, targets []target) error {
+	made := map[*system]bool{}
+	for _, t := range targets {
+		if made[t.system] {
+			continue
+		}
+		made[t.system] = true
+		for _, sql := range writeTables {
+			if _, err := b.program(t, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql); err != nil {
+				return err
+			}
+		}
+	}
+	for _, w := range []workload{inserts, upserts} {
+		if err := b.turns(tab, w, b.clients, targets); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // target is a system as one column of a table sees it: with settings of its sessions.
 type target struct {
@@ -45,13 +92,17 @@ func (b *bench) program(t target, name string, args ...string) (string, error) {
 }
 
 // turns runs a workload against each target in turn, for each number of clients.
-func (b *bench) turns(tab *table, w workload, targets []target) error {
-	for _, c := range b.clients {
+func (b *bench) turns(tab *table, w workload, clients []int, targets []target) error {
+	from, err := b.from(w)
+	if err != nil {
+		return err
+	}
+	for _, c := range clients {
 		row := tab.row(fmt.Sprintf("%s, %d", w.name, c))
 		for range b.rounds {
 			for i, t := range targets {
-				out, err := b.program(t, "pgbench", "-n", "-M", w.mode, "-b", w.script, "-c", strconv.Itoa(c),
-					"-j", strconv.Itoa(min(c, 2)), "-T", strconv.Itoa(b.seconds))
+				out, err := b.program(t, "pgbench", append(slices.Clone(from), "-n", "-M", w.mode, "-c", strconv.Itoa(c),
+					"-j", strconv.Itoa(min(c, 2)), "-T", strconv.Itoa(b.seconds))...)
 				if err != nil && b.ctx.Err() != nil {
 					return err
 				}

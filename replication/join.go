@@ -135,11 +135,27 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 // joiningKey is where the store remembers that this node has joined and not caught up yet.
 const joiningKey = "replication/joining"
 
-// catchUp returns when this node has applied all that a majority had when it began; it serves from then on.
+// catchUp returns when this node has applied all that a majority had when it began; it serves from then on. A snapshot that
+// was begun before somebody turned out to have the log comes to its end first: it would keep the node from serving then.
 func (r *Replicator) catchUp(ctx context.Context) error {
 	_, ok, err := r.wait(ctx, func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.Barrier(now, Quorum) }, nil)
 	if !ok {
 		return err
+	}
+	for {
+		r.mu.Lock()
+		needs := r.core.NeedsSnapshot()
+		r.mu.Unlock()
+		if !needs {
+			break
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-r.ctx.Done():
+			return errStopping
+		}
 	}
 	if err := r.cfg.Store.PutLocal(joiningKey, nil); err != nil {
 		return fmt.Errorf("replication: join: %w", err)
