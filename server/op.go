@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"slices"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -142,7 +143,7 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 	t := o.table
 	if t != nil {
 		now := tx.Schema().RelationByID(t.ID)
-		if now == nil || !sameShape(now, t) {
+		if now == nil || !sameShape(now, t) || !sameRules(now, t) {
 			return errSchemaChanged()
 		}
 		t = now
@@ -240,6 +241,24 @@ func sameShape(a, b *catalog.Table) bool {
 	}
 	for i, c := range a.Columns {
 		if d := b.Columns[i]; c.ID != d.ID || c.Phys != d.Phys || c.Type != d.Type || c.Typmod != d.Typmod {
+			return false
+		}
+	}
+	return true
+}
+
+// sameRules says whether a row that was checked for b, which has the same shape, holds all that a asks of its rows.
+func sameRules(a, b *catalog.Table) bool {
+	if a == b {
+		return true
+	}
+	for i, c := range a.Columns {
+		if c.NotNull && !b.Columns[i].NotNull || c.Generated != b.Columns[i].Generated {
+			return false
+		}
+	}
+	for _, c := range a.Constraints {
+		if !slices.ContainsFunc(b.Constraints, func(d *catalog.Constraint) bool { return c.ID == d.ID }) {
 			return false
 		}
 	}

@@ -261,6 +261,8 @@ func (s *session) storeError(err error) error {
 		return errStale
 	case errors.Is(err, sqlstore.ErrSchemaChanged):
 		return errSchemaChanged()
+	case s.tran != nil && pgerror.Code(err) == pgerror.DataCorrupted && strings.HasPrefix(pgerror.From(err).Message, "malformed row set"):
+		return errSchemaChanged() // what the transaction wrote was for another form of the table
 	case errors.Is(err, sqlstore.ErrClosed):
 		return pgerror.Fatal(pgerror.CannotConnectNow, "the node is shutting down")
 	}

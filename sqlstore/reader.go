@@ -273,26 +273,34 @@ func (r *Reader) Query(ctx context.Context, sql string, args []catalog.Value) (*
 	}
 	st, err := r.conn.Stmt(sql)
 	if err != nil {
-		if !r.pinned && r.once {
-			// It may have been compiled against tables that a change of the schema has just replaced.
-			if pin := r.pin(); pin != nil {
-				return nil, pin
-			}
-		}
-		return nil, err
+		return nil, r.unless(err)
 	}
 	if ctx.Done() != nil {
 		r.watch(ctx)
 	}
 	rows, err := st.Query(args)
-	if err != nil || r.pinned {
-		return rows, err
+	if err != nil {
+		return nil, r.unless(err)
+	}
+	if r.pinned {
+		return rows, nil
 	}
 	if err := r.settle(); err != nil {
 		rows.Close()
 		return nil, err
 	}
 	return rows, nil
+}
+
+// unless gives a statement's error, unless the schema is not the snapshot's: then the statement may be about tables that a
+// change of the schema has just replaced.
+func (r *Reader) unless(err error) error {
+	if !r.pinned && r.once {
+		if pin := r.pin(); pin != nil {
+			return pin
+		}
+	}
+	return err
 }
 
 // watch interrupts the connection when ctx ends, but not what its next user does.
