@@ -44,6 +44,7 @@ type Knobs struct {
 	AnyEpoch           bool // without S1's second part: purge does not ask that all know each member's newest epoch
 	ForgetRollback     bool // without Q5: a node that was rolled back goes on as if nothing had happened
 	CrossEach          bool // without relays: each member of another data centre takes an origin's entries from the origin
+	AnswerOldLinks     bool // without Q1: a question that came before the link broke is answered on the next one
 	ForgetForks        bool // without E5: chains are not compared, and a machine that is rolled back while it runs is not found
 	TrimAlone          bool // without S3: a log beyond its cap is trimmed though no majority is heard
 }

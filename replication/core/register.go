@@ -76,9 +76,10 @@ type proposals struct {
 	check     *completion
 }
 
-// deferred is a message under a list that is being made durable here.
+// deferred is a message kept for later.
 type deferred struct {
 	from crdt.NodeID
+	link uint64 // the link to from that it came over; not of register messages
 	msg  Message
 }
 
@@ -210,7 +211,7 @@ func (n *Node) receiveRegister(from crdt.NodeID, m Message) {
 	}
 	if version != n.list.Version {
 		if version > n.list.Version && len(n.props.deferred) < 1024 {
-			n.props.deferred = append(n.props.deferred, deferred{from, m})
+			n.props.deferred = append(n.props.deferred, deferred{from: from, msg: m})
 		}
 		return // whoever is behind is told the newer list, and repeats
 	}

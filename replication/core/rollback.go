@@ -46,7 +46,12 @@ func (n *Node) endGrace() {
 	early := n.early
 	n.early = nil
 	for _, d := range early {
-		n.Receive(n.now, d.from, d.msg)
+		// What came over an earlier link is asked anew, and perhaps by another life, which counts its rounds from 1 again: it
+		// would take the answer for one to a question that it asked later (rule Q1).
+		p := n.peers[d.from]
+		if d.from == n.self || p != nil && p.linked && p.link == d.link || n.cfg.Knobs.AnswerOldLinks {
+			n.Receive(n.now, d.from, d.msg)
+		}
 	}
 	n.startBarrier()
 }
@@ -57,7 +62,11 @@ func (n *Node) tooEarly(from crdt.NodeID, m Message) bool {
 		return false
 	}
 	if len(n.early) < 1024 {
-		n.early = append(n.early, deferred{from, m})
+		d := deferred{from: from, msg: m}
+		if p := n.peers[from]; p != nil {
+			d.link = p.link
+		}
+		n.early = append(n.early, d)
 	}
 	return true
 }

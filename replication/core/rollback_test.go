@@ -64,6 +64,35 @@ func TestQ5(t *testing.T) {
 	}
 }
 
+// TestAQuestionGoesWithItsLink: what was asked of a node that had just started, and is answered a moment later, is not
+// answered on another link: who asks there may have begun to count its rounds anew.
+func TestAQuestionGoesWithItsLink(t *testing.T) {
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1, Name: "n1"}, {ID: 2, Name: "n2"}, {ID: 3, Name: "n3"}}}
+	for _, without := range []bool{false, true} {
+		for _, again := range []bool{false, true} {
+			n := core.New(core.Config{Self: list.Members[0], Grace: time.Second, Knobs: core.Knobs{AnswerOldLinks: without}},
+				core.State{List: list, Vector: crdt.Vector{origin(1, 1): 3}}, simEpoch)
+			up(n, list, simEpoch, nil, 2)
+			n.Receive(simEpoch, 2, core.Ask{Version: 1, Round: 4})
+			if again {
+				n.Down(simEpoch, 2)
+				up(n, list, simEpoch, nil, 2)
+			}
+			up(n, list, simEpoch, nil, 3)
+			n.Receive(simEpoch, 2, core.Have{Version: 1})
+			n.Receive(simEpoch, 3, core.Have{Version: 1})
+			answered := false
+			for m, ok := n.NextMessage(2); ok; m, ok = n.NextMessage(2) {
+				_, is := m.(core.Reply)
+				answered = answered || is
+			}
+			if answered != (!again || without) {
+				t.Errorf("without the rule %v, another link %v: answered %v", without, again, answered)
+			}
+		}
+	}
+}
+
 // TestALonelyNodeIsNotSure: the only member of a data centre reads at local_quorum by itself, but not before the others
 // could tell it that it was put back from an old copy, and not what it read before.
 func TestALonelyNodeIsNotSure(t *testing.T) {
