@@ -22,7 +22,7 @@ const (
 // addLike copies columns for LIKE; what else INCLUDING names follows in finishLike.
 func (x *command) addLike(cr *creation, n *pg.TableLikeClause) {
 	src := x.find(n.GetRelation())
-	if src == nil {
+	if src == nil || src == cr.t {
 		x.failAt(n.GetRelation().GetLocation(), pgerror.UndefinedTable, "relation \"%s\" does not exist", relationName(n.GetRelation()))
 	}
 	if src.Kind != catalog.KindTable && src.Kind != catalog.KindView {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"layercake/pgerror"
 )
@@ -15,13 +16,22 @@ import (
 // ErrLocked reports a data folder that another process (or another Store) has open.
 var ErrLocked = errors.New("the data folder is in use by another process")
 
+// lockPatience is how long a start waits for a process that was killed to be gone.
+const lockPatience = 2 * time.Second
+
 // lockFolder takes the folder's exclusive lock. The kernel gives it up when the process ends, however it ends.
 func lockFolder(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "LOCK"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("sqlstore: lock the data folder: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	start := time.Now()
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	for errors.Is(err, syscall.EWOULDBLOCK) && time.Since(start) < lockPatience {
+		time.Sleep(50 * time.Millisecond)
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
+	if err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("sqlstore: %s: %w", dir, ErrLocked)
