@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -231,19 +232,18 @@ func (n *node) size(name string) int64 {
 	return st.Size()
 }
 
-var peak = regexp.MustCompile(`VmHWM:\s+([0-9]+) kB`)
-
-// peak is the most memory that a node has held, in MiB.
-func (n *node) peak() int64 {
+// status is a figure of the process's memory in MiB, as the kernel names it: VmHWM is the most that it has held.
+func (n *node) status(name string) int64 {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	m := peak.FindSubmatch(b)
-	if m == nil {
+	_, rest, _ := strings.Cut(string(b), name+":")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
 		return 0
 	}
-	kb, _ := strconv.ParseInt(string(m[1]), 10, 64)
+	kb, _ := strconv.ParseInt(fields[0], 10, 64)
 	return kb >> 10
 }
 
