@@ -35,14 +35,17 @@ func TestTheViews(t *testing.T) {
 		}
 	}
 	states := map[string]string{"n2": "streaming", "n3": "relayed"} // n2 takes n1's entries into dc2
-	for _, s := range ns[0].Streams() {
-		if s.Origin.Node != 1 { // what others wrote, relayed to n1's data centre
-			continue
+	eventually(t, "the streams are as the data centres have them", func() bool {
+		for _, s := range ns[0].Streams() {
+			if s.Origin.Node != 1 { // what others wrote, relayed to n1's data centre
+				continue
+			}
+			if want := ns[0].store.Vector()[s.Origin]; s.Sent != want || s.Acked != want || s.LagEntries != 0 || s.Lag != 0 || s.State != states[s.PeerName] {
+				return false
+			}
 		}
-		if want := ns[0].store.Vector()[s.Origin]; s.Sent != want || s.Acked != want || s.LagEntries != 0 || s.Lag != 0 || s.State != states[s.PeerName] {
-			t.Errorf("stream %+v", s)
-		}
-	}
+		return true
+	})
 	nw.Cut("n3", "n1", "n2")
 	eventually(t, "n3 is missed", func() bool { return ns[0].Members()[2].State == "dead" })
 	for range 3 {

@@ -9,9 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"layercake/crdt"
 	"layercake/pgerror"
 	"layercake/sqlstore"
 )
+
+// MostTransaction is the greatest Config.MaxTransaction, in bytes.
+const MostTransaction = crdt.MaxEntrySize
 
 // Defaults of Config.
 const (

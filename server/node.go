@@ -21,7 +21,6 @@ import (
 
 	"layercake/catalog"
 	"layercake/cluster"
-	"layercake/crdt"
 	"layercake/pgerror"
 	"layercake/pgsql"
 	"layercake/pgwire"
@@ -94,7 +93,7 @@ func New(cfg Config) (*Node, error) {
 
 func (n *Node) open() (err error) {
 	n.store, err = sqlstore.Open(context.Background(), sqlstore.Config{Dir: n.cfg.Dir, Now: n.cfg.Now, MaxClockOffset: n.cfg.MaxClockOffset,
-		Logger: n.log, CompileIndex: pgsql.CompileIndex, Fatal: n.cfg.Fatal, MaxEntry: min(n.cfg.MaxTransaction, crdt.MaxEntrySize), MaxWAL: n.cfg.MaxWAL})
+		Logger: n.log, CompileIndex: pgsql.CompileIndex, Fatal: n.cfg.Fatal, MaxEntry: min(n.cfg.MaxTransaction, MostTransaction), MaxWAL: n.cfg.MaxWAL})
 	if err != nil {
 		return err
 	}

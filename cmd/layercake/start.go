@@ -16,7 +16,6 @@ import (
 
 	"golang.org/x/term"
 
-	"layercake/crdt"
 	"layercake/server"
 )
 
@@ -119,8 +118,8 @@ func serverConfig(o *options, getenv func(string) string) (server.Config, error)
 	}
 	cfg.MaxWAL = int64(wal) << 20
 	largest, err := strconv.Atoi(o.get("max-transaction"))
-	if err != nil || largest < 1 || largest > crdt.MaxEntrySize>>20 {
-		return cfg, usageError(fmt.Sprintf("--max-transaction: %q is not a number of MiB from 1 to %d", o.get("max-transaction"), crdt.MaxEntrySize>>20))
+	if err != nil || largest < 1 || largest > server.MostTransaction>>20 {
+		return cfg, usageError(fmt.Sprintf("--max-transaction: %q is not a number of MiB from 1 to %d", o.get("max-transaction"), server.MostTransaction>>20))
 	}
 	cfg.MaxTransaction = largest << 20
 	d, err := time.ParseDuration(o.get("max-clock-offset"))
