@@ -66,8 +66,11 @@ func (r *Replicator) sendParts(l *link, m *long) error {
 		if out, last, err = m.take([][]byte{start}, maxFrame-len(start)); err != nil {
 			return err
 		}
-		if last {
-			start[0] = frameLast // a long message has more than one frame
+		switch {
+		case last && start[0] == frameFirst:
+			out[0] = []byte{frameWhole} // it is not as long as its parts were counted
+		case last:
+			start[0] = frameLast
 		}
 		if err := l.stream.SendMsg(&frame{parts: out}); err != nil {
 			return err
