@@ -75,9 +75,13 @@ func (n *Node) keepMarker(m crdt.Marked) {
 	}
 }
 
+// maxUnmarked is how many markers of one origin may stay without an answer: else those that gathered while a member was
+// away would stay in every log until somebody writes.
+const maxUnmarked = 3
+
 // MarkerDue returns the marker that this node is to write, if one is due: something that is no marker has come since its
-// last one, or the member list or somebody's epoch is another. A quiet cluster writes none: they do not answer each
-// other. Marked must follow.
+// last one, or many markers, or the member list or somebody's epoch is another. A quiet cluster writes none: they do not
+// answer each other one for one. Marked must follow.
 func (n *Node) MarkerDue(now time.Time) (crdt.Marker, bool) {
 	n.now = now
 	s := &n.stab
@@ -96,7 +100,7 @@ func (n *Node) unmarked() bool {
 	}
 	for o, seq := range n.vec {
 		if o.Node != n.self {
-			seq = n.stab.content[o]
+			seq = max(n.stab.content[o], seq-min(seq, maxUnmarked))
 		}
 		if seq > last.At(o) {
 			return true

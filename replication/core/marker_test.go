@@ -215,3 +215,36 @@ func TestTrimLeavesMarkersAtTheEnd(t *testing.T) {
 		t.Errorf("n1 is to trim its own log up to %d (%v), want %d", v[o], ok, content)
 	}
 }
+
+// TestManyMarkersAreAnswered: markers that gathered while this node was away are covered by one of its own, though
+// nobody has written anything; a few are not, or markers would answer each other for ever.
+func TestManyMarkersAreAnswered(t *testing.T) {
+	a, b := origin(1, 1), origin(2, 1)
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1}, {ID: 2}}}
+	mark := func(o crdt.Origin, seq uint64, v crdt.Vector) crdt.Marked {
+		return crdt.Marked{Marker: crdt.Marker{List: 1, Vector: v}, Origin: o, Seq: seq}
+	}
+	n := core.New(core.Config{Self: list.Members[0]}, core.State{List: list, Vector: crdt.Vector{a: 1, b: 1}, Markers: map[crdt.NodeID]crdt.Marked{
+		1: mark(a, 1, crdt.Vector{b: 1}), 2: mark(b, 1, nil)}}, simEpoch)
+	up(n, list, simEpoch, nil, 2)
+	for seq := uint64(2); seq <= 6; seq++ {
+		e := entry(b, seq, nil)
+		e.Marker = true
+		crdt.EncodeEntry(&e, crdt.AppendMarker(nil, crdt.Marker{List: 1, Vector: crdt.Vector{a: 1, b: seq - 1}}))
+		n.Receive(simEpoch, 2, core.Entries{Version: 1, Origin: b, List: []crdt.Entry{e}})
+		if len(n.NextBatch(simEpoch)) != 1 {
+			t.Fatalf("marker %d is not to be applied", seq)
+		}
+		n.Applied(simEpoch, crdt.Vector{a: 1, b: seq}, nil)
+		m, due := n.MarkerDue(simEpoch.Add(time.Hour))
+		if due != (seq > 4) {
+			t.Fatalf("after markers 2 to %d a marker is due: %v", seq, due)
+		}
+		if due {
+			if m.Vector[b] != seq {
+				t.Errorf("it covers %d of %d", m.Vector[b], seq)
+			}
+			break
+		}
+	}
+}
