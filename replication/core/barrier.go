@@ -102,7 +102,9 @@ func (n *Node) startBarrier() {
 		dc := n.list.dcOf(n.self)
 		r.scope = func(id crdt.NodeID) bool { return n.list.dcOf(id) == dc }
 	}
-	r.ahead = slices.ContainsFunc(r.waiters, func(w waiter) bool { return n.alone(w.level) }) // it has waited to be sure
+	if slices.ContainsFunc(r.waiters, func(w waiter) bool { return n.alone(w.level) }) { // it has waited to be sure
+		r.ahead = true
+	}
 	n.ask(r)
 	n.checkRound(r)
 }

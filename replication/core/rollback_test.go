@@ -136,6 +136,40 @@ func TestALonelyNodeIsNotSure(t *testing.T) {
 	}
 }
 
+// TestWhatWasReadBeforeAChangeIsNotFresh: a statement that waits, not asked for yet, while the member list changes or this
+// node finds out that it was put back from an old copy and catches up: what it has read before is not good, though the one
+// that is asked then has no more than this node had when the statement began.
+func TestWhatWasReadBeforeAChangeIsNotFresh(t *testing.T) {
+	own := origin(1, 1)
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1, Name: "n1"}, {ID: 2, Name: "n2"}, {ID: 3, Name: "n3"}}}
+	for _, changes := range []bool{false, true} {
+		n := core.New(core.Config{Self: list.Members[0], Grace: time.Second}, core.State{List: list, Vector: crdt.Vector{own: 3}}, simEpoch)
+		ticket, _ := n.Barrier(simEpoch, core.Quorum)
+		if changes {
+			next := *list
+			next.Version = 2
+			n.Adopt(simEpoch, &next)
+			for _, p := range n.Puts() {
+				n.PutDone(simEpoch, p)
+			}
+		}
+		up(n, list, simEpoch, crdt.Vector{own: 3}, 2, 3)
+		n.Receive(simEpoch, 2, core.Have{Version: 1})
+		n.Receive(simEpoch, 3, core.Have{Version: 1})
+		for id := crdt.NodeID(2); id <= 3; id++ {
+			for m, ok := n.NextMessage(id); ok; m, ok = n.NextMessage(id) {
+				if ask, is := m.(core.Ask); is {
+					n.Receive(simEpoch, id, core.Reply{Version: ask.Version, Round: ask.Round})
+				}
+			}
+		}
+		ds := n.Decisions()
+		if len(ds) != 1 || ds[0].Ticket != ticket || ds[0].Fresh == changes {
+			t.Errorf("the list changes %v: decided %v", changes, ds)
+		}
+	}
+}
+
 // TestARolledBackNodeFindsOut by what others hold of its own, or remember, stays so over a restart, and answers neither
 // questions nor ballots.
 func TestARolledBackNodeFindsOut(t *testing.T) {
