@@ -44,6 +44,24 @@ func marker() crdt.Entry {
 	return e
 }
 
+func TestMarkerThatRetires(t *testing.T) {
+	want := crdt.Marker{List: 7, Vector: crdt.Vector{origin(1): 1, origin(2): 3}, Retired: crdt.Vector{origin(2): 3}}
+	b := crdt.AppendMarker(nil, want)
+	got, err := crdt.DecodeMarker(b)
+	if err != nil || got.List != 7 || !got.Vector.Equal(want.Vector) || !got.Retired.Equal(want.Retired) {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	plain := len(crdt.AppendMarker(nil, crdt.Marker{List: 7, Vector: want.Vector}))
+	for cut := range b {
+		if _, err := crdt.DecodeMarker(b[:cut]); cut != plain && !errors.Is(err, crdt.ErrMalformed) {
+			t.Errorf("cut to %d bytes: %v", cut, err)
+		}
+	}
+	if v := got.Vector.Without(got.Retired); !v.Equal(crdt.Vector{origin(1): 1}) {
+		t.Errorf("without what is retired: %v", v)
+	}
+}
+
 func TestMarkerRoundTrip(t *testing.T) {
 	e := marker()
 	got, err := crdt.DecodeHead(e.Bytes)

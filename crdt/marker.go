@@ -6,16 +6,23 @@ import "encoding/binary"
 // on it. An entry that holds a marker holds nothing else.
 type Marker struct {
 	List   uint64 // version of the member list that was in force
-	Vector Vector // what was applied and durable at the node before the entry
+	Vector Vector // what was applied and durable at the node before the entry, but for retired epochs
+	// Retired are ended epochs that every member has, and their last entries (rule S2): vectors and dependencies that come
+	// after the marker leave them out. The marker's own dependencies name them.
+	Retired Vector
 }
 
 // A marker's body is
 //
-//	list version uvarint | vector
+//	list version uvarint | vector | retired: a vector, or nothing
 //
 // AppendMarker encodes it.
 func AppendMarker(dst []byte, m Marker) []byte {
-	return AppendVector(binary.AppendUvarint(dst, m.List), m.Vector)
+	dst = AppendVector(binary.AppendUvarint(dst, m.List), m.Vector)
+	if len(m.Retired) > 0 {
+		dst = AppendVector(dst, m.Retired)
+	}
+	return dst
 }
 
 // DecodeMarker reads what AppendMarker wrote.
@@ -25,6 +32,11 @@ func DecodeMarker(b []byte) (m Marker, err error) {
 	}
 	if m.Vector, b, err = DecodeVector(b); err != nil {
 		return Marker{}, err
+	}
+	if len(b) > 0 {
+		if m.Retired, b, err = DecodeVector(b); err != nil {
+			return Marker{}, err
+		}
 	}
 	if len(b) > 0 {
 		return Marker{}, malformed("bytes after a marker")

@@ -25,6 +25,17 @@ func (v Vector) Merge(w Vector) {
 	}
 }
 
+// Without returns v but for the origins of which w names the same last entry.
+func (v Vector) Without(w Vector) Vector {
+	out := make(Vector, len(v))
+	for o, n := range v {
+		if w[o] != n {
+			out[o] = n
+		}
+	}
+	return out
+}
+
 // Clone returns a copy.
 func (v Vector) Clone() Vector { return maps.Clone(v) }
 

@@ -45,6 +45,9 @@ type Store interface {
 	// clock of the oldest entry.
 	Trim(ctx context.Context, v crdt.Vector) error
 	Trimmed() crdt.Vector
+	// Retired returns the epochs that durable markers have retired, and their last entries (crdt.Marker). The store leaves
+	// those that still end there out of what its own entries depend on.
+	Retired() crdt.Vector
 	LogSpan(ctx context.Context) (bytes int64, oldest crdt.HLC, err error)
 	// Chain gives the short hashes of o's entries from from to to, as far as they are known, 0 for one that is not: first
 	// is the first of them, 0 if there are none, low as far back as any is known (of the last entry alone it may be that). Forks are those that Refile noted; with

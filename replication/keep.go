@@ -52,7 +52,7 @@ func (r *Replicator) stored() (core.State, error) {
 	if err != nil {
 		return core.State{}, fmt.Errorf("replication: read the forks: %w", err)
 	}
-	return core.State{Vector: r.cfg.Store.Vector(), Trimmed: r.cfg.Store.Trimmed(), Markers: marks, Forks: forks}, nil
+	return core.State{Vector: r.cfg.Store.Vector(), Trimmed: r.cfg.Store.Trimmed(), Markers: marks, Forks: forks, Retired: r.cfg.Store.Retired()}, nil
 }
 
 func (r *Replicator) mark(ctx context.Context) error {

@@ -70,8 +70,19 @@ func (r *Replicator) apply() {
 				r.cfg.Logger.Error("could not apply entries; their origin waits", "node", r.cfg.Name, "err", err,
 					"origin", TransactionID(batch[0].Origin, batch[0].Seq), "entries", len(batch))
 			}
+			st, reread := core.State{}, err != nil
+			if reread {
+				var unread error
+				if st, unread = r.stored(); unread != nil {
+					r.cfg.Logger.Error("after a failed apply", "node", r.cfg.Name, "err", unread)
+					reread = false
+				}
+			}
 			r.mu.Lock()
 			r.core.Applied(r.cfg.Now(), r.cfg.Store.Vector(), err)
+			if reread {
+				r.core.Reread(r.cfg.Now(), st)
+			}
 			close(r.applied)
 			r.applied = make(chan struct{})
 			r.unlock() // the acks

@@ -366,7 +366,9 @@ func (f *functions) UniqueID() (int64, error) { return f.s.node.uniqueID() }
 
 // SessionToken implements sqlfunc.Cluster.
 func (f *functions) SessionToken() (string, error) {
-	return encodeToken(f.s.node.store.Vector()), nil
+	store := f.s.node.store
+	retired := store.Retired() // before: what is retired meanwhile is in both
+	return encodeToken(store.Vector().Without(retired)), nil
 }
 
 // WaitFor implements sqlfunc.Cluster.

@@ -16,6 +16,7 @@ import (
 //	               the short hashes of the last ones that were (see Store.Chain)
 //	lc_forks       forks that are known (rule E5)
 //	lc_markers     the last marker of each node
+//	lc_retired     ended epochs that markers have retired, and their last entries (rule S2)
 //	lc_log         entries as they travel, of long ones the first piece: id = local number of the origin << 40 | seq
 //	lc_pieces      the other pieces of long entries, n from 1
 //	lc_objects     local (physical) numbers of schema objects, kept after the object is gone
@@ -41,11 +42,16 @@ CREATE TABLE lc_losers(t INTEGER, k BLOB, p BLOB, h INTEGER NOT NULL, o INTEGER 
 CREATE INDEX lc_losers_p ON lc_losers(t, p);
 CREATE TABLE lc_local(key TEXT PRIMARY KEY, val BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE lc_system(name TEXT PRIMARY KEY, form INTEGER NOT NULL, fixed BLOB, rest BLOB) WITHOUT ROWID;
+` + retiredSQL
+
+// retiredSQL is what format 4 has beyond format 3.
+const retiredSQL = `CREATE TABLE lc_retired(origin BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 `
 
 const (
 	applicationID = 0x4c434b31 // "LCK1"
-	formatVersion = 3
+	formatVersion = 4
+	oldestFormat  = 3 // that is made one of formatVersion when it is opened
 	seqBits       = 40
 )
 
@@ -108,6 +114,8 @@ func (s *Store) prepareFile(c *sqlite.Conn) error {
 	switch {
 	case id.Int() == applicationID && version.Int() == formatVersion:
 		return nil
+	case id.Int() == applicationID && version.Int() == oldestFormat:
+		return c.StoreExec("BEGIN IMMEDIATE;" + retiredSQL + fmt.Sprintf("PRAGMA user_version=%d; COMMIT", formatVersion))
 	case id.Int() == applicationID:
 		return fmt.Errorf("the database has format %d, this program knows format %d", version.Int(), formatVersion)
 	case id.Int() != 0:

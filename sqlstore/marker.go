@@ -5,6 +5,7 @@ import (
 
 	"layercake/catalog"
 	"layercake/crdt"
+	"layercake/sqlstore/sqlite"
 )
 
 // Mark writes a marker as this node's next entry, and returns when it is durable.
@@ -30,10 +31,13 @@ func (tx *Tx) appendMarker() (Commit, error) {
 	return c, tx.keepMarker(&e)
 }
 
-// keepMarker notes a marker, if it is its node's latest: the log may be trimmed.
+// keepMarker notes what a marker retires, and the marker itself if it is its node's latest: the log may be trimmed.
 func (tx *Tx) keepMarker(e *crdt.Entry) error {
 	m, err := e.MarkerBody()
 	if err != nil {
+		return err
+	}
+	if err := tx.retire(m.Retired); err != nil {
 		return err
 	}
 	node := catalog.Int(int64(e.Origin.Node))
@@ -51,6 +55,38 @@ func (tx *Tx) keepMarker(e *crdt.Entry) error {
 	}
 	return run(tx.w.conn, "INSERT OR REPLACE INTO lc_markers VALUES(?,?,?,?)", node,
 		catalog.BlobBytes(crdt.AppendOrigin(nil, e.Origin)), catalog.Int(int64(e.Seq)), catalog.BlobBytes(crdt.AppendMarker(nil, m)))
+}
+
+func (tx *Tx) retire(v crdt.Vector) error {
+	w := tx.w
+	if w.retired.Covers(v) {
+		return nil
+	}
+	w.retired = w.retired.Clone()
+	w.retired.Merge(v)
+	for o := range v {
+		if err := run(w.conn, "INSERT OR REPLACE INTO lc_retired VALUES(?,?)", catalog.BlobBytes(crdt.AppendOrigin(nil, o)),
+			catalog.Int(int64(w.retired[o]))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func loadRetired(c *sqlite.Conn) (crdt.Vector, error) {
+	retired := crdt.Vector{}
+	return retired, each(c, "SELECT origin,seq FROM lc_retired", nil, func(v []catalog.Value) error {
+		o, _, err := crdt.DecodeOrigin(v[0].Bytes)
+		retired[o] = uint64(v[1].Int())
+		return err
+	})
+}
+
+// Retired returns the epochs that durable markers have retired, and their last entries. The caller owns the result.
+func (s *Store) Retired() crdt.Vector {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.retired.Clone()
 }
 
 func decodeMarked(v []catalog.Value) (m crdt.Marked, err error) {

@@ -164,15 +164,15 @@ func (s *Store) Install(ctx context.Context, r io.Reader) (err error) {
 	return w.err
 }
 
-// isStore makes sure that a database is a store's, of this format.
+// isStore makes sure that a database is a store's, of this format or one that Open can make this one.
 func isStore(c *sqlite.Conn) error {
 	id, err := one(c, "PRAGMA application_id")
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoSnapshot, err)
 	}
 	version, err := one(c, "PRAGMA user_version")
-	if err != nil || id.Int() != applicationID || version.Int() != formatVersion {
-		return errors.Join(fmt.Errorf("%w of format %d", ErrNoSnapshot, formatVersion), err)
+	if err != nil || id.Int() != applicationID || version.Int() < oldestFormat || version.Int() > formatVersion {
+		return errors.Join(fmt.Errorf("%w of format %d to %d", ErrNoSnapshot, oldestFormat, formatVersion), err)
 	}
 	return nil
 }

@@ -63,6 +63,7 @@ type Store struct {
 	index   uint64
 	heads   map[crdt.Origin]head
 	trimmed crdt.Vector // of each log, what is gone
+	retired crdt.Vector // ended epochs that markers have retired; never changed in place
 	states  map[crdt.ID]spaceState
 	origins origins
 	changes map[crdt.ID]uint64 // keyspace → index of the last commit that touched it, since the start

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"layercake/catalog"
 	"layercake/crdt"
 	"layercake/sqlstore"
+	"layercake/sqlstore/sqlite"
 	"layercake/sqlstore/storetest"
 )
 
@@ -66,6 +68,94 @@ func TestMarkers(t *testing.T) {
 	rows(a, table, 3, 5) // the chain goes on over what is gone
 	b.Pull(a)
 	storetest.Same(t, a, b)
+}
+
+// TestRetired: what a marker retires is left out of what later entries depend on, and kept over a restart and in snapshots;
+// nobody applies such a marker without all of the epoch.
+func TestRetired(t *testing.T) {
+	dir := t.TempDir()
+	a, b, c := openDir(t, dir), open(t), open(t)
+	table := b.MustCreate(numbers)
+	rows(b, table, 0, 3)
+	var ended crdt.Origin
+	for ended = range b.Vector() {
+	}
+	a.Pull(b)
+	want := crdt.Vector{ended: a.Vector()[ended]}
+	o, seq, err := a.Mark(context.Background(), crdt.Marker{List: 7, Vector: a.Vector(), Retired: want})
+	if err != nil || !a.Retired().Equal(want) {
+		t.Fatalf("%v, retired %v", err, a.Retired())
+	}
+	marker, err := a.Entries(context.Background(), o, seq, 1<<20)
+	if err != nil || len(marker) != 1 || marker[0].Deps[ended] != want[ended] {
+		t.Fatalf("the marker: %v, %v", marker, err)
+	}
+	if err := c.Apply(context.Background(), marker); !errors.Is(err, sqlstore.ErrDeps) || len(c.Retired()) > 0 {
+		t.Errorf("without the epoch: %v, retired %v", err, c.Retired())
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openDir(t, dir)
+	if !a.Retired().Equal(want) || a.Vector()[ended] != want[ended] {
+		t.Errorf("opened again: retired %v of %v", a.Retired(), a.Vector())
+	}
+	rows(a, table, 3, 4)
+	for now := range a.Vector() {
+		if now.Node != a.Self() || now == o {
+			continue
+		}
+		es, err := a.Entries(context.Background(), now, 1, 1<<20)
+		if _, named := es[0].Deps[ended]; err != nil || named || es[0].Deps[o] != seq {
+			t.Errorf("the next life's first entry depends on %v, %v", es[0].Deps, err)
+		}
+	}
+	c.Pull(b)
+	c.Pull(a)
+	if !c.Retired().Equal(want) {
+		t.Errorf("applied: retired %v", c.Retired())
+	}
+	d := open(t)
+	install(t, d, a)
+	if !d.Retired().Equal(want) {
+		t.Errorf("by a snapshot: retired %v", d.Retired())
+	}
+	rows(b, table, 4, 5) // the epoch goes on: it counts again
+	a.Pull(b)
+	a.Mark(context.Background(), crdt.Marker{List: 7, Vector: a.Vector()})
+	c.Pull(a)
+	b.Pull(a)
+	storetest.Same(t, a, b, c)
+}
+
+// TestFormat3 is read: it lacks the table of retired epochs.
+func TestFormat3(t *testing.T) {
+	dir := t.TempDir()
+	a := openDir(t, dir)
+	table := a.MustCreate(numbers)
+	rows(a, table, 0, 3)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sqlite.Open(filepath.Join(dir, "layercake.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(c.StoreExec("DROP TABLE lc_retired; PRAGMA user_version=3"), c.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		a = openDir(t, dir)
+		if got := a.Digest(table).Rows; got != 3 || len(a.Retired()) > 0 {
+			t.Errorf("%d rows, retired %v", got, a.Retired())
+		}
+		if _, _, err := a.Mark(context.Background(), crdt.Marker{List: 7, Vector: a.Vector(), Retired: crdt.Vector{}}); err != nil {
+			t.Error(err)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestTrim: what is trimmed is not given out, and nothing after a gap; the rest is as before.

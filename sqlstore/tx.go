@@ -37,6 +37,7 @@ type Tx struct {
 	keysBefore map[int64]bool
 	nOrigins   int
 	forked     crdt.Forks
+	retired    crdt.Vector
 	selfBefore crdt.Origin
 	wasStale   bool
 
@@ -546,7 +547,7 @@ func (tx *Tx) nextEntry() crdt.Entry {
 	if w.depsNew {
 		e.Deps = make(crdt.Vector)
 		for o, h := range w.heads {
-			if o != e.Origin && h.seq > w.lastDeps[o] {
+			if o != e.Origin && h.seq > w.lastDeps[o] && w.retired[o] != h.seq {
 				e.Deps[o] = h.seq
 			}
 		}
@@ -582,6 +583,6 @@ func (tx *Tx) logEntry(e *crdt.Entry, num int64, groups ...*spool) error {
 func (tx *Tx) rollback() {
 	tx.w.layout, tx.w.hiddenIndexes = tx.before, tx.keysBefore
 	tx.w.forgetOrigins(tx.nOrigins)
-	tx.w.self, tx.w.forks = tx.selfBefore, tx.forked
+	tx.w.self, tx.w.forks, tx.w.retired = tx.selfBefore, tx.forked, tx.retired
 	tx.w.systemStale = tx.wasStale
 }

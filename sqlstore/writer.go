@@ -81,6 +81,7 @@ type writer struct {
 	origins   origins
 	heads     map[crdt.Origin]head
 	forks     crdt.Forks
+	retired   crdt.Vector // ended epochs that markers have retired; never changed in place
 	states    map[crdt.ID]spaceState
 	index     uint64 // of the group under way
 	hasFlags  bool   // some row's "_u…" is, or was, not 0
@@ -236,7 +237,7 @@ func (w *writer) runRequest(r *request) {
 			return
 		}
 	}
-	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, keysBefore: w.hiddenIndexes, nOrigins: len(w.origins.byNum), selfBefore: w.self, forked: w.forks, wasStale: w.systemStale}
+	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, keysBefore: w.hiddenIndexes, nOrigins: len(w.origins.byNum), selfBefore: w.self, forked: w.forks, retired: w.retired, wasStale: w.systemStale}
 	r.err = w.call(tx, r.fn)
 	if r.err == nil && !r.try {
 		r.commit, r.err = tx.finish()
@@ -361,7 +362,7 @@ func (w *writer) flush() error {
 func (w *writer) publish() {
 	s := w.s
 	s.mu.Lock()
-	s.index = w.index
+	s.index, s.retired = w.index, w.retired
 	for o := range w.grown {
 		if h, there := w.heads[o]; there {
 			s.heads[o] = h
@@ -451,12 +452,15 @@ func (w *writer) load() error {
 	if w.forks, err = loadForks(w.conn); err != nil {
 		return err
 	}
+	if w.retired, err = loadRetired(w.conn); err != nil {
+		return err
+	}
 	w.lastDeps, w.depsNew = make(crdt.Vector), true
 	w.systemStale = false
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.index = w.index
+	s.index, s.retired = w.index, w.retired
 	s.heads = make(map[crdt.Origin]head, len(w.heads))
 	for o, h := range w.heads {
 		s.heads[o] = h

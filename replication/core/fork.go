@@ -343,6 +343,7 @@ func (n *Node) Refiled(now time.Time, f crdt.Fork, moved bool, st State, err err
 	k.queue = slices.DeleteFunc(k.queue, func(g crdt.Fork) bool { return g == f })
 	delete(k.move, f)
 	k.known = st.Forks
+	n.stab.rereadRetired(st)
 	for _, p := range n.linked() {
 		n.send(p.id, Forks{k.known})
 	}

@@ -15,6 +15,7 @@ import (
 type stability struct {
 	markers map[crdt.NodeID]crdt.Marked // the last of each node that is durable here
 	content crdt.Vector                 // the last entry of each origin that is not known to be a marker
+	retired crdt.Vector                 // ended epochs that were retired, and their last entries
 	marking bool                        // a marker of this node's own is being written
 	markAt  time.Time                   // not before
 	unheard []crdt.Marked               // markers that this process wrote and nobody is known to have: where they stand
@@ -35,7 +36,13 @@ func (s *stability) init(st State) {
 	if s.trimmed == nil {
 		s.trimmed = crdt.Vector{}
 	}
+	s.rereadRetired(st)
 	s.learn(st.Vector)
+}
+
+func (s *stability) rereadRetired(st State) {
+	s.retired = crdt.Vector{}
+	s.retired.Merge(st.Retired)
 }
 
 // learn takes note of entries that came otherwise than one by one: of which of them are markers only the last ones are
@@ -57,7 +64,7 @@ func (n *Node) appliedMarkers(batch []crdt.Entry, v crdt.Vector) {
 	for i := range batch {
 		e := &batch[i]
 		if e.Seq > v[e.Origin] {
-			continue
+			continue // it has been moved to another origin since
 		}
 		if !e.Marker {
 			n.stab.content[e.Origin] = max(n.stab.content[e.Origin], e.Seq)
@@ -65,8 +72,20 @@ func (n *Node) appliedMarkers(batch []crdt.Entry, v crdt.Vector) {
 		}
 		if m, err := e.MarkerBody(); err == nil { // the store has looked
 			n.keepMarker(crdt.Marked{Marker: m, Origin: e.Origin, Seq: e.Seq})
+			n.stab.retired.Merge(m.Retired)
 		}
 	}
+}
+
+// Reread takes markers, and what they have retired, from the store: of a batch that failed it is not known which entries
+// are there, and those that are need not be the ones in it (rule E5).
+func (n *Node) Reread(now time.Time, st State) {
+	n.now = now
+	for _, m := range st.Markers {
+		n.keepMarker(m)
+	}
+	n.stab.rereadRetired(st)
+	n.stab.learn(st.Vector)
 }
 
 func (n *Node) keepMarker(m crdt.Marked) {
@@ -85,11 +104,15 @@ const maxUnmarked = 3
 func (n *Node) MarkerDue(now time.Time) (crdt.Marker, bool) {
 	n.now = now
 	s := &n.stab
-	if s.marking || now.Before(s.markAt) || !n.IsMember() || n.joining || n.back.on || !n.unmarked() {
+	if s.marking || now.Before(s.markAt) || !n.IsMember() || n.joining || n.back.on {
+		return crdt.Marker{}, false
+	}
+	retire := n.retireDue()
+	if len(retire) == 0 && !n.unmarked() {
 		return crdt.Marker{}, false
 	}
 	s.marking, s.markAt = true, now.Add(n.cfg.MarkEvery)
-	return crdt.Marker{List: n.list.Version, Vector: n.vec.Clone()}, true
+	return crdt.Marker{List: n.list.Version, Vector: n.vec.Without(s.retired), Retired: retire}, true
 }
 
 // unmarked says whether this node's last marker leaves something unsaid.
@@ -99,6 +122,9 @@ func (n *Node) unmarked() bool {
 		return true
 	}
 	for o, seq := range n.vec {
+		if n.left(o) {
+			continue
+		}
 		if o.Node != n.self {
 			seq = max(n.stab.content[o], seq-min(seq, maxUnmarked))
 		}
@@ -121,6 +147,7 @@ func (n *Node) Marked(now time.Time, m crdt.Marker, o crdt.Origin, seq uint64, e
 			n.stab.content[o] = seq - 1
 		}
 		n.keepMarker(crdt.Marked{Marker: m, Origin: o, Seq: seq})
+		n.stab.retired.Merge(m.Retired)
 		n.stab.unheard = append(slices.DeleteFunc(n.stab.unheard, func(k crdt.Marked) bool { return k.Seq <= n.heardOf(o) }),
 			crdt.Marked{Origin: o, Seq: seq})
 	}
@@ -130,18 +157,14 @@ func (n *Node) Marked(now time.Time, m crdt.Marker, o crdt.Origin, seq uint64, e
 // under it. epochs says whether all of them know each member's newest epoch: entries of older ones then come only from
 // members' logs, and these are covered (rules S1, E3).
 func (n *Node) stable() (v crdt.Vector, epochs bool) {
-	marks := make([]crdt.Marked, 0, len(n.list.Members))
-	for _, m := range n.list.Members {
-		k, ok := n.stab.markers[m.ID]
-		if !ok || k.List != n.list.Version && !n.cfg.Knobs.AnyMarker {
-			return nil, false
-		}
-		marks = append(marks, k)
+	marks := n.memberMarkers()
+	if marks == nil {
+		return nil, false
 	}
 	v = crdt.Vector{}
 	for o, seq := range n.vec {
 		for _, k := range marks {
-			seq = min(seq, k.At(o))
+			seq = min(seq, n.saysOf(k, o))
 		}
 		seq = min(seq, n.agreed(o, func(*peer) bool { return true }))
 		if seq > 0 {
@@ -159,6 +182,19 @@ func (n *Node) stable() (v crdt.Vector, epochs bool) {
 		}
 	}
 	return v, true
+}
+
+// memberMarkers are the last markers of all members, nil unless each has written one under the list in force.
+func (n *Node) memberMarkers() []crdt.Marked {
+	marks := make([]crdt.Marked, 0, len(n.list.Members))
+	for _, m := range n.list.Members {
+		k, ok := n.stab.markers[m.ID]
+		if !ok || k.List != n.list.Version && !n.cfg.Knobs.AnyMarker {
+			return nil
+		}
+		marks = append(marks, k)
+	}
+	return marks
 }
 
 // PurgeDue returns up to where tombstones are to be forgotten, and the clock below which they must lie (rule S1), if

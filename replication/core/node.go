@@ -46,6 +46,8 @@ type Knobs struct {
 	CrossEach          bool // without relays: each member of another data centre takes an origin's entries from the origin
 	AnswerOldLinks     bool // without Q1: a question that came before the link broke is answered on the next one
 	ForgetForks        bool // without E5: chains are not compared, and a machine that is rolled back while it runs is not found
+	AbsentIsNone       bool // without S2's table: of an epoch that a marker leaves out its writer is taken to have nothing
+	AbsentIsAll        bool // without S2's table: of an ended epoch that a marker leaves out its writer is taken to have all
 	TrimAlone          bool // without S3: a log beyond its cap is trimmed though no majority is heard
 }
 
@@ -70,6 +72,7 @@ type State struct {
 	Markers    map[crdt.NodeID]crdt.Marked // the last of each node that is durable
 	List       *List                       // nil: not a member of any cluster
 	Forks      crdt.Forks                  // the store's
+	Retired    crdt.Vector                 // ended epochs that markers have retired, and their last entries
 	RolledBack bool                        // RollbackKey is set
 	Registers  map[string][]byte           // what Puts with these names wrote last; see RegisterKey
 	Own        crdt.Origin                 // what this life has written under; set by tests that roll a running machine back

@@ -274,7 +274,7 @@ func (n *Node) ripe(e *crdt.Entry, at func(crdt.Origin) uint64) bool {
 }
 
 // Applied says how the last batch went: v is what is durable now. After an error what is missing is tried again, entry
-// by entry, so that one that cannot be applied holds up its own origin only.
+// by entry, so that one that cannot be applied holds up its own origin only; Reread must follow then.
 func (n *Node) Applied(now time.Time, v crdt.Vector, err error) {
 	n.now = now
 	batch := n.batch
@@ -312,7 +312,9 @@ func (n *Node) Applied(now time.Time, v crdt.Vector, err error) {
 			delete(back, e.Origin)
 		}
 	}
-	n.appliedMarkers(batch, v)
+	if err == nil {
+		n.appliedMarkers(batch, v)
+	}
 	n.Advance(now, v)
 	for _, e := range batch {
 		if r := n.recvs[e.Origin]; r != nil {

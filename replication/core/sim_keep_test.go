@@ -20,7 +20,7 @@ const simCap = 150
 func (n *simNode) state() core.State {
 	marks, _ := n.store.Markers()
 	forks, _ := n.store.Forks()
-	return core.State{Vector: n.store.Vector(), Trimmed: n.store.Trimmed(), Markers: marks, Forks: forks}
+	return core.State{Vector: n.store.Vector(), Trimmed: n.store.Trimmed(), Markers: marks, Forks: forks, Retired: n.store.Retired()}
 }
 
 // keep writes markers, purges, trims and takes snapshots when they are due.
@@ -88,7 +88,7 @@ func (n *simNode) keep() {
 }
 
 // checkQuiet holds once all members are there and nobody has written for long: no tombstone and no log beyond a small
-// tail is left, and no marker answers markers.
+// tail is left, ended epochs are retired, and no marker answers markers.
 func (s *sim) checkQuiet(members int) {
 	for _, n := range s.nodes {
 		if n.gone {
@@ -102,10 +102,36 @@ func (s *sim) checkQuiet(members int) {
 			s.violated("%s still has a log of %d entries", n.member.Name, k)
 			return
 		}
+		if os := n.named(); len(os) > 0 {
+			s.violated("%s still names %v", n.member.Name, os)
+			return
+		}
 	}
 	if s.lastMarker > s.now-5*time.Second {
 		s.violated("a marker was written at %v, though nobody has written anything for long", s.lastMarker)
 	}
+}
+
+// named lists the ended epochs that are not retired, but for those that forked.
+func (n *simNode) named() (os []crdt.Origin) {
+	v, retired := n.store.Vector(), n.store.Retired()
+	forks, _ := n.store.Forks()
+	list := n.s.latest()
+	newest := map[crdt.NodeID]crdt.Origin{}
+	for o := range v {
+		if list.Has(o.Node) && newest[o.Node].Compare(o) < 0 {
+			newest[o.Node] = o
+		}
+	}
+	for o, seq := range v {
+		switch {
+		case retired[o] == seq:
+			n.s.retired++
+		case o != newest[o.Node] && !forks.Forked(o) && !forks.IsBranch(o):
+			os = append(os, o)
+		}
+	}
+	return os
 }
 
 // restorer copies folders, and puts nodes back from such old copies: one at a time, since each is a loss until it has

@@ -204,7 +204,7 @@ func TestSimulation(t *testing.T) {
 		n = min(n, 20)
 	}
 	writes, acked, reads, blocks, removed := 0, 0, 0, 0, 0
-	markers, purges, trims, snapshots, restores, rewinds, moves := 0, 0, 0, 0, 0, 0, 0
+	markers, purges, trims, snapshots, restores, rewinds, moves, retired := 0, 0, 0, 0, 0, 0, 0, 0
 	for i := range n {
 		s := simulate(*from+uint64(i), core.Knobs{})
 		if len(s.faults) > 0 {
@@ -218,13 +218,13 @@ func TestSimulation(t *testing.T) {
 		}
 		reads += s.reads
 		markers, purges, trims, snapshots, restores = markers+s.markers, purges+s.purges, trims+s.trims, snapshots+s.snapshots, restores+s.restores
-		rewinds, moves = rewinds+s.rewinds, moves+s.moves
+		rewinds, moves, retired = rewinds+s.rewinds, moves+s.moves, retired+s.retired
 		removed += len(s.latest().Retired)
 		blocks += len(s.granted)
 	}
 	t.Logf("%d seeds over memstore: %d writes, %d acknowledged, %d reads, %d blocks of numbers, %d members removed", n, writes, acked, reads, blocks, removed)
-	t.Logf("%d markers, %d tombstones purged, %d entries trimmed, %d snapshots, %d old copies restored, %d machines rolled back as they ran, %d branches moved", markers, purges, trims, snapshots, restores, rewinds, moves)
-	if purges < 3*n || trims < 100*n || snapshots < n/4 || restores < n/5 || rewinds < n/5 || moves < n/10 {
+	t.Logf("%d markers, %d tombstones purged, %d entries trimmed, %d snapshots, %d old copies restored, %d machines rolled back as they ran, %d branches moved, %d epochs retired", markers, purges, trims, snapshots, restores, rewinds, moves, retired)
+	if purges < 3*n || trims < 100*n || snapshots < n/4 || restores < n/5 || rewinds < n/5 || moves < n/10 || retired < n {
 		t.Errorf("hardly anything is purged, trimmed, copied or restored")
 	}
 	if acked < 50*n || reads < 50*n || removed < n/5 {
@@ -252,6 +252,7 @@ func TestRulesAreNeeded(t *testing.T) {
 		"Q3":    {core.Knobs{CountMessages: true}, 1},
 		"E1":    {core.Knobs{AckEarly: true}, 1},
 		"C3":    {core.Knobs{ChangeEarly: true}, 29},
+		"S2":    {core.Knobs{AbsentIsNone: true}, 1},
 		"S3":    {core.Knobs{TrimAlone: true}, 10},
 		"E5":    {core.Knobs{ForgetForks: true}, 3},
 	} {

@@ -340,6 +340,7 @@ func (st *sqlStore) show(string) string {
 
 func (st *sqlStore) Vector() crdt.Vector  { return st.db().Vector() }
 func (st *sqlStore) Trimmed() crdt.Vector { return st.db().Trimmed() }
+func (st *sqlStore) Retired() crdt.Vector { return st.db().Retired() }
 
 func (st *sqlStore) Markers() (map[crdt.NodeID]crdt.Marked, error) { return st.db().Markers() }
 func (st *sqlStore) GetLocal(key string) ([]byte, error)           { return st.db().GetLocal(key) }

@@ -16,6 +16,7 @@ import (
 type simStore interface {
 	Vector() crdt.Vector
 	Trimmed() crdt.Vector
+	Retired() crdt.Vector
 	Markers() (map[crdt.NodeID]crdt.Marked, error)
 	GetLocal(key string) ([]byte, error)
 	PutLocal(key string, val []byte) error

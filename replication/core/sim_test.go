@@ -35,6 +35,7 @@ type sim struct {
 	all                                map[entryID]memstore.Cell // what each entry says, of its key
 	keys                               map[entryID]string
 	markers                            int
+	retired                            int // epochs, counted at each node at the end
 	lastMarker                         time.Duration
 	purges, trims, snapshots, restores int
 	rewinds, moves                     int
@@ -371,6 +372,9 @@ func (n *simNode) pump() {
 		n.sync(func() {
 			n.took(batch)
 			n.core.Applied(n.time(), n.store.Vector(), err)
+			if err != nil {
+				n.core.Reread(n.time(), n.state())
+			}
 		})
 	}
 	n.keepForks()

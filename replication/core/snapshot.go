@@ -105,10 +105,7 @@ func (n *Node) Installed(now time.Time, st State, err error) {
 		return
 	}
 	delete(s.failed, s.from)
-	for _, m := range st.Markers {
-		n.keepMarker(m)
-	}
-	n.stab.learn(st.Vector)
+	n.Reread(now, st)
 	for o := range st.Vector {
 		if o.Node == n.self && n.vec[o] == 0 && n.heardOf(o) > 0 {
 			n.recv(o) // a lost life of this node came back with the snapshot: it is not the present one

@@ -41,6 +41,8 @@ type Store struct {
 	undo     map[string]*Cell            // what keys held when it was synced last, of those that changed since; nil: nothing
 	markers  map[crdt.NodeID]crdt.Marked // the last of each node
 	marked   map[crdt.NodeID]crdt.Marked // of these, what is synced
+	retired  crdt.Vector                 // ended epochs that markers have retired (rule S2)
+	left     crdt.Vector                 // of these, what is synced
 	forks    crdt.Forks
 	local    map[string][]byte
 	changed  chan struct{}
@@ -122,6 +124,7 @@ func New(cfg Config) *Store {
 	}
 	s := &Store{cfg: cfg, logs: map[crdt.Origin]*log{}, synced: crdt.Vector{}, rows: map[string]Cell{}, undo: map[string]*Cell{},
 		markers: map[crdt.NodeID]crdt.Marked{}, marked: map[crdt.NodeID]crdt.Marked{}, local: map[string][]byte{},
+		retired: crdt.Vector{}, left: crdt.Vector{},
 		changed: make(chan struct{})}
 	s.clock.MaxOffset = cfg.MaxClockOffset
 	return s
@@ -167,6 +170,7 @@ func (s *Store) durable() *Store {
 		}
 	}
 	t.markers, t.marked = maps.Clone(s.marked), maps.Clone(s.marked)
+	t.retired, t.left = s.left.Clone(), s.left.Clone()
 	t.forks = s.forks
 	t.greatest = s.greatest
 	t.clock.Resume(s.greatest)
@@ -276,7 +280,7 @@ func (s *Store) append(body []byte, marker bool) (crdt.Origin, uint64, error) {
 	l := s.log(o)
 	e := crdt.Entry{Origin: o, Seq: l.last() + 1, HLC: h, Deps: crdt.Vector{}, Marker: marker}
 	for p, n := range s.seen() {
-		if p != o && s.deps[p] < n {
+		if p != o && s.deps[p] < n && s.retired[p] != n {
 			e.Deps[p] = n
 			s.deps[p] = n
 		}
@@ -389,6 +393,7 @@ func (s *Store) sync() {
 	}
 	clear(s.undo)
 	maps.Copy(s.marked, s.markers)
+	s.left.Merge(s.retired)
 	s.greatest = max(s.greatest, s.clock.Last())
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -495,6 +500,7 @@ func (s *Store) merge(e *crdt.Entry) {
 	if e.Marker {
 		if m, err := e.MarkerBody(); err == nil {
 			s.keepMarker(crdt.Marked{Marker: m, Origin: e.Origin, Seq: e.Seq})
+			s.retired.Merge(m.Retired)
 		}
 		return
 	}

@@ -21,6 +21,13 @@ func (s *Store) Markers() (map[crdt.NodeID]crdt.Marked, error) {
 	return maps.Clone(s.marked), nil
 }
 
+// Retired returns the epochs that synced markers have retired, and their last entries.
+func (s *Store) Retired() crdt.Vector {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.left.Clone()
+}
+
 // Trimmed says how much of each log is gone.
 func (s *Store) Trimmed() crdt.Vector {
 	s.mu.Lock()
@@ -117,6 +124,7 @@ type image struct {
 	Logs     map[crdt.Origin]imageLog
 	Rows     map[string]Cell
 	Markers  map[crdt.NodeID]crdt.Marked
+	Retired  crdt.Vector
 	Forks    crdt.Forks
 	Greatest crdt.HLC
 }
@@ -136,7 +144,7 @@ func (s *Store) Copy(context.Context) (io.ReadCloser, int64, error) {
 		return nil, 0, ErrCrashed
 	}
 	d := s.durable()
-	im := image{Logs: map[crdt.Origin]imageLog{}, Rows: d.rows, Markers: d.marked, Forks: d.forks, Greatest: d.greatest}
+	im := image{Logs: map[crdt.Origin]imageLog{}, Rows: d.rows, Markers: d.marked, Retired: d.left, Forks: d.forks, Greatest: d.greatest}
 	for o, l := range d.logs {
 		il := imageLog{Base: l.base, Hash: l.hash, Old: l.old}
 		for i := range l.entries {
@@ -205,6 +213,8 @@ func (s *Store) Install(_ context.Context, r io.Reader) error {
 	}
 	own, rows := s.logs, s.rows
 	s.logs, s.rows, s.markers = logs, im.Rows, im.Markers
+	s.retired, s.left = crdt.Vector{}, crdt.Vector{}
+	s.retired.Merge(im.Retired)
 	clear(s.undo)
 	if s.cfg.KeepRows {
 		maps.Copy(rows, im.Rows)
