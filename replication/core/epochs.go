@@ -38,24 +38,26 @@ func (n *Node) retireDue() crdt.Vector {
 	}
 	var out crdt.Vector
 	for o, last := range n.vec {
-		if o == n.own || !n.ended(o) || n.isBranch(o) || n.fork.known.Forked(o) || !n.succeeded(o, marks) {
+		if o == n.own || !n.ended(o) || n.left(o) || n.isBranch(o) || n.fork.known.Forked(o) || !n.succeeded(o, marks) {
 			continue
 		}
-		due := false
-		if n.left(o) {
-			due = n.unheardOf(o, marks)
-		} else {
-			due = !slices.ContainsFunc(marks, func(k crdt.Marked) bool { return k.At(o) != last }) &&
-				n.agreed(o, func(*peer) bool { return true }) >= last
+		if slices.ContainsFunc(marks, func(k crdt.Marked) bool { return k.At(o) != last && !n.hasLeft(k, o) }) ||
+			n.agreed(o, func(*peer) bool { return true }) < last {
+			continue
 		}
-		if due {
-			if out == nil {
-				out = crdt.Vector{}
-			}
-			out[o] = last
+		if out == nil {
+			out = crdt.Vector{}
 		}
+		out[o] = last
 	}
 	return out
+}
+
+// hasLeft says whether the writer of a marker has retired o, which was not retired here: it leaves o out, and yet holds all
+// of it. The marker that retired it was moved to a branch of a fork, where markers say nothing, before this node had it.
+func (n *Node) hasLeft(k crdt.Marked, o crdt.Origin) bool {
+	p := n.peers[k.Origin.Node]
+	return p != nil && k.At(o) == 0 && p.have[o] == n.vec[o]
 }
 
 // succeeded says whether all markers know the epoch that followed o, and its node has marked under it.
@@ -65,13 +67,4 @@ func (n *Node) succeeded(o crdt.Origin, marks []crdt.Marked) bool {
 	}
 	next := crdt.Origin{Node: o.Node, Epoch: n.newest[o.Node]}
 	return n.stab.markers[o.Node].Origin == next && !slices.ContainsFunc(marks, func(k crdt.Marked) bool { return k.At(next) == 0 })
-}
-
-// unheardOf says whether a member still names o, which was retired, though it has a marker of this node that does not: the
-// marker that retired it was moved to a branch of a fork, where markers say nothing. Then it is to be said again.
-func (n *Node) unheardOf(o crdt.Origin, marks []crdt.Marked) bool {
-	own := n.stab.markers[n.self]
-	return own.At(o) == 0 && slices.ContainsFunc(marks, func(k crdt.Marked) bool {
-		return k.Origin.Node != n.self && k.At(o) == n.vec[o] && k.At(own.Origin) >= own.Seq
-	})
 }

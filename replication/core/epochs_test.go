@@ -98,22 +98,22 @@ func TestS2ARetiredEpochIsLeftOut(t *testing.T) {
 	}
 }
 
-// TestS2IsSaidAgain: a member that has this node's marker without the epoch, and still names it, has not been told: the
-// marker that retired it says nothing any more, since it was moved to a branch.
+// TestS2IsSaidAgain by a node that has not been told, as the marker that retired the epoch was moved to a branch, where
+// markers say nothing: another's marker leaves out what it holds.
 func TestS2IsSaidAgain(t *testing.T) {
 	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1}, {ID: 2}}}
 	for _, test := range []struct {
-		covers uint64 // how much of this node's entries the other's marker has
-		names  uint64 // of the epoch
-		want   bool
-	}{{6, 5, true}, {5, 5, false}, {6, 0, false}, {6, 4, false}} {
-		n := epochsNode(list, core.State{Vector: crdt.Vector{here: 6, ended: 5, newLife: 2}, Retired: crdt.Vector{ended: 5},
+		names, holds uint64 // of the epoch: the other's marker, and the other itself
+		want         bool
+	}{{0, 5, true}, {0, 4, false}, {0, 0, false}, {4, 5, false}, {5, 5, true}} {
+		n := epochsNode(list, core.State{Vector: crdt.Vector{here: 6, ended: 5, newLife: 2},
 			Markers: map[crdt.NodeID]crdt.Marked{
-				1: {Marker: crdt.Marker{List: 1, Vector: crdt.Vector{here: 5, newLife: 1}}, Origin: here, Seq: 6},
-				2: {Marker: crdt.Marker{List: 1, Vector: crdt.Vector{here: test.covers, ended: test.names}}, Origin: newLife, Seq: 2}}}, core.Knobs{})
+				1: {Marker: crdt.Marker{List: 1, Vector: crdt.Vector{here: 5, ended: 5, newLife: 1}}, Origin: here, Seq: 6},
+				2: {Marker: crdt.Marker{List: 1, Vector: crdt.Vector{here: 6, ended: test.names}}, Origin: newLife, Seq: 2}}}, core.Knobs{})
+		up(n, list, simEpoch, crdt.Vector{here: 6, ended: test.holds, newLife: 2}, 2)
 		m, _ := n.MarkerDue(simEpoch.Add(time.Second))
 		if m.Retired[ended] == 5 != test.want {
-			t.Errorf("it has %d and names %d: %v", test.covers, test.names, m)
+			t.Errorf("it names %d and holds %d: %v", test.names, test.holds, m)
 		}
 	}
 }
