@@ -26,6 +26,8 @@ typedef void (*sqlite3_destructor_type)(void *);
 #define SQLITE_READONLY 8
 #define SQLITE_INTERRUPT 9
 #define SQLITE_FULL 13
+#define SQLITE_CANTOPEN 14
+#define SQLITE_IOERR_FSYNC (10 | 4 << 8)
 #define SQLITE_TOOBIG 18
 #define SQLITE_CONSTRAINT 19
 #define SQLITE_MISUSE 21
@@ -46,6 +48,7 @@ typedef void (*sqlite3_destructor_type)(void *);
 #define SQLITE_OPEN_READWRITE 0x00000002
 #define SQLITE_OPEN_CREATE 0x00000004
 #define SQLITE_OPEN_URI 0x00000040
+#define SQLITE_OPEN_WAL 0x00080000
 #define SQLITE_OPEN_NOMUTEX 0x00008000
 #define SQLITE_CONFIG_MEMSTATUS 9
 #define SQLITE_OPEN_EXRESCODE 0x02000000
@@ -90,6 +93,39 @@ typedef void (*sqlite3_destructor_type)(void *);
 #define SQLITE_FUNCTION 31
 #define SQLITE_SAVEPOINT 32
 #define SQLITE_RECURSIVE 33
+
+// File systems.
+typedef struct sqlite3_io_methods sqlite3_io_methods;
+typedef struct sqlite3_file {
+  const sqlite3_io_methods *pMethods;
+} sqlite3_file;
+typedef struct sqlite3_vfs sqlite3_vfs;
+struct sqlite3_vfs {
+  int iVersion;
+  int szOsFile;
+  int mxPathname;
+  sqlite3_vfs *pNext;
+  const char *zName;
+  void *pAppData;
+  int (*xOpen)(sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
+  int (*xDelete)(sqlite3_vfs *, const char *, int);
+  int (*xAccess)(sqlite3_vfs *, const char *, int, int *);
+  int (*xFullPathname)(sqlite3_vfs *, const char *, int, char *);
+  void *(*xDlOpen)(sqlite3_vfs *, const char *);
+  void (*xDlError)(sqlite3_vfs *, int, char *);
+  void (*(*xDlSym)(sqlite3_vfs *, void *, const char *))(void);
+  void (*xDlClose)(sqlite3_vfs *, void *);
+  int (*xRandomness)(sqlite3_vfs *, int, char *);
+  int (*xSleep)(sqlite3_vfs *, int);
+  int (*xCurrentTime)(sqlite3_vfs *, double *);
+  int (*xGetLastError)(sqlite3_vfs *, int, char *);
+  int (*xCurrentTimeInt64)(sqlite3_vfs *, sqlite3_int64 *);
+  int (*xSetSystemCall)(sqlite3_vfs *, const char *, void (*)(void));
+  void (*(*xGetSystemCall)(sqlite3_vfs *, const char *))(void);
+  const char *(*xNextSystemCall)(sqlite3_vfs *, const char *);
+};
+sqlite3_vfs *sqlite3_vfs_find(const char *);
+int sqlite3_vfs_register(sqlite3_vfs *, int);
 
 // Connections.
 int sqlite3_config(int, ...);
