@@ -59,6 +59,7 @@ const (
 func (s *Store) openConn(readOnly bool) (*sqlite.Conn, error) {
 	c, err := sqlite.Open(s.path, sqlite.Options{
 		Memory:      s.memory,
+		Exclusive:   true, // nobody else has it open anyway: see lockFolder
 		ReadOnly:    readOnly && !s.memory,
 		Authorizer:  true,
 		BusyTimeout: busyTimeout,

@@ -26,11 +26,11 @@ static void conn_fail(lc_conn *c, int rc) {
   c->err = strdup(c->db ? sqlite3_errmsg(c->db) : sqlite3_errstr(rc));
 }
 
-lc_conn *lc_open(const char *name, int flags, uintptr_t handle, int busy_ms) {
+lc_conn *lc_open(const char *name, const char *vfs, int flags, uintptr_t handle, int busy_ms) {
   lc_conn *c = calloc(1, sizeof *c);
   if (!c) return NULL;
   c->handle = handle;
-  int rc = sqlite3_open_v2(name, &c->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, lc_vfs());
+  int rc = sqlite3_open_v2(name, &c->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs);
   if (rc == SQLITE_OK) rc = sqlite3_busy_timeout(c->db, busy_ms);
   // "nosuch" in double quotes is an error, not a string; functions in indexes must be marked harmless.
   if (rc == SQLITE_OK) rc = sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);

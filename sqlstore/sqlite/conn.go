@@ -28,6 +28,9 @@ type Options struct {
 	// Memory makes path the name of a database in memory. Connections of this process that name the same one share it;
 	// it is gone when the last of them closes. It has no WAL: a reader in a transaction keeps a writer from committing.
 	Memory bool
+	// Exclusive keeps other processes from using the file while a connection is open. Locks of its WAL are then taken
+	// without a system call, and the WAL's index is in memory instead of a file. All connections of this process share both.
+	Exclusive bool
 	// Authorizer makes the connection one for client SQL: Stmt and Exec refuse ATTACH, PRAGMA, DDL, transaction
 	// control, load_extension, internal tables, and virtual tables other than lc_rows, lc_unnest, lc_series and
 	// json_each. StoreStmt and StoreExec are free of it.
@@ -72,7 +75,11 @@ func Open(path string, o Options) (*Conn, error) {
 	c.handle = cgo.NewHandle(c)
 	cname := C.CString(name)
 	defer C.free(unsafe.Pointer(cname))
-	c.c = C.lc_open(cname, flags, C.uintptr_t(c.handle), C.int(o.BusyTimeout.Milliseconds()))
+	var vfs *C.char // the default
+	if o.Exclusive && !o.Memory {
+		vfs = C.lc_vfs()
+	}
+	c.c = C.lc_open(cname, vfs, flags, C.uintptr_t(c.handle), C.int(o.BusyTimeout.Milliseconds()))
 	if c.c == nil {
 		c.handle.Delete()
 		return nil, &Error{Code: int(C.SQLITE_NOMEM), Extended: int(C.SQLITE_NOMEM), Message: "out of memory"}

@@ -1,8 +1,10 @@
-// The file system as SQLite sees it: its own, but that the write-ahead log is synced by fdatasync. SQLite calls fsync unless
-// it was compiled with HAVE_FDATASYNC. The log is written over from its beginning after each checkpoint, so that its size
+// The file system as SQLite sees it: its own that keeps other processes out ("unix-excl"), but that the write-ahead log is
+// synced by fdatasync. SQLite calls fsync unless it was compiled with HAVE_FDATASYNC. The log is written over from its beginning after each checkpoint, so that its size
 // hardly ever changes; fsync then waits for the file system's journal only to store the time of the last change, fdatasync
 // does not (fdatasync(2): metadata is flushed if it is needed to read the data back, as a new size is).
 #include "lc.h"
+
+#define OWN_VFS "unix-excl"
 
 #ifdef __linux__
 #include <errno.h>
@@ -72,7 +74,7 @@ static int wal_sync(sqlite3_file *f, int flags) {
 static const sqlite3_io_methods wal_methods = {1,          wal_close, wal_read,   wal_write,    wal_truncate, wal_sync,  wal_size,
                                                wal_lock,   wal_unlock, wal_reserved, wal_control, wal_sector, wal_device};
 
-static sqlite3_vfs *under; // SQLite's default
+static sqlite3_vfs *under; // SQLite's own
 
 static int vfs_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out) {
   (void)v;
@@ -92,7 +94,7 @@ static sqlite3_vfs vfs;
 static int registered = SQLITE_ERROR;
 
 static void vfs_register(void) {
-  under = sqlite3_vfs_find(NULL);
+  under = sqlite3_vfs_find(OWN_VFS);
   if (!under) return;
   vfs = *under; // its other methods do not look at what they are called on
   vfs.szOsFile = under->szOsFile + (int)sizeof(wal_file);
@@ -102,12 +104,12 @@ static void vfs_register(void) {
   registered = sqlite3_vfs_register(&vfs, 0);
 }
 
-// lc_vfs is the name of the file system to open databases with.
+// lc_vfs is the name of the file system to open a database with that only this process uses.
 const char *lc_vfs(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, vfs_register);
   return registered == SQLITE_OK ? vfs.zName : "not registered";
 }
 #else
-const char *lc_vfs(void) { return NULL; }
+const char *lc_vfs(void) { return OWN_VFS; }
 #endif
