@@ -371,14 +371,26 @@ func (r *Replicator) take(l *link, m core.Message) error {
 		return r.takeApp(l, a)
 	}
 	r.mu.Lock()
-	defer r.unlock()
 	if r.links[l.peer] != l {
+		r.unlock()
 		return errors.New("replication: replaced by a newer link")
 	}
 	r.core.Receive(r.cfg.Now(), l.peer, m)
-	if _, told := m.(core.Remember); told {
+	switch m := m.(type) {
+	case core.Remember:
 		r.updateFence()
+	case core.Ask:
+		if m.Version == r.version {
+			r.unlockRead()
+			return nil
+		}
+	case core.Reply:
+		if m.Version == r.version {
+			r.unlockRead()
+			return nil
+		}
 	}
+	r.unlock()
 	return nil
 }
 

@@ -36,6 +36,12 @@ type Replicator struct {
 
 	fenced atomic.Pointer[pgerror.Error] // why this node may serve nobody, nil: it may
 
+	moved    atomic.Uint64           // grows with r.mu held when anything but a read may have changed the core
+	settled  atomic.Pointer[settled] // what WriteBack found last
+	barriers atomic.Int32            // statements between BeginBarrier and the end of Wait
+	joins    sync.Mutex              // protects the following
+	cohort   *cohort                 // to which statements may still come; nil: none
+
 	applyWake  chan struct{} // there may be entries to apply
 	putWake    chan struct{} // there are values to make durable
 	mendWake   chan struct{} // there are hashes to read, or a new epoch is to be begun
@@ -239,6 +245,7 @@ func (r *Replicator) Close() error {
 		return nil
 	}
 	r.closed = true
+	r.moved.Add(1)
 	started := r.started
 	r.cancel()
 	for _, l := range r.links {
@@ -278,6 +285,7 @@ func (r *Replicator) do(f func(n *core.Node, now time.Time)) {
 
 // flush hands out what the core wants done. r.mu is held, so nothing here blocks.
 func (r *Replicator) flush() {
+	r.moved.Add(1)
 	for _, id := range r.handOut() {
 		if l := r.links[id]; l != nil {
 			poke(l.wake)
@@ -287,6 +295,13 @@ func (r *Replicator) flush() {
 
 // unlock is flush and the unlocking of r.mu, but small messages are sent right here if they can be.
 func (r *Replicator) unlock() {
+	r.moved.Add(1)
+	r.unlockRead()
+}
+
+// unlockRead is unlock after something that takes nothing from what is known to be on enough members, and leaves what is
+// durable here as it is: all that reads do to the core.
+func (r *Replicator) unlockRead() {
 	if r.core == nil {
 		r.mu.Unlock()
 		return
@@ -318,7 +333,7 @@ func (r *Replicator) handOut() []crdt.NodeID {
 	for _, d := range n.Decisions() {
 		if w, ok := r.waits[d.Ticket]; ok {
 			delete(r.waits, d.Ticket)
-			w.done <- d
+			w.decide(d)
 		}
 	}
 	for _, id := range n.Closes() {
@@ -332,6 +347,7 @@ func (r *Replicator) handOut() []crdt.NodeID {
 	}
 	if v := n.List().Version; v != r.version {
 		r.version = v
+		r.moved.Add(1)
 		close(r.adopted)
 		r.adopted = make(chan struct{})
 		r.announceLink() // what a level needs may have changed too

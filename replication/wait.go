@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"time"
 
@@ -15,8 +16,28 @@ import (
 
 // waiting is what waits for a decision of the core.
 type waiting struct {
-	done  chan core.Done // has room for one; closed without one when until has passed
-	until time.Time      // zero: for ever
+	done   chan core.Done // has room for one; closed without one when until has passed
+	cohort *cohort        // in place of done
+	until  time.Time      // zero: for ever
+}
+
+// decide and expire end the wait. Replicator.mu is held.
+func (w waiting) decide(d core.Done) {
+	if w.cohort == nil {
+		w.done <- d
+		return
+	}
+	w.cohort.fresh = d.Fresh
+	close(w.cohort.done)
+}
+
+func (w waiting) expire() {
+	if w.cohort == nil {
+		close(w.done)
+		return
+	}
+	w.cohort.late = true
+	close(w.cohort.done)
 }
 
 // pending is something that was begun on the core. Its zero value was decided at once.
@@ -29,6 +50,11 @@ type pending struct {
 func (r *Replicator) begin(within time.Duration, f func(*core.Node, time.Time) (core.Ticket, bool)) (pending, error) {
 	r.mu.Lock()
 	defer r.unlock()
+	return r.beginLocked(within, f)
+}
+
+// beginLocked is begin while r.mu is held.
+func (r *Replicator) beginLocked(within time.Duration, f func(*core.Node, time.Time) (core.Ticket, bool)) (pending, error) {
 	if !r.started || r.closed {
 		return pending{}, notRunning()
 	}
@@ -95,7 +121,7 @@ func (r *Replicator) expire(now time.Time) {
 	for t, w := range r.waits {
 		if !w.until.IsZero() && now.After(w.until) {
 			delete(r.waits, t)
-			close(w.done)
+			w.expire()
 		}
 	}
 }
@@ -197,27 +223,82 @@ func (r *Replicator) Barrier(ctx context.Context, level Level, within time.Durat
 
 // Barrier is a barrier under way. Wait ends it, and must be called.
 type Barrier struct {
-	r     *Replicator
-	p     pending
-	level Level
+	r      *Replicator
+	cohort *cohort
+	moved  uint64 // Replicator.moved when the statement came
 }
 
-// BeginBarrier begins what Replicator.Barrier does; Wait is the rest of it.
+// cohort is the statements that share a barrier: one ticket of the core, one question and one answer for all of them.
+type cohort struct {
+	level  Level
+	within time.Duration
+	size   int           // protected by Replicator.joins until it has begun
+	done   chan struct{} // closed once it is decided: the following are set
+
+	moved uint64 // Replicator.moved when it began
+	err   error  // why there is nothing to wait for
+	late  bool   // it took too long
+	fresh bool   // what was read since it began is good
+
+	begun  bool        // the core has the ticket; this and the following are protected by Replicator.mu
+	ticket core.Ticket // of the core
+	leaves int         // statements that gave up
+}
+
+// BeginBarrier begins what Replicator.Barrier does; Wait is the rest of it. While others wait for a barrier, those that
+// are about to want one are let in on it.
 func (r *Replicator) BeginBarrier(level Level, within time.Duration) (Barrier, error) {
 	if level == None {
 		return Barrier{}, nil
 	}
-	var refused error
-	p, err := r.begin(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) {
-		if refused = r.check(level, Read); refused != nil {
-			return 0, true
-		}
-		return n.Barrier(now, level)
-	})
-	if err = cmp.Or(err, refused); err != nil {
-		return Barrier{}, err
+	within = r.within(within)
+	b := Barrier{r: r, moved: r.moved.Load()}
+	crowd := r.barriers.Add(1) > 1
+	r.joins.Lock()
+	if c := r.cohort; c != nil && c.level == level && c.within == within {
+		c.size++
+		r.joins.Unlock()
+		b.cohort = c
+		return b, nil
 	}
-	return Barrier{r, p, level}, nil
+	c := &cohort{level: level, within: within, size: 1, done: make(chan struct{})}
+	b.cohort = c
+	open := crowd && r.cohort == nil
+	if open {
+		r.cohort = c
+	}
+	r.joins.Unlock()
+	if open {
+		runtime.Gosched()
+		r.joins.Lock()
+		r.cohort = nil
+		r.joins.Unlock()
+	}
+	if r.beginCohort(c); c.err != nil {
+		r.barriers.Add(-1)
+		return Barrier{}, c.err
+	}
+	return b, nil
+}
+
+// beginCohort begins the barrier of those who came.
+func (r *Replicator) beginCohort(c *cohort) {
+	r.mu.Lock()
+	defer r.unlockRead()
+	c.moved = r.moved.Load()
+	if c.err = r.check(c.level, Read); c.err != nil {
+		close(c.done)
+		return
+	}
+	now := r.cfg.Now()
+	t, done := r.core.Barrier(now, c.level)
+	if done { // nobody had to be asked
+		c.fresh = true
+		close(c.done)
+		return
+	}
+	c.ticket, c.begun = t, true
+	r.waits[t] = waiting{cohort: c, until: now.Add(c.within)}
 }
 
 // within is the time that a wait may take, if its caller said 0.
@@ -228,21 +309,45 @@ func (r *Replicator) within(d time.Duration) time.Duration {
 // Wait waits until the barrier has passed. fresh says that what was read from this node since BeginBarrier is good;
 // otherwise it may have come too early and must be read again.
 func (b Barrier) Wait(ctx context.Context) (fresh bool, err error) {
-	if b.p.done == nil {
-		return true, nil // nobody had to be asked
+	c := b.cohort
+	if c == nil {
+		return true, nil // no level
 	}
-	r, level := b.r, b.level
+	r := b.r
+	defer r.barriers.Add(-1)
+	select {
+	case <-c.done:
+		if c.err != nil {
+			return false, c.err
+		}
+		if !c.late {
+			return b.fresh(), nil
+		}
+		err = errLate
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	case <-r.ctx.Done():
+		err = errStopping
+	}
 	var tally core.Tally
 	var unanswered, ahead int
-	d, ok, err := r.await(ctx, b.p, func(n *core.Node, t core.Ticket) {
-		tally = n.Reachable(level)
-		unanswered, ahead = n.Behind(t)
-	})
-	if ok {
-		return d.Fresh, nil
+	r.mu.Lock()
+	c.leaves++
+	if c.begun {
+		tally = r.core.Reachable(c.level)
+		unanswered, ahead = r.core.Behind(c.ticket)
+		if c.leaves == c.size {
+			delete(r.waits, c.ticket)
+			r.core.Cancel(c.ticket)
+		}
 	}
-	return false, r.behind(ctx, err, level, tally, unanswered, ahead)
+	r.mu.Unlock()
+	return false, r.behind(ctx, err, c.level, tally, unanswered, ahead)
 }
+
+// fresh says whether what this statement read since it came is good, now that the barrier has passed: the core speaks of
+// what was read since the cohort began, so nothing may have become durable here between the two.
+func (b Barrier) fresh() bool { return b.cohort.fresh && b.moved == b.cohort.moved }
 
 // behind is the error of a barrier that did not pass.
 func (r *Replicator) behind(ctx context.Context, err error, level Level, tally core.Tally, unanswered, ahead int) error {
@@ -258,13 +363,28 @@ func (r *Replicator) behind(ctx context.Context, err error, level Level, tally c
 		WithDetail("%d of the other members have not answered; %d have entries that this node has not applied yet.", unanswered, ahead)
 }
 
+// settled is a vector all of which is on as many members as a level asks, for as long as Replicator.moved stays the same.
+type settled struct {
+	level  Level
+	vector crdt.Vector
+	moved  uint64
+}
+
 // WriteBack returns when enough members have durably applied v, the vector of the snapshot that a statement read. A
 // time-out is 53000: what the statement itself wrote, if anything, is not decided here.
 func (r *Replicator) WriteBack(ctx context.Context, level Level, v crdt.Vector, within time.Duration) error {
 	if level == None {
 		return nil
 	}
-	p, err := r.begin(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.WriteBack(now, level, v) })
+	if s := r.settled.Load(); s != nil && s.level == level && s.vector.Covers(v) && s.moved == r.moved.Load() {
+		return nil // the core would say so again
+	}
+	r.mu.Lock()
+	p, err := r.beginLocked(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.WriteBack(now, level, v) })
+	if err == nil && p.done == nil {
+		r.settled.Store(&settled{level, v, r.moved.Load()})
+	}
+	r.unlockRead()
 	if err != nil {
 		return err
 	}
