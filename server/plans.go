@@ -13,6 +13,7 @@ import (
 	"layercake/catalog"
 	"layercake/pgerror"
 	"layercake/pgsql"
+	"layercake/pgwire"
 	"layercake/replication"
 )
 
@@ -23,6 +24,8 @@ type compiled struct {
 	params []uint32
 	cols   []pgsql.Column // nil: returns no rows
 	key    string         // the environment that it was compiled in
+
+	wire [2]atomic.Pointer[[]pgwire.Column] // cols as text and as binary, once somebody has asked
 
 	quick atomic.Bool // a SELECT that took less than quickWithin when it last ran
 }

@@ -211,13 +211,20 @@ func (s *session) start(ctx context.Context, query string) (context.Context, con
 // rest notes that the session waits for its client, and ends it if it waits for too long.
 func (s *session) rest() {
 	s.activity.end(s.TxStatus())
-	setting, why := "idle_session_timeout", pgerror.Fatal("57P05", "terminating connection due to idle-session timeout")
-	if s.tran != nil && s.tran.explicit {
-		setting, why = "idle_in_transaction_session_timeout", pgerror.Fatal(pgerror.IdleInTransactionSessionTimeout, "terminating connection due to idle-in-transaction timeout")
+	setting := "idle_session_timeout"
+	inTransaction := s.tran != nil && s.tran.explicit
+	if inTransaction {
+		setting = "idle_in_transaction_session_timeout"
 	}
-	if d := s.settings.duration(setting); d > 0 {
-		s.idle = time.AfterFunc(d, func() { s.node.wire.End(s.info.PID, why) })
+	d := s.settings.duration(setting)
+	if d <= 0 {
+		return
 	}
+	why := pgerror.Fatal("57P05", "terminating connection due to idle-session timeout")
+	if inTransaction {
+		why = pgerror.Fatal(pgerror.IdleInTransactionSessionTimeout, "terminating connection due to idle-in-transaction timeout")
+	}
+	s.idle = time.AfterFunc(d, func() { s.node.wire.End(s.info.PID, why) })
 }
 
 // busy ends a rest.
@@ -483,6 +490,20 @@ func (p *portal) columns() []pgsql.Column {
 	return p.plan.cols
 }
 
+// wireColumns is wireColumns of c's columns, remembered where one format is for all.
+func (c *compiled) wireColumns(formats []int16) []pgwire.Column {
+	if len(formats) > 1 {
+		return wireColumns(c.cols, formats)
+	}
+	known := &c.wire[format(formats, 0)]
+	if cols := known.Load(); cols != nil {
+		return *cols
+	}
+	cols := wireColumns(c.cols, formats)
+	known.Store(&cols)
+	return cols
+}
+
 func wireColumns(cols []pgsql.Column, formats []int16) []pgwire.Column {
 	if cols == nil {
 		return nil
@@ -509,7 +530,7 @@ func (s *session) DescribeStatement(ctx context.Context, name string) ([]uint32,
 	if err := s.refresh(ctx, p); err != nil {
 		return nil, nil, s.fail(ctx, err)
 	}
-	return p.plan.params, wireColumns(p.plan.cols, nil), nil
+	return p.plan.params, p.plan.wireColumns(nil), nil
 }
 
 // DescribePortal implements pgwire.Session.
@@ -518,7 +539,10 @@ func (s *session) DescribePortal(ctx context.Context, name string) ([]pgwire.Col
 	if p == nil {
 		return nil, s.fail(ctx, pgerror.New(pgerror.InvalidCursorName, "portal \"%s\" does not exist", name))
 	}
-	return wireColumns(p.columns(), p.formats), nil
+	if p.plan == nil {
+		return nil, nil
+	}
+	return p.plan.wireColumns(p.formats), nil
 }
 
 // Execute implements pgwire.Session.

@@ -83,8 +83,11 @@ func (r *Reader) letGo() {
 
 // outcome makes 40001 of the interrupt that ended the snapshot.
 func (r *Reader) outcome(err error) error {
+	if err == nil || !r.evicted.Load() {
+		return err
+	}
 	var e *sqlite.Error
-	if r.evicted.Load() && errors.As(err, &e) && e.Code == sqlite.CodeInterrupt {
+	if errors.As(err, &e) && e.Code == sqlite.CodeInterrupt {
 		return errEvicted()
 	}
 	return err

@@ -25,10 +25,11 @@ type Reader struct {
 	pinned bool   // the snapshot has been taken, and the schema is its own
 	once   bool   // a Read: fn may be called again
 
-	ctx    context.Context
-	cancel func() // stops watching ctx
-	closed bool
-	copy   *sqlite.Conn // in memory: what keeps the copy
+	ctx      context.Context
+	watching *watch // of ctx, nil: none
+	first    watch  // the first of them
+	closed   bool
+	copy     *sqlite.Conn // in memory: what keeps the copy
 
 	evicted atomic.Bool // the snapshot was ended, or is to be: see evict
 	since   time.Time   // when it was held; protected by readers.mu, as is the following
@@ -163,8 +164,8 @@ func (r *Reader) pin() error {
 
 // release gives the connection back.
 func (r *Reader) release() {
-	if r.cancel != nil {
-		r.cancel()
+	if r.watching != nil {
+		r.watching.end()
 	}
 	r.s.readers.drop(r)
 	r.letGo()
@@ -305,15 +306,16 @@ func (r *Reader) unless(err error) error {
 
 // watch interrupts the connection when ctx ends, but not what its next user does.
 func (r *Reader) watch(ctx context.Context) {
-	if r.cancel != nil {
+	w := &r.first
+	if r.watching != nil {
 		if r.ctx == ctx {
 			return
 		}
-		r.cancel()
+		r.watching.end()
+		w = &watch{}
 	}
-	w := &watch{}
 	w.start(ctx, r.conn)
-	r.ctx, r.cancel = ctx, w.end
+	r.ctx, r.watching = ctx, w
 }
 
 // Index is the number of the last commit that the snapshot shows.
