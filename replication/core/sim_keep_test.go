@@ -145,6 +145,7 @@ func (s *sim) restorer(busy time.Duration) {
 		n := s.nodes[s.rng.IntN(len(s.nodes))]
 		switch {
 		case n.core == nil || !n.core.IsMember() || !n.caught || n.core.RolledBack():
+		case len(n.core.List().Members) == 1: // such a copy does not know that there are others
 		case n.copied == nil || s.chance(10):
 			n.copied, n.heldThen = n.store.Backup(), maps.Clone(n.holds)
 			s.log("%s is copied", n.member.Name)
