@@ -2,54 +2,12 @@ package main
 
 import (
 	"io"
-	"math"
 	"strings"
 	"testing"
 	"time"
-)
 
-func TestSamples(t *testing.T) {
-	tests := []struct {
-		in     samples
-		median float64
-		p99    float64
-		spread string
-	}{
-		{samples{5}, 5, 5, "5.00"},
-		{samples{3, 1, 2}, 2, 3, "2.00 (1.00–3.00)"},
-		{samples{4, 1, 3, 2}, 2.5, 4, "2.50 (1.00–4.00)"},
-		{samples{12345.6, 1234567, 99.94}, 12345.6, 1234567, "12,346 (99.9–1,234,567)"},
-	}
-	for _, tt := range tests {
-		if got := tt.in.median(); got != tt.median {
-			t.Errorf("median of %v: got %v, want %v", tt.in, got, tt.median)
-		}
-		if got := tt.in.percentile(99); got != tt.p99 {
-			t.Errorf("p99 of %v: got %v, want %v", tt.in, got, tt.p99)
-		}
-		if got := tt.in.spread(); got != tt.spread {
-			t.Errorf("spread of %v: got %q, want %q", tt.in, got, tt.spread)
-		}
-	}
-	var hundred samples
-	for i := range 100 {
-		hundred = append(hundred, float64(100-i))
-	}
-	for p, want := range map[float64]float64{50: 50, 99: 99, 100: 100, 0: 1} {
-		if got := hundred.percentile(p); got != want {
-			t.Errorf("p%v of 1 to 100: got %v, want %v", p, got, want)
-		}
-	}
-	if got := (samples{30}).ratio(samples{10, 20, 40}); got != "1.50" {
-		t.Errorf("ratio: got %s, want 1.50", got)
-	}
-	if got := (samples{30}).ratio(nil); got != "–" {
-		t.Errorf("ratio to nothing: got %s, want –", got)
-	}
-	if !math.IsNaN(samples(nil).median()) {
-		t.Error("the median of nothing is a number")
-	}
-}
+	"layercake/bench/internal/figures"
+)
 
 func TestParsePgbench(t *testing.T) {
 	const report = `pgbench (15.18)
@@ -100,7 +58,7 @@ func TestMarkdown(t *testing.T) {
 	r.facts = []string{"commit abc"}
 	r.table("Empty", "what", "a")
 	row := r.table("Speed", "workload", "base", "other").row("w, 8")
-	row.values[0], row.values[1] = samples{100, 200, 300}, samples{400}
+	row.values[0], row.values[1] = figures.Samples{100, 200, 300}, figures.Samples{400}
 	r.check("held")
 	want := "- commit abc\n\n### Speed\n\n| workload | base | other | ratio |\n|---|---|---|---|\n| w, 8 | 200 (100–300) | 400 | 2.00 |\n\nFailed transactions: 0.\n\n- held\n"
 	if got := r.markdown(); got != want {

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"layercake/bench/internal/figures"
 )
 
 // config is what the flags say.
@@ -165,17 +167,13 @@ func (b *bench) say(format string, args ...any) {
 // facts says what was measured where.
 func (b *bench) facts() []string {
 	var out []string
-	if rev, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output(); err == nil {
-		commit := strings.TrimSpace(string(rev))
-		if s, err := exec.Command("git", "status", "--porcelain", "--untracked-files=no").Output(); err == nil && len(s) > 0 {
-			commit += " with changes"
-		}
+	if commit := figures.Commit(); commit != "" {
 		out = append(out, "commit "+commit)
 	}
 	if v, err := exec.Command(filepath.Join(b.pgbin, "postgres"), "--version").Output(); err == nil {
 		out = append(out, strings.TrimSpace(string(v)))
 	}
-	out = append(out, machine()...)
+	out = append(out, figures.Machine()...)
 	return append(out, fmt.Sprintf("pgbench scale %d, %d rounds of %d s", b.scale, b.rounds, b.seconds))
 }
 

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"layercake/bench/internal/figures"
 )
 
 const mib = 1 << 20
@@ -101,7 +103,7 @@ func (b *bench) single() (err error) {
 	start := b.report.table("One node: start to the first answer, seconds", "what", names...)
 	empty := start.row("empty")
 	for i, t := range targets {
-		empty.values[i] = samples{t.servers[0].ran.Seconds()}
+		empty.values[i] = figures.Samples{t.servers[0].ran.Seconds()}
 	}
 	mem := b.report.table("One node: resident memory, MiB (shared pages counted once)", "when", names...)
 	measure := func(what string, i int, row *tableRow) error {
@@ -115,7 +117,7 @@ func (b *bench) single() (err error) {
 	// The runtime of Go gives memory back after some seconds.
 	const settle = 10 * time.Second
 	idle := mem.row("idle, empty")
-	loaded := mem.row(fmt.Sprintf("%s rows loaded, %s later", number(float64(b.scale)*100000), settle))
+	loaded := mem.row(fmt.Sprintf("%s rows loaded, %s later", figures.Number(float64(b.scale)*100000), settle))
 	peak := mem.row("most while loading (layercake only)")
 	time.Sleep(time.Second)
 	for i := range targets {
@@ -133,7 +135,7 @@ func (b *bench) single() (err error) {
 			if err != nil {
 				return err
 			}
-			peak.values[i] = samples{float64(n) / mib}
+			peak.values[i] = figures.Samples{float64(n) / mib}
 		}
 		time.Sleep(settle)
 		return measure("loaded", i, loaded)
@@ -166,7 +168,7 @@ func (b *bench) single() (err error) {
 	if err := b.writes(tab, targets); err != nil {
 		return err
 	}
-	read := b.report.table(fmt.Sprintf("One node: SELECTs over %s rows, one client, a second", number(float64(b.scale)*100000)), "statement", names...)
+	read := b.report.table(fmt.Sprintf("One node: SELECTs over %s rows, one client, a second", figures.Number(float64(b.scale)*100000)), "statement", names...)
 	for _, w := range analytic {
 		if err := b.turns(read, w, []int{1}, targets); err != nil {
 			return err
@@ -189,13 +191,13 @@ func (b *bench) restarts(start, mem *table, lc *system) error {
 		return err
 	}
 	lc.servers[0] = again
-	row := start.row(fmt.Sprintf("with %s rows and their log", number(float64(b.scale)*100000)))
-	row.values[1] = samples{again.ran.Seconds()}
+	row := start.row(fmt.Sprintf("with %s rows and their log", figures.Number(float64(b.scale)*100000)))
+	row.values[1] = figures.Samples{again.ran.Seconds()}
 	n, err := memory(again.pid())
 	if err != nil {
 		return err
 	}
-	mem.row("started anew with these rows").values[1] = samples{float64(n) / mib}
+	mem.row("started anew with these rows").values[1] = figures.Samples{float64(n) / mib}
 	return nil
 }
 
@@ -213,7 +215,7 @@ func (b *bench) cluster() (err error) {
 	defer stopping(lc, &err)
 	loads := []target{{pg, "PostgreSQL, two synchronous standbys", ""}, {lc, "layercake, three nodes", ""}}
 	copies := b.report.table("Three nodes: COPY, rows/s", "what", loads[0].column, loads[1].column)
-	applied := samples{}
+	applied := figures.Samples{}
 	err = b.load(copies, loads, func(round, i int, began time.Time) error {
 		if !loads[i].layercake {
 			return nil
@@ -258,9 +260,9 @@ func (b *bench) cluster() (err error) {
 	if err != nil {
 		return err
 	}
-	lag := b.report.table(fmt.Sprintf("Commit on one node to readable by a client of another, milliseconds, %s rows", number(float64(len(s)))), "percentile", "layercake")
+	lag := b.report.table(fmt.Sprintf("Commit on one node to readable by a client of another, milliseconds, %s rows", figures.Number(float64(len(s)))), "percentile", "layercake")
 	for _, p := range []float64{50, 90, 99, 100} {
-		lag.row(fmt.Sprintf("p%g", p)).values[0] = samples{s.percentile(p)}
+		lag.row(fmt.Sprintf("p%g", p)).values[0] = figures.Samples{s.Percentile(p)}
 	}
 	return b.verify(lc)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"layercake/bench/internal/figures"
 )
 
 // process is a program that the benchmark started and will end.
@@ -216,7 +217,7 @@ func memory(pid int) (int64, error) {
 		if at != pid {
 			continue
 		}
-		n, err := procField(fmt.Sprintf("/proc/%d/smaps_rollup", id), "Pss:")
+		n, err := figures.ProcField(fmt.Sprintf("/proc/%d/smaps_rollup", id), "Pss:")
 		if err != nil {
 			if id == pid {
 				return 0, err
@@ -230,42 +231,5 @@ func memory(pid int) (int64, error) {
 
 // peakMemory is the most resident memory that one process ever had.
 func peakMemory(pid int) (int64, error) {
-	return procField(fmt.Sprintf("/proc/%d/status", pid), "VmHWM:")
-}
-
-// procField reads a size in kB.
-func procField(file, name string) (int64, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	for s := bufio.NewScanner(f); s.Scan(); {
-		if rest, ok := strings.CutPrefix(s.Text(), name); ok {
-			kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
-			return kb << 10, err
-		}
-	}
-	return 0, fmt.Errorf("%s has no %s", file, name)
-}
-
-// machine describes where the benchmark runs.
-func machine() []string {
-	var out []string
-	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		n, model := 0, ""
-		for _, l := range strings.Split(string(data), "\n") {
-			if k, v, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(k) == "model name" {
-				n, model = n+1, strings.TrimSpace(v)
-			}
-		}
-		out = append(out, fmt.Sprintf("%d × %s", n, model))
-	}
-	if n, err := procField("/proc/meminfo", "MemTotal:"); err == nil {
-		out = append(out, fmt.Sprintf("%d GiB of memory", n>>30))
-	}
-	if data, err := os.ReadFile("/proc/loadavg"); err == nil {
-		out = append(out, "load average at the start "+strings.Fields(string(data))[0])
-	}
-	return out
+	return figures.ProcField(fmt.Sprintf("/proc/%d/status", pid), "VmHWM:")
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"layercake/bench/internal/figures"
 )
 
 // report collects tables in the order they were measured.
@@ -24,7 +26,7 @@ type table struct {
 
 type tableRow struct {
 	what   string
-	values []samples
+	values []figures.Samples
 }
 
 func (r *report) table(title, what string, systems ...string) *table {
@@ -34,7 +36,7 @@ func (r *report) table(title, what string, systems ...string) *table {
 }
 
 func (t *table) row(what string) *tableRow {
-	r := &tableRow{what: what, values: make([]samples, len(t.systems))}
+	r := &tableRow{what: what, values: make([]figures.Samples, len(t.systems))}
 	t.rows = append(t.rows, r)
 	return r
 }
@@ -71,9 +73,9 @@ func (r *report) markdown() string {
 		for _, row := range t.rows {
 			fmt.Fprintf(&b, "| %s |", row.what)
 			for i, v := range row.values {
-				fmt.Fprintf(&b, " %s |", v.spread())
+				fmt.Fprintf(&b, " %s |", v.Spread())
 				if i > 0 {
-					fmt.Fprintf(&b, " %s |", v.ratio(row.values[0]))
+					fmt.Fprintf(&b, " %s |", v.Ratio(row.values[0]))
 				}
 			}
 			b.WriteString("\n")

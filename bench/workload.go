@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"layercake/bench/internal/figures"
 )
 
 // workload is one of pgbench's scripts, or one of our own (script is its text then, and has a semicolon), in one mode of the
@@ -124,7 +126,7 @@ func (b *bench) turns(tab *table, w workload, clients []int, targets []target) e
 
 // load runs pgbench -i against each target in turn; after, if not nil, runs after each load. Rows a second go to tab.
 func (b *bench) load(tab *table, targets []target, after func(round, i int, began time.Time) error) error {
-	row := tab.row(fmt.Sprintf("`pgbench -i`: COPY of %s rows in one transaction", number(float64(b.scale)*100000)))
+	row := tab.row(fmt.Sprintf("`pgbench -i`: COPY of %s rows in one transaction", figures.Number(float64(b.scale)*100000)))
 	for round := range b.loads {
 		for i, t := range targets {
 			began := time.Now()
@@ -254,7 +256,7 @@ func (b *bench) everywhere(sys *system) error {
 }
 
 // lag measures how long after a commit on one node its row is readable on another: milliseconds, one sample a row.
-func (b *bench) lag(sys *system) (samples, error) {
+func (b *bench) lag(sys *system) (figures.Samples, error) {
 	from, err := pgx.Connect(b.ctx, url(sys.servers[0].port, "-c write_consistency=none"))
 	if err != nil {
 		return nil, err
@@ -270,7 +272,7 @@ func (b *bench) lag(sys *system) (samples, error) {
 			return nil, err
 		}
 	}
-	var out samples
+	var out figures.Samples
 	for i := range b.samples + 50 {
 		if _, err := from.Exec(b.ctx, "INSERT INTO lag VALUES ($1, 'x')", i); err != nil {
 			return nil, err

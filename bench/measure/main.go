@@ -11,20 +11,18 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"layercake/bench/internal/nodes"
 )
 
 // run is what the parts share.
 type run struct {
-	ctx    context.Context
-	bin    string
-	dir    string
+	nodes.Host
 	rows   int // of the tables of most parts
 	great  int // of the table that a node starts with
 	copyMB int
@@ -59,9 +57,9 @@ func main() {
 }
 
 func measure(ctx context.Context, args []string) (err error) {
-	r := &run{ctx: ctx}
+	r := &run{Host: nodes.Host{Ctx: ctx}}
 	fs := flag.NewFlagSet("measure", flag.ContinueOnError)
-	fs.StringVar(&r.bin, "bin", "", "layercake binary; built when empty")
+	fs.StringVar(&r.Bin, "bin", "", "layercake binary; built when empty")
 	fs.IntVar(&r.rows, "rows", 1_000_000, "rows of a table")
 	fs.IntVar(&r.great, "great", 10_000_000, "rows that a node is started with")
 	fs.IntVar(&r.copyMB, "copy-mb", 1000, "megabytes of the great COPY")
@@ -79,15 +77,12 @@ func measure(ctx context.Context, args []string) (err error) {
 			return fmt.Errorf("no part %q", a)
 		}
 	}
-	if r.dir, err = os.MkdirTemp(*folder, "layercake-measure-"); err != nil {
+	if r.Dir, err = os.MkdirTemp(*folder, "layercake-measure-"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(r.dir)) }()
-	if r.bin == "" {
-		r.bin = filepath.Join(r.dir, "layercake")
-		if out, err := exec.CommandContext(ctx, "go", "build", "-o", r.bin, "layercake/cmd/layercake").CombinedOutput(); err != nil {
-			return fmt.Errorf("build: %w\n%s", err, out)
-		}
+	defer func() { err = errors.Join(err, os.RemoveAll(r.Dir)) }()
+	if err := r.Build(); err != nil {
+		return err
 	}
 	load, err := os.ReadFile("/proc/loadavg")
 	if err != nil {

@@ -11,25 +11,27 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"layercake/bench/internal/nodes"
 )
 
 const table = "CREATE TABLE t (id int8 PRIMARY KEY, v text)"
 
 // ready starts a cluster with a table t, and connects to its first node at quorum.
-func (r *run) ready(n int) (nodes, *client, error) {
-	c, err := r.cluster(n)
+func (r *run) ready(n int) (nodes.Cluster, *client, error) {
+	c, err := r.Cluster(n)
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := r.bootAll(c); err != nil {
-		return c, nil, errors.Join(err, c.end())
+	if err := r.BootAll(c); err != nil {
+		return c, nil, errors.Join(err, c.End())
 	}
-	conn, err := r.connect(c[0], "consistency=quorum")
+	conn, err := r.Connect(c[0], "consistency=quorum")
 	if err == nil {
-		_, err = conn.Exec(r.ctx, table)
+		_, err = conn.Exec(r.Ctx, table)
 	}
 	if err != nil {
-		return c, nil, errors.Join(err, c.end())
+		return c, nil, errors.Join(err, c.End())
 	}
 	return c, &client{r, conn}, nil
 }
@@ -41,49 +43,49 @@ func (r *run) catchUp() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.end()) }()
+	defer func() { err = errors.Join(err, c.End()) }()
 	rows := 0
 	for _, each := range []int{100, 10_000} {
-		if err := c[2].stop(); err != nil {
+		if err := c[2].Stop(); err != nil {
 			return err
 		}
 		if err := conn.load("t", rows, r.rows, each); err != nil {
 			return err
 		}
 		rows += r.rows
-		if err := r.boot(c[2]); err != nil {
+		if err := r.Boot(c[2]); err != nil {
 			return err
 		}
-		late, err := r.connect(c[2], "")
+		late, err := r.Connect(c[2], "")
 		if err != nil {
 			return err
 		}
 		// Whoever asks at none sees what is applied so far.
-		if err := r.poll("the node has all rows", func() (bool, error) {
+		if err := r.Poll("the node has all rows", func() (bool, error) {
 			n, err := r.count(late, "SELECT count(*) FROM t WHERE id = $1", rows-1)
 			return n == 1, err
 		}); err != nil {
 			return err
 		}
-		took := time.Since(c[2].answering)
+		took := time.Since(c[2].Answering)
 		r.figure(fmt.Sprintf("catch-up by the log, transactions of %d rows", each), "%.0f rows/s (%d rows in %.1f s after the first answer, %.1f s after the start)",
-			float64(r.rows)/took.Seconds(), r.rows, took.Seconds(), time.Since(c[2].spawned).Seconds())
-		if err := late.Close(r.ctx); err != nil {
+			float64(r.rows)/took.Seconds(), r.rows, took.Seconds(), time.Since(c[2].Spawned).Seconds())
+		if err := late.Close(r.Ctx); err != nil {
 			return err
 		}
 	}
 	// A new node, when the logs no longer reach back to the beginning.
 	time.Sleep(5 * time.Second)
-	more, err := r.cluster(1)
+	more, err := r.Cluster(1)
 	if err != nil {
 		return err
 	}
-	more[0].name, more[0].args = "n4", []string{"--join", c[0].gossip}
-	defer func() { err = errors.Join(err, more.end()) }()
-	if err := r.boot(more[0]); err != nil {
+	more[0].Name, more[0].Args = "n4", []string{"--join", c[0].Gossip}
+	defer func() { err = errors.Join(err, more.End()) }()
+	if err := r.Boot(more[0]); err != nil {
 		return err
 	}
-	took, size := more[0].answering.Sub(more[0].spawned), more[0].size("layercake.db")
+	took, size := more[0].Answering.Sub(more[0].Spawned), more[0].Size("layercake.db")
 	r.figure(fmt.Sprintf("a new node by a snapshot of %d rows", rows), "%.0f MB/s (%.0f MB, %.1f s from the start to the first answer)",
 		float64(size)/1e6/took.Seconds(), float64(size)/1e6, took.Seconds())
 	return nil
@@ -96,7 +98,7 @@ func (r *run) lag() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.end()) }()
+	defer func() { err = errors.Join(err, c.End()) }()
 	if err := conn.reaches(c[1]); err != nil {
 		return err
 	}
@@ -108,7 +110,7 @@ func (r *run) lag() (err error) {
 	errs := make([]error, writers+1)
 	for w := range writers {
 		wg.Go(func() {
-			conn, err := r.connect(c[0], "consistency=none") // acknowledged when it is durable there
+			conn, err := r.Connect(c[0], "consistency=none") // acknowledged when it is durable there
 			if err != nil {
 				errs[w] = err
 			}
@@ -116,21 +118,21 @@ func (r *run) lag() (err error) {
 				if errs[w] != nil {
 					continue
 				}
-				if _, errs[w] = conn.Exec(r.ctx, "INSERT INTO t VALUES ($1, repeat('x', 100))", id); errs[w] == nil {
+				if _, errs[w] = conn.Exec(r.Ctx, "INSERT INTO t VALUES ($1, repeat('x', 100))", id); errs[w] == nil {
 					acked[id].Store(int64(time.Since(began)))
 				}
 			}
 		})
 	}
 	wg.Go(func() {
-		reader, err := r.connect(c[1], "")
+		reader, err := r.Connect(c[1], "")
 		if err != nil {
 			errs[writers] = err
 			return
 		}
 		seen, low := 0, 0
 		for end := began.Add((seconds + 30) * time.Second); seen < len(arrived) && time.Now().Before(end); {
-			rows, err := reader.Query(r.ctx, "SELECT id FROM t WHERE id >= $1", low)
+			rows, err := reader.Query(r.Ctx, "SELECT id FROM t WHERE id >= $1", low)
 			if err != nil {
 				errs[writers] = err
 				return
@@ -188,7 +190,7 @@ func (r *run) wire() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.end()) }()
+	defer func() { err = errors.Join(err, c.End()) }()
 	from := 0
 	for _, p := range []struct{ rows, each int }{{min(r.rows, 10_000), 1}, {min(r.rows, 200_000), 100}, {r.rows, 100_000}} {
 		before, err := r.sent(c)
@@ -216,23 +218,23 @@ func (r *run) disk() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.end()) }()
-	empty := c[0].size("layercake.db")
+	defer func() { err = errors.Join(err, c.End()) }()
+	empty := c[0].Size("layercake.db")
 	if err := conn.load("t", 0, r.rows, 10_000); err != nil {
 		return err
 	}
 	time.Sleep(10 * time.Second)        // the log is trimmed
-	if err := c[0].stop(); err != nil { // all of the WAL goes into the file
+	if err := c[0].Stop(); err != nil { // all of the WAL goes into the file
 		return err
 	}
-	ours := c[0].size("layercake.db") + c[0].size("layercake.db-wal")
-	path := filepath.Join(r.dir, "plain.db")
+	ours := c[0].Size("layercake.db") + c[0].Size("layercake.db-wal")
+	path := filepath.Join(r.Dir, "plain.db")
 	script := `import sqlite3,sys
 c=sqlite3.connect(sys.argv[1]); c.execute("PRAGMA journal_mode=WAL"); c.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)")
 for i in range(0,int(sys.argv[2]),10000):
     c.executemany("INSERT INTO t VALUES (?,?)",((j,"x"*100) for j in range(i,min(i+10000,int(sys.argv[2]))))); c.commit()
 c.execute("PRAGMA wal_checkpoint(TRUNCATE)")`
-	if out, err := exec.CommandContext(r.ctx, "python3", "-c", script, path, fmt.Sprint(r.rows)).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(r.Ctx, "python3", "-c", script, path, fmt.Sprint(r.rows)).CombinedOutput(); err != nil {
 		return fmt.Errorf("python3: %w\n%s", err, out)
 	}
 	st, err := os.Stat(path)
@@ -240,7 +242,7 @@ c.execute("PRAGMA wal_checkpoint(TRUNCATE)")`
 		return err
 	}
 	plain := st.Size()
-	free, err := c[0].free()
+	free, err := c[0].Free()
 	if err != nil {
 		return err
 	}
@@ -256,8 +258,8 @@ func (r *run) greatCopy() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.end()) }()
-	if _, err := conn.Exec(r.ctx, "CREATE TABLE other (id int8 PRIMARY KEY)"); err != nil {
+	defer func() { err = errors.Join(err, c.End()) }()
+	if _, err := conn.Exec(r.Ctx, "CREATE TABLE other (id int8 PRIMARY KEY)"); err != nil {
 		return err
 	}
 	if err := conn.reaches(c[1]); err != nil {
@@ -269,7 +271,7 @@ func (r *run) greatCopy() (err error) {
 	errs := make([]error, 2)
 	for i := range 2 {
 		wg.Go(func() {
-			w, err := r.connect(c[i], "consistency=none")
+			w, err := r.Connect(c[i], "consistency=none")
 			if err != nil {
 				errs[i] = err
 				return
@@ -281,7 +283,7 @@ func (r *run) greatCopy() (err error) {
 				case <-time.After(2 * time.Millisecond):
 				}
 				began := time.Now()
-				if _, err := w.Exec(r.ctx, "INSERT INTO other VALUES ($1)", id); err != nil {
+				if _, err := w.Exec(r.Ctx, "INSERT INTO other VALUES ($1)", id); err != nil {
 					errs[i] = err
 					return
 				}
@@ -302,14 +304,14 @@ func (r *run) greatCopy() (err error) {
 			case <-time.After(100 * time.Millisecond):
 			}
 			for i, n := range c {
-				anonymous[i] = max(anonymous[i], n.status("RssAnon"))
+				anonymous[i] = max(anonymous[i], n.Status("RssAnon"))
 			}
 		}
 	})
 	began := time.Now()
-	data := &rowsOf{count: 1 << 40, limit: r.copyMB * 1_000_000} // these bytes can't be packed much
-	_, err = conn.PgConn().CopyFrom(r.ctx, data, "COPY t FROM STDIN")
-	next, made := data.next, data.made
+	data := &nodes.Rows{Count: 1 << 40, Limit: r.copyMB * 1_000_000} // these bytes can't be packed much
+	_, err = conn.PgConn().CopyFrom(r.Ctx, data, "COPY t FROM STDIN")
+	next, made := data.Next, data.Made
 	took := time.Since(began)
 	close(stop)
 	wg.Wait()
@@ -330,8 +332,8 @@ func (r *run) greatCopy() (err error) {
 	time.Sleep(10 * time.Second)
 	var mem, wal []string
 	for _, n := range c {
-		mem = append(mem, fmt.Sprint(n.status("VmHWM")))
-		wal = append(wal, fmt.Sprintf("%.1f", float64(n.size("layercake.db-wal"))/1e6))
+		mem = append(mem, fmt.Sprint(n.Status("VmHWM")))
+		wal = append(wal, fmt.Sprintf("%.1f", float64(n.Size("layercake.db-wal"))/1e6))
 	}
 	r.figure("most memory of each node meanwhile, with files that it has mapped", "%s MiB", strings.Join(mem, ", "))
 	r.figure("the same without files", "%s MiB", strings.Trim(strings.Join(strings.Fields(fmt.Sprint(anonymous)), ", "), "[]"))
@@ -345,12 +347,12 @@ func (r *run) quiet() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.end()) }()
+	defer func() { err = errors.Join(err, c.End()) }()
 	if err := conn.load("t", 0, r.rows, 10_000); err != nil {
 		return err
 	}
 	for from := 0; from < r.rows; from += 10_000 {
-		if _, err := conn.Exec(r.ctx, "DELETE FROM t WHERE id >= $1 AND id < $2", from, from+10_000); err != nil {
+		if _, err := conn.Exec(r.Ctx, "DELETE FROM t WHERE id >= $1 AND id < $2", from, from+10_000); err != nil {
 			return err
 		}
 	}
@@ -359,7 +361,7 @@ func (r *run) quiet() (err error) {
 	look := func() (said string, left int64, err error) {
 		var s []string
 		for _, n := range c {
-			k, err := r.connect(n, "")
+			k, err := r.Connect(n, "")
 			if err != nil {
 				return "", 0, err
 			}
@@ -368,8 +370,8 @@ func (r *run) quiet() (err error) {
 				return "", 0, err
 			}
 			left += tombs
-			s = append(s, fmt.Sprintf("%d tombstones, %.1f + %.1f MB", tombs, float64(n.size("layercake.db"))/1e6, float64(n.size("layercake.db-wal"))/1e6))
-			if err := k.Close(r.ctx); err != nil {
+			s = append(s, fmt.Sprintf("%d tombstones, %.1f + %.1f MB", tombs, float64(n.Size("layercake.db"))/1e6, float64(n.Size("layercake.db-wal"))/1e6))
+			if err := k.Close(r.Ctx); err != nil {
 				return "", 0, err
 			}
 		}
@@ -408,7 +410,7 @@ func (r *run) addColumn() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.end()) }()
+	defer func() { err = errors.Join(err, c.End()) }()
 	if err := conn.load("t", 0, r.rows, 100_000); err != nil {
 		return err
 	}
@@ -418,7 +420,7 @@ func (r *run) addColumn() (err error) {
 		return err
 	}
 	began := time.Now()
-	if _, err := conn.Exec(r.ctx, "ALTER TABLE t ADD COLUMN more int NOT NULL DEFAULT 5"); err != nil {
+	if _, err := conn.Exec(r.Ctx, "ALTER TABLE t ADD COLUMN more int NOT NULL DEFAULT 5"); err != nil {
 		return err
 	}
 	took := time.Since(began)
@@ -436,7 +438,7 @@ func (r *run) start() (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.end()) }()
+	defer func() { err = errors.Join(err, c.End()) }()
 	if err := conn.load("t", 0, r.great, 500_000); err != nil {
 		return err
 	}
@@ -445,20 +447,20 @@ func (r *run) start() (err error) {
 			if err := conn.load("t", r.great, 100_000, 1000); err != nil {
 				return err
 			}
-			if err := errors.Join(c[0].cmd.Process.Kill()); err != nil {
+			if err := errors.Join(c[0].Cmd.Process.Kill()); err != nil {
 				return err
 			}
-			_ = c[0].cmd.Wait() // killed
-			c[0].cmd = nil
-		} else if err := c[0].stop(); err != nil {
+			_ = c[0].Cmd.Wait() // killed
+			c[0].Cmd = nil
+		} else if err := c[0].Stop(); err != nil {
 			return err
 		}
-		if err := r.boot(c[0]); err != nil {
+		if err := r.Boot(c[0]); err != nil {
 			return err
 		}
 		r.figure(fmt.Sprintf("start of a node with %d rows that was %s, to the first answer", r.great, how), "%.2f s (%.0f MB)",
-			c[0].answering.Sub(c[0].spawned).Seconds(), float64(c[0].size("layercake.db"))/1e6)
-		again, err := r.connect(c[0], "consistency=quorum")
+			c[0].Answering.Sub(c[0].Spawned).Seconds(), float64(c[0].Size("layercake.db"))/1e6)
+		again, err := r.Connect(c[0], "consistency=quorum")
 		if err != nil {
 			return err
 		}
