@@ -5,12 +5,13 @@
 # make image  build the container image around a static binary, pulling nothing
 # make bench  measure side by side with PostgreSQL 15 (BENCH="-rounds 5 -seconds 10", -help lists the flags)
 # make measure  the other figures of docs/benchmarks.md: catch-up, lag, bytes a row, a COPY of 1 GB (MEASURE="lag disk" for some parts)
+# make charts   draw how cost grows with clients, rows, row size, nodes and batches into docs/charts (CHARTS="-rounds 3", -help lists the flags)
 
 SHELL := /bin/bash
 GO ?= go
 BIN := bin/layercake
 
-.PHONY: all build demo test faults sim image bench measure clean
+.PHONY: all build demo test faults sim image bench measure charts clean
 
 all: build
 
@@ -53,6 +54,10 @@ bench:
 measure:
 	@scripts/need measure
 	$(GO) run ./bench/measure $(MEASURE)
+
+charts:
+	@scripts/need charts
+	$(GO) run ./bench/charts $(CHARTS)
 
 clean:
 	rm -rf bin dist

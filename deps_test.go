@@ -34,6 +34,7 @@ var alone = map[string]string{
 	"github.com/klauspost/compress/s2":    "crdt",
 	"github.com/mattn/go-sqlite3":         "sqlstore",
 	"google.golang.org/grpc":              "replication",
+	"gonum.org/v1/plot":                   "bench",
 }
 
 func TestArrows(t *testing.T) {

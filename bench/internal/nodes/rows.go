@@ -13,6 +13,7 @@ import (
 type Rows struct {
 	Next, Count int
 	Letters     int // in a row; 100 when zero
+	Step        int // from a number to the next; 1 when zero
 	Limit       int
 	Made        int // bytes
 	buf         bytes.Buffer
@@ -27,6 +28,9 @@ func (g *Rows) Read(p []byte) (int, error) {
 	if g.Letters == 0 {
 		g.Letters = 100
 	}
+	if g.Step == 0 {
+		g.Step = 1
+	}
 	row := make([]byte, g.Letters)
 	for g.buf.Len() < len(p) && g.Count > 0 && (g.Limit == 0 || g.Made < g.Limit) {
 		from := g.buf.Len()
@@ -39,7 +43,7 @@ func (g *Rows) Read(p []byte) (int, error) {
 		g.buf.Write(row)
 		g.buf.WriteByte('\n')
 		g.Made += g.buf.Len() - from
-		g.Next++
+		g.Next += g.Step
 		g.Count--
 	}
 	if g.buf.Len() == 0 {
