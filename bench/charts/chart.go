@@ -81,7 +81,8 @@ func (c *chart) png() ([]byte, error) {
 	for i, at := range plot.Align([][]*plot.Plot{plots}, tiles, middle)[0] {
 		plots[i].Draw(at)
 	}
-	title := plots[0].Title.TextStyle
+	title := plot.New().Title.TextStyle
+	title.Font.Size *= 1.2
 	title.XAlign, title.YAlign = text.XCenter, text.YCenter
 	all.FillText(title, vg.Point{X: width / 2, Y: height - strip/2}, c.title)
 	cells := draw.Tiles{Rows: 1, Cols: len(c.series)}
@@ -109,7 +110,8 @@ func (c *chart) png() ([]byte, error) {
 // plot is one panel.
 func (c *chart) plot(panel panel) (*plot.Plot, error) {
 	p := plot.New()
-	p.X.Label.Text, p.Y.Label.Text = c.quantity, panel.label
+	p.X.Label.Text, p.Title.Text = c.quantity, panel.label
+	p.Title.TextStyle.Font.Size = p.X.Label.TextStyle.Font.Size
 	p.Y.Scale = plot.LogScale{}
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xdd}, color.Gray{0xdd}
