@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -26,21 +27,24 @@ type chart struct {
 	step     func(x float64) string
 	linear   bool // the x axis: its steps are not multiplicative
 	panels   []panel
-	costs    []cost
+	of       string // what the cost is of
 	series   []*series
 }
 
-// panel is one y axis, and one column of the table for each series.
+// panel is one y axis, or one column of the table for each series.
 type panel struct {
 	label string
 	value func(point) float64
 }
 
-// cost is what is held against the logarithm.
-type cost struct {
-	of    string
-	value func(point) float64
+// costs are what is held against the logarithm.
+var costs = []panel{
+	{"time", func(p point) float64 { return 1 / p.rate }},
+	{"processor time", func(p point) float64 { return p.cpu }},
 }
+
+// processor is a column beside the panels.
+var processor = panel{"processor time, µs", func(p point) float64 { return p.cpu }}
 
 // series is one line.
 type series struct {
@@ -201,20 +205,21 @@ func (s *series) plotters(value func(point) float64) (*plotter.Line, *plotter.Sc
 // markdown is the chart as a picture, its figures, and what they say of the growth of cost.
 func (c *chart) markdown() string {
 	var b strings.Builder
+	columns := append(slices.Clone(c.panels), processor)
 	fmt.Fprintf(&b, "## %s\n\n![%s](%s.png)\n\n| %s |", c.title, c.title, c.name, c.quantity)
 	for _, s := range c.series {
-		for _, p := range c.panels {
+		for _, p := range columns {
 			if len(c.series) > 1 {
 				fmt.Fprintf(&b, " %s:", s.name)
 			}
 			fmt.Fprintf(&b, " %s |", p.label)
 		}
 	}
-	fmt.Fprintf(&b, "\n|---|%s\n", strings.Repeat("---|", len(c.series)*len(c.panels)))
+	fmt.Fprintf(&b, "\n|---|%s\n", strings.Repeat("---|", len(c.series)*len(columns)))
 	for i, at := range c.series[0].points {
 		fmt.Fprintf(&b, "| %s |", c.step(at.x))
 		for _, s := range c.series {
-			for _, p := range c.panels {
+			for _, p := range columns {
 				fmt.Fprintf(&b, " %s |", figures.Number(p.value(s.points[i])))
 			}
 		}
@@ -224,17 +229,16 @@ func (c *chart) markdown() string {
 	return b.String()
 }
 
-// check holds the cost of each series against the logarithm of the quantity.
+// check holds the costs of each series against the logarithm of the quantity.
 func (c *chart) check() string {
 	var b strings.Builder
 	points := c.series[0].points
-	fmt.Fprintf(&b, "| cost from %s to %s | grows | the logarithm | p99 grows | no worse than the logarithm? |\n|---|---|---|---|---|\n",
-		c.step(points[0].x), c.step(points[len(points)-1].x))
+	fmt.Fprintf(&b, "| cost of %s, from %s to %s | grows | the logarithm | no worse than the logarithm? |\n|---|---|---|---|\n",
+		c.of, c.step(points[0].x), c.step(points[len(points)-1].x))
 	for _, s := range c.series {
-		for _, cost := range c.costs {
+		for _, cost := range costs {
 			whole, worst := grows(s.points, cost.value)
-			p99, _ := grows(s.points, func(p point) float64 { return p.p99 })
-			fmt.Fprintf(&b, "| %s: %s | × %.3g | × %.2f | × %.3g | %s |\n", s.name, cost.of, whole.factor, whole.log, p99.factor, verdict(whole, worst, c.step))
+			fmt.Fprintf(&b, "| %s: %s | × %.3g | × %.2f | %s |\n", s.name, cost.label, whole.factor, whole.log, verdict(whole, worst, c.step))
 		}
 	}
 	return b.String()

@@ -11,7 +11,7 @@ import (
 func points(xs, rates []float64) []point {
 	var out []point
 	for i, x := range xs {
-		out = append(out, point{x, rates[i], 1000 / rates[i]})
+		out = append(out, point{x, rates[i], 1000 / rates[i], 1e6 / rates[i]})
 	}
 	return out
 }
@@ -34,7 +34,7 @@ func TestGrowth(t *testing.T) {
 		{"a cliff in the middle", []float64{1, 10, 100}, []float64{100, 1, 100}, 1, 6.66, "over all yes, **not from 1 to 10**: × 100.00, the logarithm × 3.46"},
 	}
 	for _, tt := range tests {
-		whole, worst := grows(points(tt.xs, tt.rates), operating[0].value)
+		whole, worst := grows(points(tt.xs, tt.rates), costs[0].value)
 		if math.Abs(whole.factor/tt.factor-1) > 0.01 || math.Abs(whole.log/tt.log-1) > 0.01 {
 			t.Errorf("%s: grows by %.3f, the logarithm by %.3f, want %.3f and %.3f", tt.name, whole.factor, whole.log, tt.factor, tt.log)
 		}
@@ -77,7 +77,7 @@ func TestSize(t *testing.T) {
 // TestChart: a chart is drawn as a PNG of its panels' size, written as a table, and refused without a place on its axes.
 func TestChart(t *testing.T) {
 	xs := []float64{1, 10, 100}
-	c := &chart{name: "clients", title: "Clients", quantity: "clients", step: plain, panels: []panel{rate, latency}, costs: operating,
+	c := &chart{name: "clients", title: "Clients", quantity: "clients", step: plain, panels: []panel{rate, latency}, of: "an operation",
 		series: []*series{{name: "SELECT", points: points(xs, []float64{100, 1000, 1200})}, {name: "INSERT", hue: 1, dashed: true, points: points(xs, []float64{10, 20, 15})}}}
 	picture, err := c.png()
 	if err != nil {
@@ -90,7 +90,7 @@ func TestChart(t *testing.T) {
 	if got := img.Bounds().Dx(); got != 2*484 {
 		t.Errorf("%d pixels wide, want two panels", got)
 	}
-	for _, want := range []string{"| 10 | 1,000 | 1.00 | 20.0 | 50.0 |", "| SELECT: an operation | × 0.0833 | × 6.66 | × 0.0833 | yes |", "![Clients](clients.png)"} {
+	for _, want := range []string{"| 10 | 1,000 | 1.00 | 1,000 | 20.0 | 50.0 | 50,000 |", "| SELECT: processor time | × 0.0833 | × 6.66 | yes |", "![Clients](clients.png)"} {
 		if got := c.markdown(); !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
 		}

@@ -10,6 +10,7 @@ type point struct {
 	x    float64 // how much there was of the quantity
 	rate float64 // operations a second
 	p99  float64 // milliseconds that 99 of 100 operations did not exceed
+	cpu  float64 // microseconds of an operation that all nodes' processors took
 }
 
 // growth is how a cost grew with a quantity, beside the quantity's logarithm.

@@ -119,8 +119,9 @@ It starts nodes of its own on one disk, each with its defaults: fsync before a w
 read level none. Clients are sessions with prepared statements on the first node; they and all nodes share the machine's
 processors. Statements are of one row, in transactions of their own.
 
-The cost of an operation is the time of the whole system that it takes: a second by the operations of a second. It is held
-against the logarithm of the quantity, log(1 + last) by log(1 + first), from the first step to the last, and from the cheapest
-step to the dearest after it.
+The cost of an operation is taken twice: the time of the whole system (a second by the operations of a second), which
+other work on the machine makes longer, and the processor time of all nodes' processes. Either is held against the logarithm
+of the quantity, log(1 + last) by log(1 + first), from the first step to the last, and from the cheapest step to the dearest
+after it.
 `
 }

@@ -124,41 +124,44 @@ func random(letters int) func() string {
 }
 
 // measure is a point: the medians of the rounds.
-func (r *run) measure(n *nodes.Node, x float64, clients int, op operation) (point, error) {
-	var rates, p99s figures.Samples
+func (r *run) measure(all nodes.Cluster, x float64, clients int, op operation) (point, error) {
+	var rates, p99s, cpus figures.Samples
 	for range r.rounds {
-		took, err := r.drive(n, clients, op)
+		took, cpu, err := r.drive(all, clients, op)
+		if err == nil && len(took) == 0 {
+			err = fmt.Errorf("nothing was done within %g s", r.seconds)
+		}
 		if err != nil {
 			return point{}, fmt.Errorf("%s, %d clients: %w", op.sql, clients, err)
 		}
-		if len(took) == 0 {
-			return point{}, fmt.Errorf("%s, %d clients: nothing was done within %g s", op.sql, clients, r.seconds)
-		}
-		rates, p99s = append(rates, float64(len(took))/r.seconds), append(p99s, took.Percentile(99))
+		n := float64(len(took))
+		rates, p99s, cpus = append(rates, n/r.seconds), append(p99s, took.Percentile(99)), append(cpus, ms(cpu)*1000/n)
 	}
-	return point{x, rates.Median(), p99s.Median()}, nil
+	return point{x, rates.Median(), p99s.Median(), cpus.Median()}, nil
 }
 
-// drive has clients repeat an operation, and gives how long each took in milliseconds, the warm-up left out.
-func (r *run) drive(n *nodes.Node, clients int, op operation) (figures.Samples, error) {
+// drive has clients of the first node repeat an operation. It gives how long each took in milliseconds, and the processor
+// time of all nodes, the warm-up left out.
+func (r *run) drive(all nodes.Cluster, clients int, op operation) (done figures.Samples, cpu time.Duration, err error) {
 	conns := make([]*pgx.Conn, clients)
 	for i := range conns {
-		conn, err := r.Connect(n, "")
+		conn, err := r.Connect(all[0], "")
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		defer conn.Close(context.Background())
 		if _, err := conn.Prepare(r.Ctx, prepared, op.sql); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		conns[i] = conn
 	}
 	ctx, fail := context.WithCancelCause(r.Ctx)
 	defer fail(nil)
 	took := make([]figures.Samples, clients)
-	second := time.Duration(r.seconds * float64(time.Second))
-	warm := time.Now().Add(second / 4)
-	end := warm.Add(second)
+	seconds := time.Duration(r.seconds * float64(time.Second))
+	warm := time.Now().Add(seconds / 4)
+	end := warm.Add(seconds)
+	var after time.Duration
 	var wg sync.WaitGroup
 	for i, conn := range conns {
 		wg.Go(func() {
@@ -175,12 +178,16 @@ func (r *run) drive(n *nodes.Node, clients int, op operation) (figures.Samples, 
 			}
 		})
 	}
+	time.Sleep(time.Until(warm))
+	before, err := all.Processor()
 	wg.Wait()
-	var all figures.Samples
-	for _, t := range took {
-		all = append(all, t...)
+	if err == nil {
+		after, err = all.Processor()
 	}
-	return all, context.Cause(ctx)
+	for _, t := range took {
+		done = append(done, t...)
+	}
+	return done, after - before, errors.Join(err, context.Cause(ctx))
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -192,9 +199,9 @@ type line struct {
 }
 
 // add measures a point of each line, one after the other.
-func (r *run) add(n *nodes.Node, x, clients int, lines ...line) error {
+func (r *run) add(all nodes.Cluster, x, clients int, lines ...line) error {
 	for _, l := range lines {
-		p, err := r.measure(n, float64(x), clients, l.operation)
+		p, err := r.measure(all, float64(x), clients, l.operation)
 		if err != nil {
 			return err
 		}
@@ -203,15 +210,14 @@ func (r *run) add(n *nodes.Node, x, clients int, lines ...line) error {
 	return nil
 }
 
-// The panels and costs that most charts have.
+// The panels that most charts have.
 var (
-	rate      = panel{"operations/s", func(p point) float64 { return p.rate }}
-	latency   = panel{"p99, ms", func(p point) float64 { return p.p99 }}
-	operating = []cost{{"an operation", func(p point) float64 { return 1 / p.rate }}}
+	rate    = panel{"operations/s", func(p point) float64 { return p.rate }}
+	latency = panel{"p99, ms", func(p point) float64 { return p.p99 }}
 )
 
 func (r *run) clients() (*chart, error) {
-	c := &chart{title: "Clients: rows by key in a table of 100,000", quantity: "clients", step: plain, panels: []panel{rate, latency}, costs: operating}
+	c := &chart{title: "Clients: rows by key in a table of 100,000", quantity: "clients", step: plain, panels: []panel{rate, latency}, of: "an operation"}
 	for _, n := range []struct {
 		nodes int
 		name  string
@@ -225,7 +231,7 @@ func (r *run) clients() (*chart, error) {
 			}
 			next := fresh(someRows)
 			for clients := 1; clients <= 256; clients *= 2 {
-				if err := r.add(all[0], clients, clients, line{read, selects("t", loaded(someRows))},
+				if err := r.add(all, clients, clients, line{read, selects("t", loaded(someRows))},
 					line{write, inserts("t", next, random(someLetters))}); err != nil {
 					return err
 				}
@@ -241,7 +247,7 @@ func (r *run) clients() (*chart, error) {
 func (r *run) growingTable() (*chart, error) {
 	read, insert, update := &series{name: "SELECT", hue: 0}, &series{name: "INSERT", hue: 1}, &series{name: "UPDATE", hue: 2}
 	c := &chart{title: "Rows: by key, one node, 8 clients", quantity: "rows in the table", step: plain,
-		panels: []panel{rate, latency}, costs: operating, series: []*series{read, insert, update}}
+		panels: []panel{rate, latency}, of: "an operation", series: []*series{read, insert, update}}
 	return c, r.with(1, func(all nodes.Cluster, conn *pgx.Conn) error {
 		for rows := leastRows; rows <= r.rows; rows *= 10 {
 			t := fmt.Sprintf("t%d", rows)
@@ -249,7 +255,7 @@ func (r *run) growingTable() (*chart, error) {
 				return err
 			}
 			// INSERT is last: it makes the table longer.
-			if err := r.add(all[0], rows, someClients, line{read, selects(t, loaded(rows))},
+			if err := r.add(all, rows, someClients, line{read, selects(t, loaded(rows))},
 				line{update, updates(t, loaded(rows), random(10))}, line{insert, inserts(t, fresh(rows), random(10))}); err != nil {
 				return err
 			}
@@ -262,8 +268,7 @@ func (r *run) rowSize() (*chart, error) {
 	read, write := &series{name: "SELECT", hue: 0}, &series{name: "INSERT", hue: 1}
 	c := &chart{title: "Size of a row: by key, one node, 8 clients", quantity: "bytes of a row's text", step: size,
 		panels: []panel{{"rows/s", rate.value}, {"MB/s", func(p point) float64 { return p.rate * p.x / 1e6 }}, latency},
-		costs:  []cost{{"a row", operating[0].value}, {"a byte", func(p point) float64 { return 1 / p.rate / p.x }}},
-		series: []*series{read, write}}
+		of:     "a row", series: []*series{read, write}}
 	return c, r.with(1, func(all nodes.Cluster, conn *pgx.Conn) error {
 		for bytes := 10; bytes <= 100_000; bytes *= 10 {
 			t := fmt.Sprintf("t%d", bytes)
@@ -271,13 +276,13 @@ func (r *run) rowSize() (*chart, error) {
 				return err
 			}
 			var next atomic.Int64
-			if err := r.add(all[0], bytes, someClients, line{write, inserts(t, func() int64 { return next.Add(1) }, random(bytes))}); err != nil {
+			if err := r.add(all, bytes, someClients, line{write, inserts(t, func() int64 { return next.Add(1) }, random(bytes))}); err != nil {
 				return err
 			}
 			if err := r.pause(settle); err != nil {
 				return err
 			}
-			if err := r.add(all[0], bytes, someClients, line{read, selects(t, func() int64 { return 1 + rand.Int64N(next.Load()) })}); err != nil {
+			if err := r.add(all, bytes, someClients, line{read, selects(t, func() int64 { return 1 + rand.Int64N(next.Load()) })}); err != nil {
 				return err
 			}
 		}
@@ -296,13 +301,13 @@ func size(bytes float64) string {
 func (r *run) moreNodes() (*chart, error) {
 	read, write := &series{name: "SELECT", hue: 0}, &series{name: "INSERT", hue: 1}
 	c := &chart{title: "Nodes: rows by key in a table of 100,000, 8 clients of the first node", quantity: "nodes", step: plain, linear: true,
-		panels: []panel{rate, latency}, costs: operating, series: []*series{read, write}}
+		panels: []panel{rate, latency}, of: "an operation", series: []*series{read, write}}
 	for _, n := range []int{1, 3, 5} {
 		if err := r.with(n, func(all nodes.Cluster, conn *pgx.Conn) error {
 			if err := r.table(conn, "t", someRows, someLetters); err != nil {
 				return err
 			}
-			return r.add(all[0], n, someClients, line{read, selects("t", loaded(someRows))},
+			return r.add(all, n, someClients, line{read, selects("t", loaded(someRows))},
 				line{write, inserts("t", fresh(someRows), random(someLetters))})
 		}); err != nil {
 			return nil, err
@@ -315,34 +320,35 @@ func (r *run) batches() (*chart, error) {
 	s := &series{name: "COPY", hue: 0}
 	c := &chart{title: "Rows of a transaction: COPY by 8 clients of one node of three, until another shows the rows", quantity: "rows of a transaction", step: plain,
 		panels: []panel{{"rows/s readable on a peer", rate.value}, {"p99 until readable on a peer, ms", latency.value}},
-		costs:  []cost{{"a row", operating[0].value}}, series: []*series{s}}
+		of:     "a row", series: []*series{s}}
 	return c, r.with(3, func(all nodes.Cluster, conn *pgx.Conn) error {
 		if err := r.table(conn, "t", 0, 0); err != nil {
 			return err
 		}
 		var next atomic.Int64
 		for batch := 1; batch <= 100_000; batch *= 10 {
-			var rates, p99s figures.Samples
-			if _, _, err := r.apply(all, batch, r.seconds/4, &next); err != nil { // warms up
+			var rates, p99s, cpus figures.Samples
+			if _, _, _, err := r.apply(all, batch, r.seconds/4, &next); err != nil { // warms up
 				return err
 			}
 			for range r.rounds {
-				rate, seen, err := r.apply(all, batch, r.seconds, &next)
+				rate, seen, cpu, err := r.apply(all, batch, r.seconds, &next)
 				if err != nil {
 					return err
 				}
-				rates, p99s = append(rates, rate), append(p99s, seen.Percentile(99))
+				rates, p99s, cpus = append(rates, rate), append(p99s, seen.Percentile(99)), append(cpus, cpu)
 			}
-			s.points = append(s.points, point{float64(batch), rates.Median(), p99s.Median()})
+			s.points = append(s.points, point{float64(batch), rates.Median(), p99s.Median(), cpus.Median()})
 		}
 		return nil
 	})
 }
 
 // apply has clients of the first node copy transactions of batch rows. It gives how many rows a second the second node
-// came to show, and how many milliseconds passed between the beginning of a COPY and that: of every transaction, or of
-// every sixteenth row where transactions are small, so that asking is not what is measured.
-func (r *run) apply(all nodes.Cluster, batch int, seconds float64, next *atomic.Int64) (rate float64, seen figures.Samples, err error) {
+// came to show, how many milliseconds passed between the beginning of a COPY and that, of every transaction or of every
+// sixteenth row where transactions are small, so that asking is not what is measured, and the processor time of all nodes
+// for a row in microseconds.
+func (r *run) apply(all nodes.Cluster, batch int, seconds float64, next *atomic.Int64) (rate float64, seen figures.Samples, cpu float64, err error) {
 	ctx, fail := context.WithCancelCause(r.Ctx)
 	defer fail(nil)
 	look := max(1, 16/batch)
@@ -353,11 +359,15 @@ func (r *run) apply(all nodes.Cluster, batch int, seconds float64, next *atomic.
 		for j := range conns[i] {
 			conn, err := r.Connect(all[j], "consistency_timeout=5min")
 			if err != nil {
-				return 0, nil, err
+				return 0, nil, 0, err
 			}
 			defer conn.Close(context.Background())
 			conns[i][j] = conn
 		}
+	}
+	before, err := all.Processor()
+	if err != nil {
+		return 0, nil, 0, err
 	}
 	start := time.Now()
 	end := start.Add(time.Duration(seconds * float64(time.Second)))
@@ -390,7 +400,9 @@ func (r *run) apply(all nodes.Cluster, batch int, seconds float64, next *atomic.
 	for _, t := range took {
 		seen = append(seen, t...)
 	}
-	return float64(rows.Load()) / elapsed, seen, context.Cause(ctx)
+	after, err := all.Processor()
+	n := float64(rows.Load())
+	return n / elapsed, seen, ms(after-before) * 1000 / n, errors.Join(err, context.Cause(ctx))
 }
 
 // shows waits until the other node has what the session did, and reads a row of it there.

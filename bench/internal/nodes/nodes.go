@@ -2,6 +2,7 @@
 package nodes
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -184,6 +185,30 @@ func (n *Node) Status(name string) int64 {
 	}
 	kb, _ := strconv.ParseInt(fields[0], 10, 64)
 	return kb >> 10
+}
+
+// Processor is the processor time that the nodes' processes have taken so far.
+func (c Cluster) Processor() (time.Duration, error) {
+	var sum time.Duration
+	for _, n := range c {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.Cmd.Process.Pid))
+		if err != nil {
+			return 0, err
+		}
+		// The name, in parentheses, may hold anything; utime and stime are the 14th and 15th field (proc(5)).
+		fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+		if len(fields) < 13 {
+			return 0, fmt.Errorf("%s has no times", n.Name)
+		}
+		for _, f := range fields[11:13] {
+			ticks, err := strconv.ParseInt(f, 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			sum += time.Duration(ticks) * time.Second / 100
+		}
+	}
+	return sum, nil
 }
 
 // Free is how many bytes of a node's database are pages that nothing is on: the header has their number
