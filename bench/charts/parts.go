@@ -245,18 +245,22 @@ func (r *run) clients() (*chart, error) {
 }
 
 func (r *run) growingTable() (*chart, error) {
-	read, insert, update := &series{name: "SELECT", hue: 0}, &series{name: "INSERT", hue: 1}, &series{name: "UPDATE", hue: 2}
+	read, update := &series{name: "SELECT", hue: 0}, &series{name: "UPDATE", hue: 2}
+	anywhere, end := &series{name: "INSERT anywhere", hue: 1}, &series{name: "INSERT at the end", hue: 1, dashed: true}
 	c := &chart{title: "Rows: by key, one node, 8 clients", quantity: "rows in the table", step: plain,
-		panels: []panel{rate, latency}, of: "an operation", series: []*series{read, insert, update}}
+		panels: []panel{rate, latency}, of: "an operation", series: []*series{read, update, anywhere, end}}
 	return c, r.with(1, func(all nodes.Cluster, conn *pgx.Conn) error {
 		for rows := leastRows; rows <= r.rows; rows *= 10 {
 			t := fmt.Sprintf("t%d", rows)
 			if err := r.table(conn, t, rows, 10); err != nil {
 				return err
 			}
-			// INSERT is last: it makes the table longer.
-			if err := r.add(all, rows, someClients, line{read, selects(t, loaded(rows))},
-				line{update, updates(t, loaded(rows), random(10))}, line{insert, inserts(t, fresh(rows), random(10))}); err != nil {
+			var last atomic.Int64
+			last.Store(int64(rows) * apart)
+			// INSERTs come last: they make the table longer.
+			if err := r.add(all, rows, someClients, line{read, selects(t, loaded(rows))}, line{update, updates(t, loaded(rows), random(10))},
+				line{anywhere, inserts(t, fresh(rows), random(10))},
+				line{end, inserts(t, func() int64 { return last.Add(1) }, random(10))}); err != nil {
 				return err
 			}
 		}
