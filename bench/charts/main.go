@@ -117,8 +117,8 @@ func heading(r *run) string {
 Repeat it with ` + "`make charts`" + ` (` + "`CHARTS=\"-rounds 3 -seconds 5\"`" + ` takes longer and spreads less; ` + "`CHARTS=-help`" + ` lists the flags).
 It starts nodes of its own on one disk, each with its defaults: fsync before a write is acknowledged, write level quorum,
 read level none. Clients are sessions with prepared statements on the first node; they and all nodes share the machine's
-processors. Statements are of one row, in transactions of their own. INSERTs go anywhere between the rows that
-are there, unless something else is said.
+processors. Statements are of one row, in transactions of their own. INSERTs go anywhere between the rows that are there,
+unless something else is said; those of the chart of sizes, and COPY, add to the end.
 
 The cost of an operation is taken twice: the time of the whole system (a second by the operations of a second), which
 other work on the machine makes longer, and the processor time of all nodes' processes. Either is held against the logarithm
