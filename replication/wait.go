@@ -438,6 +438,10 @@ func interrupted(ctx context.Context, err error) error {
 	if err == errStopping {
 		return pgerror.New(pgerror.CannotConnectNow, "this node is stopping")
 	}
+	var timeout *pgerror.Error
+	if errors.As(context.Cause(ctx), &timeout) && timeout.Code == pgerror.QueryCanceled { // the statement's own time is over
+		return timeout
+	}
 	if ctx.Err() == context.Canceled {
 		return context.Canceled
 	}

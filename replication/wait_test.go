@@ -128,3 +128,17 @@ func TestWriteBackKnowsNoMoreThanIsTrue(t *testing.T) {
 	}
 	wantCode(t, back(replication.Quorum, time.Minute), pgerror.CannotConnectNow)
 }
+
+// TestAStatementsTimeIsOver: a read that waits for others when its statement_timeout has passed says so, and not that the
+// level was not reached.
+func TestAStatementsTimeIsOver(t *testing.T) {
+	_, ns := newCluster(t, "dc1", "dc1")
+	ns[0].mustPut("k", "0", replication.Quorum)
+	why := pgerror.New(pgerror.QueryCanceled, "canceling statement due to statement timeout")
+	ctx, cancel := context.WithTimeoutCause(context.Background(), time.Nanosecond, why)
+	defer cancel()
+	<-ctx.Done()
+	if err := ns[0].Barrier(ctx, replication.Quorum, time.Minute); err != error(why) {
+		t.Errorf("a barrier: %v", err)
+	}
+}
