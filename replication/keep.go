@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"layercake/crdt"
 	"layercake/replication/core"
@@ -28,7 +32,12 @@ func (r *Replicator) keep() {
 		for _, do := range []func(context.Context) error{r.mark, r.purge, k.trim(r), r.takeSnapshot, r.refile} {
 			if err := do(r.ctx); err != nil && r.ctx.Err() == nil && (err.Error() != k.said || r.cfg.Now().Sub(k.when) > time.Minute) {
 				k.said, k.when = err.Error(), r.cfg.Now()
-				r.cfg.Logger.Error("housekeeping of the log", "err", err)
+				level := slog.LevelError
+				switch status.Code(err) {
+				case codes.FailedPrecondition, codes.ResourceExhausted, codes.Unavailable: // of a donor: another is asked, or it again
+					level = slog.LevelInfo
+				}
+				r.cfg.Logger.Log(r.ctx, level, "housekeeping of the log", "err", err)
 			}
 		}
 	}
