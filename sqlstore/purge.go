@@ -171,7 +171,7 @@ func (p *purge) find(ctx context.Context, s *Store) (more bool, err error) {
 
 // forget deletes what was found, unless it has changed since.
 func (p *purge) forget(tx *Tx) error {
-	tx.remote = true // it is this node's own business, and not logged
+	tx.remote, tx.unseen = true, true // it is this node's own business, and not logged
 	p.gone = 0
 	spaces := make(map[int64]*space, len(tx.w.layout.spaces))
 	for _, sp := range tx.w.layout.spaces {

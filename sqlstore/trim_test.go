@@ -128,6 +128,27 @@ func TestRetired(t *testing.T) {
 	storetest.Same(t, a, b, c)
 }
 
+// TestPurgeIsNoChange: a REPEATABLE READ transaction under way asks whether a table that it has read was changed; that
+// tombstones were forgotten meanwhile is none of its business.
+func TestPurgeIsNoChange(t *testing.T) {
+	a := open(t)
+	table := a.MustCreate(numbers)
+	rows(a, table, 0, 3)
+	a.Delete(table, catalog.Int(1))
+	index := a.Index()
+	purged, _, err := a.Purge(context.Background(), a.Vector(), a.Store.Clock()+1)
+	if err != nil || purged != 1 {
+		t.Fatalf("%d purged, %v", purged, err)
+	}
+	if a.ChangedSince(table, index) {
+		t.Error("the table counts as changed")
+	}
+	rows(a, table, 5, 6)
+	if !a.ChangedSince(table, index) {
+		t.Error("after an INSERT it does not count as changed")
+	}
+}
+
 // TestFormat3 is read: it lacks the table of retired epochs.
 func TestFormat3(t *testing.T) {
 	dir := t.TempDir()

@@ -38,6 +38,7 @@ type Tx struct {
 	nOrigins   int
 	forked     crdt.Forks
 	retired    crdt.Vector
+	unseen     bool // it changes nothing that a statement can see
 	selfBefore crdt.Origin
 	wasStale   bool
 
@@ -501,7 +502,7 @@ func (tx *Tx) finish() (Commit, error) {
 	}
 	// From here on nothing may fail but SQLite itself, after which the writer's state is read again.
 	for _, ts := range tx.order {
-		w.touched[ts.sp.id] = true
+		w.touched[ts.sp.id] = w.touched[ts.sp.id] || !tx.unseen
 		if _, there := w.layout.spaces[ts.sp.id]; there {
 			w.states[ts.sp.id] = ts.st
 		} else {

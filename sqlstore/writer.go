@@ -98,9 +98,9 @@ type writer struct {
 	depsNew  bool        // something has been applied since
 
 	group   []*request
-	writes  []*request // memory for runGroup
-	held    []*request // to be tried at the start of the next group
-	touched map[crdt.ID]bool
+	writes  []*request       // memory for runGroup
+	held    []*request       // to be tried at the start of the next group
+	touched map[crdt.ID]bool // keyspaces whose state is another, and whether statements can see that
 	grown   map[crdt.Origin]bool
 	ddl     bool
 	txState bool // the group has changed something
@@ -370,13 +370,15 @@ func (w *writer) publish() {
 			delete(s.heads, o)
 		}
 	}
-	for id := range w.touched {
+	for id, seen := range w.touched {
 		if st, there := w.states[id]; there {
 			s.states[id] = st
 		} else {
 			delete(s.states, id)
 		}
-		s.changes[id] = w.index
+		if seen {
+			s.changes[id] = w.index
+		}
 	}
 	s.origins.byNum = w.origins.byNum // append-only: readers keep their shorter view
 	if len(w.grown) > 0 {
