@@ -1,0 +1,389 @@
+package server
+
+import (
+	"slices"
+
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/pgsql"
+	"layercake/sqlstore"
+)
+
+// statement is one Modify being worked out.
+type statement struct {
+	*worker
+	m   *pgsql.Modify
+	in  *rowArgs
+	out *outcome
+	ops []op
+
+	keys    map[string]bool // unique keys that this statement has given to rows
+	touched map[int64]bool  // rows that ON CONFLICT has updated
+	upsert  *pgsql.Modify   // m as the plan of ON CONFLICT's updates
+}
+
+// check holds a new row against NOT NULL and CHECK; checks are the results that came with it.
+func (s *statement) check(row, checks []catalog.Value) error {
+	for _, i := range s.m.NotNull {
+		if row[i].IsNull() {
+			c := s.m.Table.Columns[i]
+			return pgerror.New(pgerror.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint", c.Name, s.m.Table.Name).
+				WithDetail("Failing row contains (%s).", rowText(s.m.Table, row)).
+				WithTable(s.m.Table.Schema, s.m.Table.Name).WithColumn(c.Name)
+		}
+	}
+	for i, c := range s.m.Checks {
+		if v := checks[i]; !v.IsNull() && v.Int() == 0 {
+			return pgerror.New(pgerror.CheckViolation, "new row for relation \"%s\" violates check constraint \"%s\"", s.m.Table.Name, c.Name).
+				WithDetail("Failing row contains (%s).", rowText(s.m.Table, row)).
+				WithTable(s.m.Table.Schema, s.m.Table.Name).WithConstraint(c.Name)
+		}
+	}
+	return nil
+}
+
+// insert works out the rows that an INSERT proposes.
+func (s *statement) insert(source *rowBuffer) error {
+	n := len(s.m.Table.Columns)
+	return source.each(func(_ int, v []catalog.Value) error {
+		row := v[:n]
+		if err := s.check(row, v[n:]); err != nil {
+			return err
+		}
+		if s.m.OnConflict != nil {
+			done, err := s.conflict(row)
+			if done || err != nil {
+				return err
+			}
+		}
+		if err := s.claimKeys(row, nil, nil); err != nil {
+			return err
+		}
+		s.addInsert(row)
+		s.out.count++
+		return s.returnRow(row)
+	})
+}
+
+// addInsert adds an inserted row to the statement's ops.
+func (s *statement) addInsert(row []catalog.Value) {
+	if k := len(s.ops); k > 0 && s.ops[k-1].kind == opInsert {
+		s.ops[k-1].rows.add(row)
+		return
+	}
+	o := op{kind: opInsert, plan: s.m, table: s.m.Table, rows: rowBuffer{cols: len(row)}}
+	o.rows.add(row)
+	s.ops = append(s.ops, o)
+}
+
+// claimKeys reserves the unique keys of a new row and, on a reader, looks for who has them already (the writer finds
+// out by itself). For an UPDATE, set says which columns changed, and self is the rowid of a committed row.
+func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self *int64) error {
+	if s.tx != nil && s.m.OnConflict == nil && s.bulk[s.m.Table.ID] > bulkRows {
+		return nil
+	}
+	for i := range s.m.Uniques {
+		u := &s.m.Uniques[i]
+		if set != nil && !touches(u, set) {
+			continue
+		}
+		key, err := s.uniqueKeyOf(u, row)
+		if err != nil {
+			return err
+		}
+		if key == nil {
+			continue
+		}
+		lk := uniqueKey(s.m.Table.ID, u.Index.OID, key)
+		s.wantRow(s.m.Table.ID, lk)
+		if s.m.OnConflict != nil {
+			if s.keys == nil {
+				s.keys = map[string]bool{}
+			}
+			s.keys[lk.key] = true
+		}
+		if s.tx != nil {
+			continue
+		}
+		if s.tran.keys[lk] {
+			return errNeedsWriter
+		}
+		if s.keys == nil {
+			s.keys = map[string]bool{}
+		} else if s.m.OnConflict == nil && s.keys[lk.key] {
+			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(u, row))
+		}
+		s.keys[lk.key] = true
+		if s.tran.emptied[s.m.Table.ID] {
+			continue
+		}
+		found, err := s.lookup(u, row)
+		if err != nil {
+			return err
+		}
+		if found != nil && (self == nil || found[0].Int() != *self) {
+			if s.tran.touched[rowRef{s.m.Table.ID, found[0].Int()}] {
+				return errNeedsWriter
+			}
+			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(u, row))
+		}
+	}
+	return nil
+}
+
+// claimRow reserves the row that o changes, unless the transaction itself has inserted it.
+func (s *statement) claimRow(o *op, parent bool) {
+	if s.tran != nil {
+		o.own = s.tran.ownAt(o.table.ID, o.seen)
+	}
+	if o.own != nil {
+		return
+	}
+	s.wantRow(o.table.ID, rowKey(o.table.ID, o.rowid))
+	if parent {
+		s.wantRow(o.table.ID, parentKey(o.table.ID, o.rowid))
+	}
+}
+
+// touches says whether an UPDATE of the columns in set may change u's key.
+func touches(u *pgsql.UniqueCheck, set map[int]bool) bool {
+	if u.Keys != nil {
+		return true
+	}
+	for _, c := range u.Columns {
+		if c < 0 || set[c] {
+			return true
+		}
+	}
+	return false
+}
+
+// conflict deals with a proposed row whose key is taken, per ON CONFLICT; done says that the row needs no insert.
+func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
+	oc := s.m.OnConflict
+	for _, i := range oc.Arbiters {
+		u := &s.m.Uniques[i]
+		key, err := s.uniqueKeyOf(u, row)
+		if err != nil {
+			return false, err
+		}
+		if key == nil {
+			continue
+		}
+		lk := uniqueKey(s.m.Table.ID, u.Index.OID, key)
+		if s.keys[lk.key] {
+			if oc.Action == nil {
+				return true, nil
+			}
+			return false, errTwice()
+		}
+		if s.tx == nil && (s.tran.keys[lk] || s.tran.emptied[s.m.Table.ID]) {
+			return false, errNeedsWriter
+		}
+		found, err := s.lookup(u, row)
+		if err != nil {
+			return false, err
+		}
+		if found == nil {
+			continue
+		}
+		rowid := found[0].Int()
+		if s.tx == nil && s.tran.touched[rowRef{s.m.Table.ID, rowid}] {
+			return false, errNeedsWriter
+		}
+		s.wantRow(s.m.Table.ID, rowKey(s.m.Table.ID, rowid))
+		if oc.Action == nil {
+			return true, nil
+		}
+		if s.touched[rowid] {
+			return false, errTwice()
+		}
+		if s.touched == nil {
+			s.touched = map[int64]bool{}
+		}
+		s.touched[rowid] = true
+		in := *s.in
+		in.new, in.rowid = row, rowid
+		v, err := s.first(oc.Action, &in)
+		if err != nil || v == nil {
+			return true, err
+		}
+		n := len(s.m.Table.Columns)
+		id, seen := version(v)
+		v = v[versionColumns:]
+		updated, old, checks := v[:n], v[n:2*n], v[2*n:]
+		if err := s.check(updated, checks); err != nil {
+			return false, err
+		}
+		if s.upsert == nil {
+			plan := *s.m
+			plan.Op, plan.Referenced = pgsql.Update, oc.Referenced
+			s.upsert = &plan
+		}
+		if err := s.change(s.upsert, id, seen, updated, old, oc.SetColumns, oc.KeyChange); err != nil {
+			return false, err
+		}
+		s.out.count++
+		return true, s.returnRow(updated)
+	}
+	return false, nil
+}
+
+func errTwice() error {
+	return pgerror.New(pgerror.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time").
+		WithHint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")
+}
+
+// change adds the update of one row: of its cells or, where its primary key gets another value, as DELETE and INSERT.
+func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Version, row, old []catalog.Value, set []int, keyChange bool) error {
+	t := s.m.Table
+	o := op{plan: plan, table: t, rowid: rowid, seen: seen, new: row, old: old}
+	s.claimRow(&o, len(plan.Referenced) > 0)
+	inSet := make(map[int]bool, len(set))
+	for _, c := range set {
+		inSet[c] = true
+	}
+	self := &rowid
+	if o.own != nil {
+		self = nil // among committed rows it is not to be found
+	}
+	if err := s.claimKeys(row, inSet, self); err != nil {
+		return err
+	}
+	if keyChange && s.keyDiffers(row, old) {
+		o.kind = opDelete
+		s.ops = append(s.ops, o)
+		ins := op{kind: opInsert, plan: s.m, table: t, rows: rowBuffer{cols: len(row)}}
+		ins.rows.add(row)
+		s.ops = append(s.ops, ins)
+		return nil
+	}
+	if keyChange {
+		set = s.withoutKey(set)
+	}
+	o.kind, o.cols, o.vals = opUpdate, set, make([]catalog.Value, len(set))
+	for i, c := range set {
+		o.vals[i] = row[c]
+	}
+	s.ops = append(s.ops, o)
+	return nil
+}
+
+// withoutKey leaves the primary key's columns out of a list of cells: their values stay.
+func (s *statement) withoutKey(set []int) []int {
+	pk := s.m.Table.PrimaryKey()
+	if pk == nil {
+		return set
+	}
+	var out []int
+	for _, c := range set {
+		if !slices.Contains(pk.Columns, s.m.Table.Columns[c].ID) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// keyDiffers says whether the primary key's values differ between two states of a row.
+func (s *statement) keyDiffers(row, old []catalog.Value) bool {
+	for i := range s.m.Uniques {
+		u := &s.m.Uniques[i]
+		if !u.Index.Primary {
+			continue
+		}
+		for _, c := range u.Columns {
+			if !row[c].Equal(old[c]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// update works out an UPDATE's rows.
+func (s *statement) update(source *rowBuffer) error {
+	n := len(s.m.Table.Columns)
+	err := source.each(func(_ int, v []catalog.Value) error {
+		rowid, seen := version(v)
+		rest := cloneRow(v[versionColumns:])
+		row := rest[:n]
+		rest = rest[n:]
+		var old []catalog.Value
+		if s.m.NeedOld {
+			old, rest = rest[:n], rest[n:]
+		}
+		if err := s.check(row, rest); err != nil {
+			return err
+		}
+		if err := s.change(s.m, rowid, seen, row, old, s.m.SetColumns, s.m.KeyChange); err != nil {
+			return err
+		}
+		s.out.count++
+		if s.out.returned != nil {
+			s.out.returned.add(v[s.m.ReturnAt : s.m.ReturnAt+len(s.m.Returning)])
+		}
+		return nil
+	})
+	if s.m.KeyChange {
+		s.deletesFirst()
+	}
+	return err
+}
+
+// deletesFirst moves the DELETE halves of key changes before the INSERT halves, so that keys may move along a chain.
+func (s *statement) deletesFirst() {
+	var del, rest []op
+	for _, o := range s.ops {
+		if o.kind == opDelete {
+			del = append(del, o)
+		} else {
+			rest = append(rest, o)
+		}
+	}
+	s.ops = append(del, rest...)
+}
+
+// delete works out a DELETE's rows.
+func (s *statement) delete(source *rowBuffer) error {
+	n := len(s.m.Table.Columns)
+	return source.each(func(_ int, v []catalog.Value) error {
+		rowid, seen := version(v)
+		t := s.m.Table
+		o := op{kind: opDelete, plan: s.m, table: t, rowid: rowid, seen: seen}
+		s.claimRow(&o, len(s.m.Referenced) > 0)
+		if len(s.m.Referenced) > 0 {
+			o.old = cloneRow(v[versionColumns : versionColumns+n])
+		}
+		s.ops = append(s.ops, o)
+		s.out.count++
+		if s.out.returned != nil {
+			s.out.returned.add(v[s.m.ReturnAt : s.m.ReturnAt+len(s.m.Returning)])
+		}
+		return nil
+	})
+}
+
+// returnRow adds INSERT's RETURNING for one row.
+func (s *statement) returnRow(row []catalog.Value) error {
+	switch {
+	case s.m.Returning == nil:
+		return nil
+	case s.m.ReturnQuery == nil:
+		out := make([]catalog.Value, len(s.m.ReturnCols))
+		for i, c := range s.m.ReturnCols {
+			out[i] = row[c]
+		}
+		s.out.returned.add(out)
+		return nil
+	}
+	in := *s.in
+	in.new = row
+	v, err := s.first(s.m.ReturnQuery, &in)
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		s.out.returned.add(v[:len(s.m.Returning)])
+	}
+	return nil
+}
