@@ -376,21 +376,20 @@ func (r *Replicator) take(l *link, m core.Message) error {
 		return errors.New("replication: replaced by a newer link")
 	}
 	r.core.Receive(r.cfg.Now(), l.peer, m)
+	version := ^uint64(0) // of the list that a question or its answer was given under
 	switch m := m.(type) {
 	case core.Remember:
 		r.updateFence()
 	case core.Ask:
-		if m.Version == r.version {
-			r.unlockRead()
-			return nil
-		}
+		version = m.Version
 	case core.Reply:
-		if m.Version == r.version {
-			r.unlockRead()
-			return nil
-		}
+		version = m.Version
 	}
-	r.unlock()
+	if version == r.version {
+		r.unlockRead()
+	} else {
+		r.unlock()
+	}
 	return nil
 }
 

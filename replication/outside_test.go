@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
 
 	"layercake/crdt"
 	"layercake/pgerror"
@@ -66,7 +70,7 @@ func TestFramesFromOutside(t *testing.T) {
 		"a long first message":            {{1, 0, 0, 0, 0, 16, 0, 0, 0, 1}},
 	} {
 		ctx := within(t, 20*time.Second)
-		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/layercake.Replication/Link")
+		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/layercake.v2.Replication/Link")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +90,7 @@ func TestFramesFromOutside(t *testing.T) {
 	for i := range 50 {
 		var answer []byte
 		ask := noise[:i*3]
-		if err := conn.Invoke(within(t, 20*time.Second), "/layercake.Replication/Join", &ask, &answer); err == nil {
+		if err := conn.Invoke(within(t, 20*time.Second), "/layercake.v2.Replication/Join", &ask, &answer); err == nil {
 			t.Errorf("%d bytes of noise joined", len(ask))
 		}
 	}
@@ -149,5 +153,34 @@ func TestAJoinerThatStoppedHalfWay(t *testing.T) {
 	eventually(t, "it serves", func() bool { return late.Fenced() == nil })
 	if got := late.get("k"); got != "v" {
 		t.Errorf("it serves with %q", got)
+	}
+}
+
+// TestAnotherVersion: programs that say other things to each other do not link, and a joiner is told why.
+func TestAnotherVersion(t *testing.T) {
+	_, ns := newCluster(t, "dc1")
+	conn, err := grpc.NewClient("passthrough:///"+ns[0].Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(rawCodec{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var ask, answer []byte
+	for _, name := range []string{"Link", "Join", "Snapshot"} {
+		if err := conn.Invoke(within(t, 20*time.Second), "/layercake.Replication/"+name, &ask, &answer); status.Code(err) != codes.Unimplemented {
+			t.Errorf("the first version's %s: %v", name, err)
+		}
+	}
+	other := grpc.NewServer()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go other.Serve(l)
+	defer other.Stop()
+	n := newNode(t, newNetwork(), "n9", "dc1", 9)
+	n.start()
+	if err := n.Join(within(t, 20*time.Second), []string{l.Addr().String()}); err == nil || !strings.Contains(err.Error(), "runs a version of layercake") {
+		t.Errorf("a joiner: %v", err)
 	}
 }

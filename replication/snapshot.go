@@ -20,7 +20,7 @@ import (
 
 var snapshotDesc = grpc.StreamDesc{StreamName: "Snapshot", ServerStreams: true, ClientStreams: true}
 
-const snapshotMethod = "/layercake.Replication/Snapshot"
+const snapshotMethod = "/" + service + "/Snapshot"
 
 // fetch is a snapshot that is coming in. Its fields are protected by Replicator.mu.
 type fetch struct {

@@ -20,9 +20,13 @@ import (
 // The gRPC service is written by hand: three methods whose messages are bytes. Link is the one stream of a pair of nodes,
 // Join the question of a node that is not a member yet, Snapshot that of one that cannot catch up from logs.
 const (
-	linkMethod = "/layercake.Replication/Link"
-	joinMethod = "/layercake.Replication/Join"
+	linkMethod = "/" + service + "/Link"
+	joinMethod = "/" + service + "/Join"
 )
+
+// service grows its number with each change of messages or entries that a program of before cannot read. The two then do
+// not link, and whoever needs the other's answer is told so at once; else streams would stop at what cannot be read.
+const service = "layercake.v2.Replication"
 
 // maxFrame bounds what is given to gRPC at once. Longer messages are cut, so that small ones can pass between the parts,
 // and so that a slow link shows that it is alive: a frame is heard only when all of it is there, and a peer that is not
@@ -88,7 +92,7 @@ func (r *Replicator) newServer() *grpc.Server {
 	snapshot := snapshotDesc
 	snapshot.Handler = func(_ any, ss grpc.ServerStream) error { return r.serveSnapshot(ss) }
 	s.RegisterService(&grpc.ServiceDesc{
-		ServiceName: "layercake.Replication",
+		ServiceName: service,
 		HandlerType: (*any)(nil),
 		Streams:     []grpc.StreamDesc{stream, snapshot},
 		Methods: []grpc.MethodDesc{{
@@ -142,5 +146,8 @@ func joinRefusal(err error) error {
 // refused says whether err is a refusal, and gives its text.
 func refused(err error) (string, bool) {
 	s, ok := status.FromError(err)
+	if s.Code() == codes.Unimplemented {
+		return "the node there runs a version of layercake that this one cannot replicate with", ok
+	}
 	return s.Message(), ok && (s.Code() == codes.FailedPrecondition || s.Code() == codes.AlreadyExists)
 }

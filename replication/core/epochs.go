@@ -38,7 +38,7 @@ func (n *Node) retireDue() crdt.Vector {
 	}
 	var out crdt.Vector
 	for o, last := range n.vec {
-		if o == n.own || !n.ended(o) || n.left(o) || n.isBranch(o) || n.fork.known.Forked(o) || !n.succeeded(o, marks) {
+		if o == n.own || n.left(o) || !n.ended(o) || n.isBranch(o) || n.fork.known.Forked(o) || !n.succeeded(o, marks) {
 			continue
 		}
 		if slices.ContainsFunc(marks, func(k crdt.Marked) bool { return k.At(o) != last && !n.hasLeft(k, o) }) ||
