@@ -128,7 +128,7 @@ func TestTimetzStoredOrder(t *testing.T) {
 		if rapid.Bool().Draw(t, "same moment") {
 			tb = ta + int64(za-zb)*1000000
 			if tb < 0 || tb > 86400000000 {
-				t.Skip()
+				t.Skip("no time of day: another case is drawn")
 			}
 		}
 		want := cmp.Or(cmp.Compare(ta+int64(za)*1000000, tb+int64(zb)*1000000), cmp.Compare(za, zb))

@@ -66,7 +66,7 @@ type Store struct {
 	retired crdt.Vector // ended epochs that markers have retired; never changed in place
 	states  map[crdt.ID]spaceState
 	origins origins
-	changes map[crdt.ID]uint64 // keyspace → index of the last commit that touched it, since the start
+	changes map[crdt.ID]uint64 // keyspace → index of the last commit that changed what is seen of it, since the start
 	changed chan struct{}
 }
 
@@ -249,7 +249,7 @@ func (s *Store) Index() uint64 {
 	return s.index
 }
 
-// ChangedSince says whether a commit after the given one touched the table.
+// ChangedSince says whether a commit after the given one changed what statements see of the table.
 func (s *Store) ChangedSince(table catalog.ID, index uint64) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

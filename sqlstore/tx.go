@@ -61,7 +61,7 @@ func (tx *Tx) Schema() *catalog.Schema { return tx.w.layout.schema }
 // Conn is the writer's connection, for its Session. Statements go through Query.
 func (tx *Tx) Conn() *sqlite.Conn { return tx.w.conn }
 
-// ChangedSince says whether the table was touched after the commit with the given index, by transactions of the group
+// ChangedSince says whether what is seen of the table was changed after the commit with the given index, by transactions of the group
 // under way too.
 func (tx *Tx) ChangedSince(table catalog.ID, index uint64) bool {
 	if tx.w.touched[crdt.ID(table)] {

@@ -1,7 +1,8 @@
 // The file system as SQLite sees it: its own that keeps other processes out ("unix-excl"), but that the write-ahead log is
-// synced by fdatasync. SQLite calls fsync unless it was compiled with HAVE_FDATASYNC. The log is written over from its beginning after each checkpoint, so that its size
-// hardly ever changes; fsync then waits for the file system's journal only to store the time of the last change, fdatasync
-// does not (fdatasync(2): metadata is flushed if it is needed to read the data back, as a new size is).
+// synced by fdatasync. SQLite calls fsync unless it was compiled with HAVE_FDATASYNC. The log is written over from its
+// beginning after each checkpoint, so that its size hardly ever changes; fsync then waits for the file system's journal
+// only to store the time of the last change, fdatasync does not (fdatasync(2): metadata is flushed if it is needed to read
+// the data back, as a new size is).
 #include "lc.h"
 
 #define OWN_VFS "unix-excl"
