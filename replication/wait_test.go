@@ -2,6 +2,7 @@ package replication_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"layercake/crdt"
 	"layercake/pgerror"
 	"layercake/replication"
 )
@@ -127,6 +129,39 @@ func TestWriteBackKnowsNoMoreThanIsTrue(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCode(t, back(replication.Quorum, time.Minute), pgerror.CannotConnectNow)
+}
+
+// TestWriteBackIsAskedAgain for a vector that has more, though nothing else has happened, and under another list: a member
+// that has joined since counts, too.
+func TestWriteBackIsAskedAgain(t *testing.T) {
+	nw, ns := newCluster(t, "dc1", "dc1")
+	ns[0].mustPut("k", "v", replication.All)
+	v := ns[0].store.Vector()
+	more := v.Clone()
+	for o := range more {
+		more[o] += 1000 // markers will come
+	}
+	back := func(v crdt.Vector, d time.Duration) error {
+		return ns[0].WriteBack(context.Background(), replication.All, v, d)
+	}
+	for range 3 {
+		if err := back(v, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		wantCode(t, back(more, 100*time.Millisecond), pgerror.InsufficientResources)
+	}
+	n := newNode(t, nw, "n3", "dc1", 3)
+	n.store.Fail(errors.New("the disk is full"))
+	n.start()
+	var joins sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	joins.Go(func() { _ = n.Join(ctx, []string{ns[0].Addr()}) }) // it never catches up
+	defer joins.Wait()
+	defer cancel()
+	for len(ns[0].Members()) < 3 {
+		_ = back(v, 20*time.Millisecond) // so that it is remembered up to the change
+	}
+	wantCode(t, back(v, 200*time.Millisecond), pgerror.InsufficientResources)
 }
 
 // TestAStatementsTimeIsOver: a read that waits for others when its statement_timeout has passed says so, and not that the
