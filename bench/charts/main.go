@@ -73,13 +73,10 @@ func drawAll(ctx context.Context, args []string) (err error) {
 			return fmt.Errorf("no chart %q", a)
 		}
 	}
-	if r.Dir, err = os.MkdirTemp(*folder, "layercake-charts-"); err != nil {
+	if err := r.Open(*folder, "charts"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(r.Dir)) }()
-	if err := r.Build(); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, r.Close()) }()
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		return err
 	}

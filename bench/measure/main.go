@@ -77,13 +77,10 @@ func measure(ctx context.Context, args []string) (err error) {
 			return fmt.Errorf("no part %q", a)
 		}
 	}
-	if r.Dir, err = os.MkdirTemp(*folder, "layercake-measure-"); err != nil {
+	if err := r.Open(*folder, "measure"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(r.Dir)) }()
-	if err := r.Build(); err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, r.Close()) }()
 	load, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return err

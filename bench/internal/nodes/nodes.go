@@ -27,17 +27,21 @@ type Host struct {
 	Dir string
 }
 
-// Build compiles the program, unless it is there already.
-func (h *Host) Build() error {
-	if h.Bin != "" {
-		return nil
+// Open makes the folder for the data, in parent, and compiles the program unless it is there already. Close removes the
+// folder.
+func (h *Host) Open(parent, name string) (err error) {
+	if h.Dir, err = os.MkdirTemp(parent, "layercake-"+name+"-"); err != nil || h.Bin != "" {
+		return err
 	}
 	h.Bin = filepath.Join(h.Dir, "layercake")
 	if out, err := exec.CommandContext(h.Ctx, "go", "build", "-o", h.Bin, "layercake/cmd/layercake").CombinedOutput(); err != nil {
-		return fmt.Errorf("build: %w\n%s", err, out)
+		return errors.Join(fmt.Errorf("build: %w\n%s", err, out), h.Close())
 	}
 	return nil
 }
+
+// Close removes the folder. Nodes must be stopped before.
+func (h *Host) Close() error { return os.RemoveAll(h.Dir) }
 
 // Node is a layercake process.
 type Node struct {
