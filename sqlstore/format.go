@@ -57,6 +57,8 @@ const (
 
 // openConn opens a connection to the store's database and sets it up.
 func (s *Store) openConn(readOnly bool) (*sqlite.Conn, error) {
+	s.file.RLock()
+	defer s.file.RUnlock()
 	c, err := sqlite.Open(s.path, sqlite.Options{
 		Memory:      s.memory,
 		Exclusive:   true, // nobody else has it open anyway: see lockFolder
@@ -80,7 +82,8 @@ func (s *Store) openConn(readOnly bool) (*sqlite.Conn, error) {
 	} else {
 		// No wal_autocheckpoint here: it would take the binding's WAL hook away, and with it WALPages.
 		settings = append(settings, "PRAGMA mmap_size=0", "PRAGMA synchronous=FULL",
-			fmt.Sprintf("PRAGMA journal_size_limit=%d", 64<<20))
+			fmt.Sprintf("PRAGMA journal_size_limit=%d", 64<<20),
+			"PRAGMA schema_version") // reads, so that the WAL is opened now that it is known to be this file's
 	}
 	if err := c.StoreExec(strings.Join(settings, ";")); err != nil {
 		c.Close()

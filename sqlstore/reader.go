@@ -19,6 +19,7 @@ import (
 type Reader struct {
 	s      *Store
 	conn   *sqlite.Conn
+	file   uint64 // which database file conn has open: see readers.file
 	layout *layout
 	gen    uint64
 	quiet  uint64 // Store.committing before the snapshot was taken
@@ -49,6 +50,7 @@ type readers struct {
 	held    map[*Reader]struct{}
 	maxIdle int
 	closed  bool
+	file    atomic.Uint64 // number of the database file: a snapshot is another one; written under mu
 }
 
 func newReaders(s *Store) *readers {
@@ -56,26 +58,29 @@ func newReaders(s *Store) *readers {
 	return &readers{s: s, held: make(map[*Reader]struct{}), slots: make(chan struct{}, n), pinned: make(chan struct{}, s.config.MaxSnapshots), maxIdle: 2 * n}
 }
 
-func (p *readers) take() (*sqlite.Conn, error) {
+// take gives a connection, and the number of the file that it has open.
+func (p *readers) take() (*sqlite.Conn, uint64, error) {
 	p.mu.Lock()
+	file := p.file.Load()
 	if p.closed {
 		p.mu.Unlock()
-		return nil, ErrClosed
+		return nil, 0, ErrClosed
 	}
 	if n := len(p.idle); n > 0 {
 		c := p.idle[n-1]
 		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
-		return c, nil
+		return c, file, nil
 	}
 	p.mu.Unlock()
-	return p.s.openConn(true)
+	c, err := p.s.openConn(true) // if of a newer file, it is only taken for one of the old
+	return c, file, err
 }
 
-func (p *readers) put(c *sqlite.Conn) {
+func (p *readers) put(c *sqlite.Conn, file uint64) {
 	c.Session = nil
 	p.mu.Lock()
-	if !p.closed && len(p.idle) < p.maxIdle && !c.InTransaction() {
+	if !p.closed && file == p.file.Load() && len(p.idle) < p.maxIdle && !c.InTransaction() {
 		p.idle = append(p.idle, c)
 		c = nil
 	}
@@ -85,10 +90,16 @@ func (p *readers) put(c *sqlite.Conn) {
 	}
 }
 
-func (p *readers) close() {
+func (p *readers) close() { p.empty(func() { p.closed = true }) }
+
+// renew is called once another file is in the place of the database: what readers have open is closed when they are done.
+func (p *readers) renew() { p.empty(func() { p.file.Add(1) }) }
+
+func (p *readers) empty(change func()) {
 	p.mu.Lock()
 	idle := p.idle
-	p.idle, p.closed = nil, true
+	p.idle = nil
+	change()
 	p.mu.Unlock()
 	for _, c := range idle {
 		c.Close()
@@ -110,11 +121,11 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 		s.memMu.RLock()
 		defer s.memMu.RUnlock()
 	}
-	conn, err := s.readers.take()
+	conn, file, err := s.readers.take()
 	if err != nil {
 		return err
 	}
-	r := &Reader{s: s, conn: conn, ctx: ctx, once: true}
+	r := &Reader{s: s, conn: conn, file: file, ctx: ctx, once: true}
 	s.readers.hold(r)
 	defer r.release()
 	for {
@@ -122,7 +133,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 			return err
 		}
 		err := fn(r)
-		if end := run(conn, "COMMIT"); err == nil && end != nil {
+		if end := run(r.conn, "COMMIT"); err == nil && end != nil {
 			err = end
 		}
 		if err == nil || !errors.Is(err, errRepeat) {
@@ -139,7 +150,31 @@ func (r *Reader) begin() error {
 	r.gen = r.s.ddlGen.Load()
 	r.layout = r.s.layout.Load()
 	r.quiet = r.s.committing.Load()
+	if r.file != r.s.readers.file.Load() { // after ddlGen: settle notices a change that comes later
+		if err := r.renew(); err != nil {
+			return err
+		}
+	}
 	return run(r.conn, "BEGIN")
+}
+
+// renew takes a connection to the present file.
+func (r *Reader) renew() error {
+	p := r.s.readers
+	conn, file, err := p.take()
+	if err != nil {
+		return err
+	}
+	if r.watching != nil {
+		r.watching.end()
+		r.watching = nil
+	}
+	p.mu.Lock() // evict may be about to interrupt it
+	old, oldFile := r.conn, r.file
+	r.conn, r.file = conn, file
+	p.mu.Unlock()
+	p.put(old, oldFile)
+	return nil
 }
 
 // settle is called once a statement has taken the snapshot: it makes sure that the schema is the snapshot's.
@@ -169,7 +204,7 @@ func (r *Reader) release() {
 	}
 	r.s.readers.drop(r)
 	r.letGo()
-	r.s.readers.put(r.conn)
+	r.s.readers.put(r.conn, r.file)
 }
 
 // Snapshot pins a snapshot until the Reader is closed. While it is open the WAL cannot shrink, so it should be short.
@@ -194,11 +229,11 @@ func (s *Store) snapshot(ctx context.Context) (*Reader, error) {
 	if s.memory {
 		return s.snapshotCopy(ctx)
 	}
-	conn, err := s.readers.take()
+	conn, file, err := s.readers.take()
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{s: s, conn: conn, ctx: ctx}
+	r := &Reader{s: s, conn: conn, file: file, ctx: ctx}
 	for {
 		if err = r.begin(); err == nil {
 			err = r.pin()
@@ -209,13 +244,13 @@ func (s *Store) snapshot(ctx context.Context) (*Reader, error) {
 			s.readers.hold(r)
 			return r, nil
 		}
-		if conn.InTransaction() {
-			if end := run(conn, "ROLLBACK"); end != nil {
+		if r.conn.InTransaction() {
+			if end := run(r.conn, "ROLLBACK"); end != nil {
 				err = end
 			}
 		}
 		if !errors.Is(err, errRepeat) {
-			s.readers.put(conn)
+			s.readers.put(r.conn, r.file)
 			return nil, err
 		}
 	}
@@ -225,11 +260,11 @@ func (s *Store) snapshot(ctx context.Context) (*Reader, error) {
 func (s *Store) snapshotCopy(ctx context.Context) (*Reader, error) {
 	s.memMu.RLock()
 	defer s.memMu.RUnlock()
-	src, err := s.readers.take()
+	src, file, err := s.readers.take()
 	if err != nil {
 		return nil, err
 	}
-	defer s.readers.put(src)
+	defer s.readers.put(src, file)
 	name := fmt.Sprintf("%s-copy-%d", s.path, memoryNames.Add(1))
 	dst, err := sqlite.Open(name, sqlite.Options{Memory: true, Authorizer: true})
 	if err != nil {
@@ -312,6 +347,8 @@ func (r *Reader) watch(ctx context.Context) {
 			return
 		}
 		r.watching.end()
+	}
+	if w.stop != nil { // it has been used
 		w = &watch{}
 	}
 	w.start(ctx, r.conn)

@@ -58,10 +58,7 @@ func Restore(ctx context.Context, config Config, r io.Reader, fresh bool, prepar
 	if err = errors.Join(err, s.Close()); err != nil {
 		return err
 	}
-	if _, err := os.Stat(path + "-wal"); err == nil { // the last connection to close copies it into the file
-		return errors.New("sqlstore: restore: the write-ahead log is still there")
-	}
-	if err := syncPath(path); err != nil {
+	if err := settled(path); err != nil {
 		return fmt.Errorf("sqlstore: restore: %w", err)
 	}
 	if err := os.Rename(path, filepath.Join(dir, "layercake.db")); err != nil {
@@ -70,12 +67,24 @@ func Restore(ctx context.Context, config Config, r io.Reader, fresh bool, prepar
 	return syncPath(dir)
 }
 
+// settled makes sure that a database that nobody has open is wholly in its file, and durable.
+func settled(path string) error {
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, os.ErrNotExist) { // the last connection to close copies it into the file
+		return errors.Join(errors.New("the write-ahead log is still there"), err)
+	}
+	return syncPath(path)
+}
+
+// writeFile makes a file that is durable.
 func writeFile(path string, r io.Reader) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Sync()
+	}
 	return errors.Join(err, f.Close())
 }
 

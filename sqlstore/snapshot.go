@@ -126,12 +126,7 @@ func (s *Store) Install(ctx context.Context, r io.Reader) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	path := filepath.Join(dir, "layercake.db")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("sqlstore: snapshot: %w", err)
-	}
-	_, err = io.Copy(f, r)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err := writeFile(path, r); err != nil {
 		return fmt.Errorf("sqlstore: snapshot: %w", err)
 	}
 	if err := s.examine(path); err != nil {
@@ -278,30 +273,23 @@ func (w *writer) swap(r *swap) {
 		s.memMu.Lock()
 		defer s.memMu.Unlock()
 	}
-	c, err := sqlite.Open(r.path, sqlite.Options{})
-	if err != nil {
-		r.err = err
+	if r.err = w.takeOver(r.path); r.err != nil {
 		return
-	}
-	defer func() { r.err = errors.Join(r.err, c.Close()) }()
-	if r.err = w.takeOver(c); r.err != nil {
-		return
-	}
-	if s.memory { // there is no WAL there: a database whose head says that it has one could not be opened
-		if r.err = c.StoreExec("PRAGMA journal_mode=DELETE"); r.err != nil {
-			return
-		}
 	}
 	s.pass.Lock()
 	defer s.pass.Unlock()
 	s.committing.Add(1)
 	defer s.committing.Add(1)
 	s.ddlGen.Add(1)
-	r.err = w.conn.Backup(r.ctx, c)
+	if s.memory {
+		r.err = w.copyOver(r.ctx, r.path)
+	} else {
+		r.err = w.moveOver(r.path)
+	}
 	if r.err != nil {
 		s.ddlGen.Add(1)
 	}
-	// Whatever became of it, the database holds the one or the other wholly, and with it perhaps another schema.
+	// Whatever became of it, the database is the one or the other wholly, and with it perhaps another schema.
 	w.layout = nil
 	if err := w.load(); err != nil {
 		s.config.Fatal(fmt.Errorf("sqlstore: state lost after a snapshot: %w", err))
@@ -322,12 +310,93 @@ func (w *writer) swap(r *swap) {
 	s.changed = make(chan struct{})
 }
 
+// copyOver copies a database file into the one in memory.
+func (w *writer) copyOver(ctx context.Context, path string) (err error) {
+	c, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	// There is no WAL in memory: a database whose head says that it has one could not be opened.
+	if err := c.StoreExec("PRAGMA journal_mode=DELETE"); err != nil {
+		return err
+	}
+	return w.conn.Backup(ctx, c)
+}
+
+// moveOver puts a database file in the place of the present one, which those who read it keep to their end. The caller
+// holds Store.pass.
+func (w *writer) moveOver(path string) error {
+	s := w.s
+	if err := settled(path); err != nil {
+		return err
+	}
+	if err := os.Rename(path, s.next()); err != nil {
+		return err
+	}
+	// From here on it is the database, if not now, then after a start.
+	s.file.Lock()
+	err := s.placeNext()
+	s.file.Unlock()
+	if err != nil {
+		s.config.Fatal(fmt.Errorf("sqlstore: a snapshot came half-way into its place: %w", err))
+		return err
+	}
+	conn, err := s.openConn(false)
+	if err != nil {
+		s.config.Fatal(fmt.Errorf("sqlstore: open a snapshot: %w", err))
+		return err
+	}
+	checkpointer, err := s.openConn(false)
+	if err != nil {
+		s.config.Fatal(fmt.Errorf("sqlstore: open a snapshot: %w", err))
+		return errors.Join(err, conn.Close())
+	}
+	s.readers.renew()
+	// SQLite sees that their file has moved, and leaves the WAL of that name alone (SQLITE_FCNTL_HAS_MOVED).
+	err = errors.Join(w.conn.Close(), s.checkpointer.Close())
+	w.conn, s.checkpointer, w.changes, w.waitedAt = conn, checkpointer, 0, 0
+	return err
+}
+
+// next is the name of a database file that is to be put in the place of the present one, and is complete.
+func (s *Store) next() string { return s.path + ".next" }
+
+// placeNext puts it there, if there is one. A WAL says nothing of which file it belongs to, so the old one is gone for
+// good before the new file has its name: whatever moment a crash comes at, the next start goes on from there.
+func (s *Store) placeNext() error {
+	if _, err := os.Stat(s.next()); err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if err := syncPath(s.config.Dir); err != nil {
+		return err
+	}
+	if err := os.Remove(s.path + "-wal"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := syncPath(s.config.Dir); err != nil {
+		return err
+	}
+	if err := os.Rename(s.next(), s.path); err != nil {
+		return err
+	}
+	return syncPath(s.config.Dir)
+}
+
 // takeOver gives the copy what is this node's own: its notes, and its greatest stamp (rule E4).
-func (w *writer) takeOver(c *sqlite.Conn) error {
+func (w *writer) takeOver(path string) (err error) {
+	c, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
 	if err := run(c, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	err := each(w.conn, "SELECT key,val FROM lc_local", nil, func(v []catalog.Value) error {
+	err = each(w.conn, "SELECT key,val FROM lc_local", nil, func(v []catalog.Value) error {
 		return run(c, "INSERT INTO lc_local VALUES(?,?)", v[0], v[1])
 	})
 	if err != nil {

@@ -42,10 +42,11 @@ type Store struct {
 	done          sync.WaitGroup
 	w             *writer
 	readers       *readers
+	file          sync.RWMutex // held while the database file and its WAL are replaced
 	checkpoints   chan struct{}
-	checkpointer  *sqlite.Conn
 	finishWAL     atomic.Bool
-	pass          sync.Mutex // held during a pass of the checkpointer
+	pass          sync.Mutex   // held during a pass of the checkpointer
+	checkpointer  *sqlite.Conn // protected by pass
 	loads         chan struct{}
 	shrinkWAL     atomic.Bool
 
@@ -117,11 +118,11 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		if s.lock, err = lockFolder(config.Dir); err != nil {
 			return nil, err
 		}
-		if err := removeSnapshots(config.Dir); err != nil {
+		s.path = filepath.Join(config.Dir, "layercake.db")
+		if err := errors.Join(s.placeNext(), removeSnapshots(config.Dir)); err != nil {
 			s.lock.Close()
 			return nil, fmt.Errorf("sqlstore: %w", err)
 		}
-		s.path = filepath.Join(config.Dir, "layercake.db")
 	}
 	if err := s.open(ctx); err != nil {
 		s.release()
@@ -168,14 +169,14 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.readers.put(r)
+	s.readers.put(r, 0)
 	return nil
 }
 
 func (s *Store) start() {
 	s.done.Add(1)
 	go func() { defer s.done.Done(); s.w.loop() }()
-	if s.checkpointer != nil {
+	if !s.memory {
 		s.done.Add(2)
 		go func() { defer s.done.Done(); s.checkpointLoop() }()
 		go func() { defer s.done.Done(); s.tidyLoop() }()
