@@ -320,11 +320,11 @@ func (n *Node) learnFork(f crdt.Fork, move bool) {
 }
 
 // ForkDue returns a fork to be noted durably and, with move, whose branch is to be moved if it is here. Refiled must
-// follow.
+// follow. It waits for the batch that is being applied, which may be of the branch, and no other begins before Refiled.
 func (n *Node) ForkDue(now time.Time) (f crdt.Fork, move, ok bool) {
 	n.now = now
 	k := &n.fork
-	if k.under || len(k.queue) == 0 || now.Before(k.retry) {
+	if k.under || len(k.queue) == 0 || len(n.batch) > 0 || now.Before(k.retry) {
 		return crdt.Fork{}, false, false
 	}
 	k.under = true

@@ -179,3 +179,29 @@ func TestANewEpochAboveAForgottenOne(t *testing.T) {
 		}
 	}
 }
+
+// TestAForkWaitsForTheBatch: a branch is moved only once what is being applied of it is done, so that no entry is put back
+// that follows nothing any more (seed 43955).
+func TestAForkWaitsForTheBatch(t *testing.T) {
+	o := origin(3, 1)
+	n, list := testNode("aaa", core.Knobs{})
+	n.Advance(simEpoch, crdt.Vector{o: 2})
+	up(n, list, simEpoch, crdt.Vector{o: 2}, 2, 3)
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: o, List: []crdt.Entry{entry(o, 3, nil)}})
+	if got := seqs(n.NextBatch(simEpoch)); len(got) != 1 {
+		t.Fatalf("the batch has %v", got)
+	}
+	f := crdt.Fork{Origin: o, After: 1, Hash: 77 << 32}
+	n.Receive(simEpoch, 2, core.Forks{crdt.Forks{f}})
+	if _, _, ok := n.ForkDue(simEpoch); ok {
+		t.Fatal("the branch is to be moved while an entry of it is being applied")
+	}
+	n.Applied(simEpoch, crdt.Vector{o: 3}, nil)
+	if got, move, ok := n.ForkDue(simEpoch); !ok || !move || got != f {
+		t.Fatalf("%v, %v, %v is to be moved", got, move, ok)
+	}
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: o, List: []crdt.Entry{entry(o, 4, nil)}})
+	if got := n.NextBatch(simEpoch); got != nil {
+		t.Fatalf("%v is applied while the branch is moved", seqs(got))
+	}
+}
