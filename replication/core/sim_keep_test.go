@@ -155,9 +155,9 @@ func (s *sim) restorer(busy time.Duration) {
 			n.crash()
 			n.store, n.copied, n.holds = n.copied, nil, n.heldThen
 			// What it alone had in its data centre is gone: also what it promised while it was alone there, if the next
-			// one has not caught up yet.
+			// one does not have that yet.
 			for _, m := range s.nodes {
-				if m != n && m.member.DC == n.member.DC && m.caught {
+				if m != n && m.member.DC == n.member.DC && m.caught && m.store.Vector().Covers(m.owes) {
 					break
 				}
 				if m == s.nodes[len(s.nodes)-1] {

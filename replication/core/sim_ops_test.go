@@ -236,6 +236,11 @@ func (s *sim) promise(n *simNode, level core.Level, v crdt.Vector) {
 			s.floors[floor] = crdt.Vector{}
 		}
 		s.floors[floor].Merge(v)
+		for _, m := range s.nodes {
+			if m.member.DC == floor && !n.core.List().Has(m.member.ID) {
+				m.owes.Merge(v)
+			}
+		}
 	}
 }
 

@@ -115,7 +115,8 @@ type simNode struct {
 	refused  bool     // as a joiner, since its id is retired
 	asking   bool     // a join is under way
 	version  uint64
-	caught   bool // has caught up since it joined; survives a crash
+	caught   bool        // has caught up since it joined; survives a crash
+	owes     crdt.Vector // promised in its data centre by members that did not know it as one yet
 	lastPut  time.Duration
 	slow     time.Duration // so much longer it takes to make anything durable
 }
@@ -180,7 +181,7 @@ func (s *sim) chance(percent int) bool { return s.rng.IntN(100) < percent }
 
 func (s *sim) addNode(dc string) *simNode {
 	i := len(s.nodes)
-	n := &simNode{s: s, i: i, skew: s.between(-100*time.Millisecond, 100*time.Millisecond),
+	n := &simNode{s: s, i: i, owes: crdt.Vector{}, skew: s.between(-100*time.Millisecond, 100*time.Millisecond),
 		member: core.Member{ID: crdt.NodeID(i + 1), Name: fmt.Sprintf("n%d", i+1), DC: dc}}
 	if s.sql != nil {
 		n.store = newSQLStore(n)
