@@ -179,7 +179,7 @@ price_pos CHECK (price > 0::numeric)`
 func query(s *catalog.Schema, table string, where func(get func(string) string) bool, columns ...string) []string {
 	rel := s.Relation("pg_catalog", table)
 	var out []string
-	for _, row := range catalog.SystemRows(s, rel) {
+	for _, row := range append(catalog.SystemFixedRows(rel), catalog.SystemRows(s, rel)...) {
 		get := func(c string) string {
 			i := rel.ColumnIndex(c)
 			return string(catalog.AppendText(nil, rel.Columns[i].Type, -1, row[i], nil))

@@ -1,14 +1,13 @@
 package catalog
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 )
 
 // The system relations: pg_catalog and information_schema with PostgreSQL 15's columns, and layercake. Tables
-// (KindTable) have rows in SQLite, made by SystemRows; views (KindView) are PostgreSQL text over the tables; provided
+// (KindTable) have rows in SQLite, made by SystemFixedRows and SystemRows; views (KindView) are PostgreSQL text over the tables; provided
 // relations (KindProvided) get their rows from the server when a query runs.
 
 // The bootstrap superuser, who owns the system relations.
@@ -137,38 +136,23 @@ func SystemStatic(rel *Table) bool {
 	return !dynamic
 }
 
-// SystemRows returns the rows of a system table (KindTable), each with a value for every column. The first
-// SystemFixed(rel) of them are the same for every schema. The rows are shared and read-only.
-func SystemRows(s *Schema, rel *Table) [][]Value {
-	fixed := fixedRows(rel)
-	f, ok := dynamicRows[rel.Name]
-	if !ok {
-		return fixed
-	}
-	b := newRows(rel)
-	b.rows = slices.Clip(fixed)
-	f(s, b)
-	return b.rows
-}
-
-// SystemFixed returns how many rows at the front of SystemRows are the same for every schema.
-func SystemFixed(rel *Table) int { return len(fixedRows(rel)) }
-
-var fixedCache sync.Map // *Table → [][]Value, one entry for each system table
-
-// fixedRows are the rows of a system table that show what is built in.
-func fixedRows(rel *Table) [][]Value {
-	if rows, ok := fixedCache.Load(rel); ok {
-		return rows.([][]Value)
-	}
+// SystemFixedRows returns the rows of a system table (KindTable) that show what is built in, whatever the schema, each with a
+// value for every column. They are made for the caller: those of all tables have some 6 MB.
+func SystemFixedRows(rel *Table) [][]Value {
 	b := newRows(rel)
 	if f, ok := staticRows[rel.Name]; ok {
 		f(b)
 	} else if text, ok := systemRows[rel.Name]; ok {
 		b.copied(text)
 	}
-	if system().byName[relName{rel.Schema, rel.Name}] == rel {
-		fixedCache.Store(rel, b.rows)
+	return b.rows
+}
+
+// SystemRows returns the other rows of a system table: those that show the schema.
+func SystemRows(s *Schema, rel *Table) [][]Value {
+	b := newRows(rel)
+	if f, ok := dynamicRows[rel.Name]; ok {
+		f(s, b)
 	}
 	return b.rows
 }

@@ -252,11 +252,14 @@ func filesOf(t *testing.T, dir string) (deleted int) {
 // TestInstallCrash: a crash while a snapshot is put in place leaves the old state, or the new one once it was complete,
 // and never the old WAL over the new file.
 func TestInstallCrash(t *testing.T) {
-	dir := t.TempDir()
-	donor, n := open(t), openDir(t, dir)
+	running, dir := t.TempDir(), t.TempDir()
+	donor, n := open(t), openDir(t, running)
 	table := donor.MustCreate(numbers)
 	rows(donor, table, 0, 10)
-	n.Pull(donor) // which stays in the WAL
+	n.Pull(donor)
+	if err := os.CopyFS(dir, os.DirFS(running)); err != nil { // before the WAL is copied into the file
+		t.Fatal(err)
+	}
 	rows(donor, table, 10, 2000)
 	c, _, err := donor.Copy(context.Background())
 	if err != nil {

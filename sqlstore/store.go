@@ -140,7 +140,7 @@ func (s *Store) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.w = &writer{s: s, conn: c}
+	s.w = &writer{s: s, conn: c, systemFixed: make(map[*catalog.Table]int)}
 	if s.config.Image != nil {
 		if err := c.Backup(ctx, s.config.Image); err != nil {
 			return err

@@ -39,7 +39,7 @@ func (w *writer) systemStates() (map[string]systemState, error) {
 }
 
 // fillSystem writes the rows of the system tables that differ from what they hold. With all, also those that do not
-// depend on the schema: once a start is enough for them. They have the rowids from 1.
+// depend on the schema: once a start is enough for them. These have the rowids from 1.
 func (w *writer) fillSystem(all bool) error {
 	have, err := w.systemStates()
 	if err != nil {
@@ -49,18 +49,20 @@ func (w *writer) fillSystem(all bool) error {
 		if !systemTable(rel) || !all && catalog.SystemStatic(rel) {
 			continue
 		}
-		rows, fixed := catalog.SystemRows(w.layout.schema, rel), catalog.SystemFixed(rel)
 		st := have[rel.Phys]
 		if all {
-			if hash := hashRows(rows[:fixed]); hash != st.fixed {
-				if err := w.fillTable(rel, "fixed", hash, 0, rows[:fixed]); err != nil {
+			rows := catalog.SystemFixedRows(rel)
+			if hash := hashRows(rows); hash != st.fixed {
+				if err := w.fillTable(rel, "fixed", hash, 0, rows); err != nil {
 					return err
 				}
 				st.rest = ""
 			}
+			w.systemFixed[rel] = len(rows)
 		}
-		if hash := hashRows(rows[fixed:]); hash != st.rest {
-			if err := w.fillTable(rel, "rest", hash, fixed, rows[fixed:]); err != nil {
+		rows := catalog.SystemRows(w.layout.schema, rel)
+		if hash := hashRows(rows); hash != st.rest {
+			if err := w.fillTable(rel, "rest", hash, w.systemFixed[rel], rows); err != nil {
 				return err
 			}
 		}

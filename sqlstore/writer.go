@@ -89,9 +89,10 @@ type writer struct {
 
 	hiddenIndexes map[int64]bool // tables (their local numbers) whose hidden key has an index; never changed in place
 
-	changes     int64 // rows changed on the connection before the group under way
-	waitedAt    int   // WAL size, in pages, at which the writer last waited for the checkpointer
-	systemStale bool  // the system tables do not show the layout's schema yet
+	changes     int64                  // rows changed on the connection before the group under way
+	waitedAt    int                    // WAL size, in pages, at which the writer last waited for the checkpointer
+	systemStale bool                   // the system tables do not show the layout's schema yet
+	systemFixed map[*catalog.Table]int // of each system table, the number of rows that no schema changes
 
 	self     crdt.Origin // zero Node until the first write (rule E2)
 	lastDeps crdt.Vector // dependencies of self's last entry
