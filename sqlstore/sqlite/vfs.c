@@ -3,6 +3,10 @@
 // beginning after each checkpoint, so that its size hardly ever changes; fsync then waits for the file system's journal
 // only to store the time of the last change, fdatasync does not (fdatasync(2): metadata is flushed if it is needed to read
 // the data back, as a new size is).
+//
+// And the log is written in few calls. SQLite writes each frame in two, 24 bytes and the page; ours are collected, and go to
+// the file when it is synced, which with synchronous=FULL is before other connections learn of them, or when SQLite reads
+// frames of a transaction that spilled.
 #include "lc.h"
 
 #define OWN_VFS "unix-excl"
@@ -37,20 +41,77 @@ typedef struct {
   sqlite3_file base;
   int fd;
   int synced; // once by SQLite itself, which also syncs the folder of a new file
+  int n;      // bytes collected, to be written at
+  sqlite3_int64 at;
+  unsigned char *collected; // of COLLECT bytes, NULL before the first write
+  int failed;               // why what was collected from failed_at on could not be written; SQLITE_OK: it could
+  sqlite3_int64 failed_at;
 } wal_file;
+
+#define COLLECT (64 << 10)
 
 static sqlite3_file *own(sqlite3_file *f) { return (sqlite3_file *)((wal_file *)f + 1); }
 
 #define OWN(f) own(f)->pMethods
 
-static int wal_close(sqlite3_file *f) {
-  close(((wal_file *)f)->fd);
-  return OWN(f)->xClose(own(f));
+// wal_flush writes what is collected. If that fails it is gone, and nothing can be read from there on nor written behind it,
+// so that the transaction cannot be committed: SQLite rolls it back, and writes from there or before it again.
+static int wal_flush(sqlite3_file *f) {
+  wal_file *w = (wal_file *)f;
+  if (w->n == 0) return SQLITE_OK;
+  int rc = OWN(f)->xWrite(own(f), w->collected, w->n, w->at);
+  if (rc != SQLITE_OK) {
+    w->failed = rc;
+    w->failed_at = w->at;
+  }
+  w->n = 0;
+  return rc;
 }
-static int wal_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at) { return OWN(f)->xRead(own(f), p, n, at); }
-static int wal_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at) { return OWN(f)->xWrite(own(f), p, n, at); }
-static int wal_truncate(sqlite3_file *f, sqlite3_int64 n) { return OWN(f)->xTruncate(own(f), n); }
-static int wal_size(sqlite3_file *f, sqlite3_int64 *n) { return OWN(f)->xFileSize(own(f), n); }
+
+static int wal_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at) {
+  wal_file *w = (wal_file *)f;
+  if (w->n > 0 && (at != w->at + w->n || n > COLLECT - w->n)) {
+    int rc = wal_flush(f);
+    if (rc != SQLITE_OK) return rc;
+  }
+  if (w->failed != SQLITE_OK) {
+    if (at > w->failed_at) return w->failed;
+    w->failed = SQLITE_OK;
+  }
+  if (!w->collected) w->collected = sqlite3_malloc64(COLLECT);
+  if (!w->collected || n > COLLECT) return OWN(f)->xWrite(own(f), p, n, at);
+  if (w->n == 0) w->at = at;
+  memcpy(w->collected + w->n, p, n);
+  w->n += n;
+  return SQLITE_OK;
+}
+
+static int wal_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at) {
+  wal_file *w = (wal_file *)f;
+  int rc = wal_flush(f);
+  if (rc != SQLITE_OK) return rc;
+  if (w->failed != SQLITE_OK && at + n > w->failed_at) return w->failed;
+  return OWN(f)->xRead(own(f), p, n, at);
+}
+
+static int wal_close(sqlite3_file *f) {
+  wal_file *w = (wal_file *)f;
+  int rc = wal_flush(f);
+  sqlite3_free(w->collected);
+  close(w->fd);
+  int closed = OWN(f)->xClose(own(f));
+  return rc == SQLITE_OK ? closed : rc;
+}
+
+// After a flush, SQLite's own.
+#define AFTER_FLUSH(call)        \
+  do {                           \
+    int rc = wal_flush(f);       \
+    return rc == SQLITE_OK ? OWN(f)->call : rc; \
+  } while (0)
+
+static int wal_truncate(sqlite3_file *f, sqlite3_int64 n) { AFTER_FLUSH(xTruncate(own(f), n)); }
+static int wal_size(sqlite3_file *f, sqlite3_int64 *n) { AFTER_FLUSH(xFileSize(own(f), n)); }
 static int wal_lock(sqlite3_file *f, int k) { return OWN(f)->xLock(own(f), k); }
 static int wal_unlock(sqlite3_file *f, int k) { return OWN(f)->xUnlock(own(f), k); }
 static int wal_reserved(sqlite3_file *f, int *k) { return OWN(f)->xCheckReservedLock(own(f), k); }
@@ -60,12 +121,13 @@ static int wal_device(sqlite3_file *f) { return OWN(f)->xDeviceCharacteristics(o
 
 static int wal_sync(sqlite3_file *f, int flags) {
   wal_file *w = (wal_file *)f;
+  int rc = wal_flush(f);
+  if (rc != SQLITE_OK) return rc;
   if (!w->synced) {
-    int rc = OWN(f)->xSync(own(f), flags);
+    rc = OWN(f)->xSync(own(f), flags);
     w->synced = rc == SQLITE_OK;
     return rc;
   }
-  int rc;
   do
     rc = fdatasync(w->fd);
   while (rc != 0 && errno == EINTR);
