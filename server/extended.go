@@ -294,7 +294,9 @@ func (s *session) Sync(ctx context.Context, failed bool) error {
 		return nil
 	}
 	if s.tran.explicit {
-		s.tran.failed = s.tran.failed || failed
+		if failed {
+			s.abort()
+		}
 		return nil
 	}
 	if failed || s.tran.failed {

@@ -207,6 +207,9 @@ func (s *session) start(ctx context.Context, query string) (context.Context, con
 
 // rest notes that the session waits for its client, and ends it if it waits for too long.
 func (s *session) rest() {
+	if s.tran == nil {
+		s.node.locks.releaseFrom(s.owner, 0) // advisory locks of a statement that was a transaction of its own
+	}
 	s.activity.end(s.TxStatus())
 	setting := "idle_session_timeout"
 	inTransaction := s.tran != nil && s.tran.explicit
@@ -240,7 +243,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 	s.node.count.errors.Add(1)
 	s.funcs.later, s.funcs.wait, s.funcs.fetched = nil, nil, nil
 	if s.tran != nil {
-		s.tran.failed = true
+		s.abort()
 	} else {
 		s.node.locks.releaseFrom(s.owner, 0)
 	}
@@ -300,9 +303,6 @@ func (s *session) SimpleQuery(ctx context.Context, query string, w pgwire.Result
 	if shared {
 		batch = []*pgsql.Statement{st}
 	} else if batch, err = s.node.plans.parse(query); err != nil {
-		if s.tran != nil && !s.tran.failed {
-			s.tran.failed = true
-		}
 		return s.endImplicit(ctx, s.fail(ctx, err))
 	}
 	if len(batch) == 0 {

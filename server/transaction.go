@@ -426,6 +426,21 @@ func (s *session) rollback() {
 	s.endTransaction(t)
 }
 
+// abort notes that the transaction has failed. Others need not wait until the client says ROLLBACK: what it holds, but for
+// what was locked before the last savepoint, is given back at once.
+func (s *session) abort() {
+	t := s.tran
+	t.failed = true
+	locks := 0
+	if n := len(t.savepoints); n > 0 {
+		locks = t.savepoints[n-1].locks
+	} else if t.snapshot != nil {
+		t.snapshot.Close()
+		t.snapshot = nil
+	}
+	s.node.locks.releaseFrom(s.owner, locks)
+}
+
 // endTransaction gives back what the transaction holds. A second call is harmless.
 func (s *session) endTransaction(t *transaction) {
 	if t.snapshot != nil {
