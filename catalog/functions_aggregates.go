@@ -128,7 +128,7 @@ const aggregateFunctions = `
 3102 dense_rank - int8 wi- dense_rank
 3103 percent_rank - float8 wi- percent_rank
 3104 cume_dist - float8 wi- cume_dist
-3105 ntile int4 int4 wis ntile
+3105 ntile int4 int4 wis ntile(CASE WHEN $1 < 1 THEN lc_raise('22014', 'argument of ntile must be greater than zero') ELSE coalesce($1, 1) END) => CASE WHEN $2 IS NOT NULL THEN $1 END
 3106 lag anyelement anyelement wis lag
 3107 lag anyelement,int4 anyelement wis lag
 3108 lag anycompatible,int4,anycompatible anycompatible wis lag
@@ -137,5 +137,5 @@ const aggregateFunctions = `
 3111 lead anycompatible,int4,anycompatible anycompatible wis lead
 3112 first_value anyelement anyelement wis first_value
 3113 last_value anyelement anyelement wis last_value
-3114 nth_value anyelement,int4 anyelement wis nth_value
+3114 nth_value anyelement,int4 anyelement wis nth_value($1, CASE WHEN $2 < 1 THEN lc_raise('22016', 'argument of nth_value must be greater than zero') ELSE coalesce($2, 1) END) => CASE WHEN $3 IS NOT NULL THEN $1 END
 `

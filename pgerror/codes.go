@@ -16,6 +16,7 @@ const (
 	InvalidDatetimeFormat             = "22007"
 	DatetimeFieldOverflow             = "22008"
 	DivisionByZero                    = "22012"
+	InvalidPrecedingOrFollowingSize   = "22013"
 	InvalidParameterValue             = "22023"
 	CharacterNotInRepertoire          = "22021"
 	SubstringError                    = "22011"

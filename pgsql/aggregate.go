@@ -242,7 +242,11 @@ func (c *compiler) emitAggregate(a *aggCall) *expr {
 	e := plain(sql, a.ret, a.over == "" && a.filter == "", a.loc)
 	e.depth = depth + 2
 	if hasFinal {
-		t := &template{impl: final, args: append([]*expr{e}, args[min(1, len(args)):]...), ret: a.ret, typmod: -1}
+		rest := args
+		if f.Kind != 'w' { // of an aggregate the first argument is no value of the group's
+			rest = args[min(1, len(args)):]
+		}
+		t := &template{impl: final, args: append([]*expr{e}, rest...), ret: a.ret, typmod: -1}
 		e = c.emit(t, a.loc)
 	}
 	return e

@@ -138,24 +138,24 @@ func (c *compiler) frame(d *pg.WindowDef, w *windowDef, s *scope) string {
 			c.failAt(d.Location, pgerror.WindowingError, "GROUPS mode requires an ORDER BY clause")
 		}
 	}
-	offset := func(n *pg.Node) string { return c.frameOffset(n, mode, d, w, s) }
+	offset := func(n *pg.Node, bound string) string { return c.frameOffset(n, mode, bound, d, w, s) }
 	start := "UNBOUNDED PRECEDING"
 	switch {
 	case o&frameStartCurrent != 0:
 		start = "CURRENT ROW"
 	case o&frameStartPreceding != 0:
-		start = offset(d.StartOffset) + " PRECEDING"
+		start = offset(d.StartOffset, "starting") + " PRECEDING"
 	case o&frameStartFollowing != 0:
-		start = offset(d.StartOffset) + " FOLLOWING"
+		start = offset(d.StartOffset, "starting") + " FOLLOWING"
 	}
 	end := "CURRENT ROW"
 	switch {
 	case o&frameEndUnbounded != 0:
 		end = "UNBOUNDED FOLLOWING"
 	case o&frameEndPreceding != 0:
-		end = offset(d.EndOffset) + " PRECEDING"
+		end = offset(d.EndOffset, "ending") + " PRECEDING"
 	case o&frameEndFollowing != 0:
-		end = offset(d.EndOffset) + " FOLLOWING"
+		end = offset(d.EndOffset, "ending") + " FOLLOWING"
 	}
 	text := mode + " BETWEEN " + start + " AND " + end
 	switch {
@@ -171,13 +171,16 @@ func (c *compiler) frame(d *pg.WindowDef, w *windowDef, s *scope) string {
 
 // frameOffset compiles the offset of a frame's bound. SQLite adds it to the order's value, so that must be stored as a
 // plain number.
-func (c *compiler) frameOffset(n *pg.Node, mode string, d *pg.WindowDef, w *windowDef, s *scope) string {
+func (c *compiler) frameOffset(n *pg.Node, mode, bound string, d *pg.WindowDef, w *windowDef, s *scope) string {
 	e := c.expr(n, &scope{outer: s.outer, ctes: s.ctes, ctx: ctxWindowFrame})
 	if mode != "RANGE" {
 		f := c.coerceTo(e, catalog.Int8OID, mode)
-		if f.kind == exprConst && !f.val.IsNull() {
-			if f.val.Int() < 0 {
-				c.failAt(f.loc, pgerror.InvalidParameterValue, "frame starting offset must not be negative")
+		if f.kind == exprConst {
+			switch {
+			case f.val.IsNull():
+				c.fail(pgerror.New(pgerror.NullValueNotAllowed, "frame %s offset must not be null", bound))
+			case f.val.Int() < 0:
+				c.fail(pgerror.New(pgerror.InvalidPrecedingOrFollowingSize, "frame %s offset must not be negative", bound))
 			}
 			return itoa(int(f.val.Int()))
 		}
