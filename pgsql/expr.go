@@ -122,11 +122,17 @@ func (c *compiler) expr(n *pg.Node, s *scope) *expr {
 	if e := s.groupedNode(n); e != nil {
 		return e
 	}
-	mark := len(s.bare)
+	if e := c.madeBefore(n, s); e != nil {
+		return e
+	}
+	mark, names, srfs := len(s.bare), c.rels, len(s.srfs)
 	filter := s.filter
 	s.filter = filter && keepsFilter(n)
 	e := c.exprNode(n, s)
 	s.filter = filter
+	if c.rels > names && len(s.srfs) == srfs && s.findsAgain() {
+		s.made = append(s.made, made{n, e, c.agg})
+	}
 	if e.nest > maxNest {
 		c.fail(pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded").
 			WithDetail("An expression is nested more than %d deep.", maxNest))

@@ -68,6 +68,7 @@ type scope struct {
 	aggDepth  int       // > 0 within the arguments of an aggregate of this level
 	bare      []bareUse // columns used outside of aggregates that are not (yet) known to be grouped
 	groups    *grouping // set once GROUP BY is known and until the query is done
+	made      []made    // expressions that are found again by their syntax
 	windows   []*windowDef
 	inWindow  bool       // a window definition is being compiled
 	srfs      []*srfCall // set-returning functions of the SELECT list
