@@ -324,6 +324,10 @@ func (c *compiler) foldVariadic(x *call, best *candidate) {
 
 // arrayOf makes an array value of elements of one type.
 func (c *compiler) arrayOf(elems []*expr, elem uint32, loc int32) *expr {
+	if len(elems) > maxArgs {
+		l, r := c.arrayOf(elems[:len(elems)/2], elem, loc), c.arrayOf(elems[len(elems)/2:], elem, loc)
+		return c.emit(&template{impl: "lc_array_cat($1, $2, $t1)", args: []*expr{l, r}, ret: l.typ, typmod: -1}, loc)
+	}
 	t := template{impl: "lc_array($rt, $args)", args: elems, ret: elem, typmod: -1}
 	if len(elems) == 0 {
 		t.impl = "lc_array($rt)"

@@ -55,7 +55,7 @@ type shared struct {
 	params     []uint32
 	fixed      int       // params[:fixed] were given by the client
 	volatiles  int       // calls of volatile functions compiled so far
-	views      int       // depth of views being expanded
+	views      []uint32  // that are being expanded, each within the one before
 	as         string    // the owner of the view being expanded, "" outside of views
 	access     []access  // privileges needed
 	innerLocks bool      // FOR UPDATE in a subquery is accepted: the statement changes rows

@@ -80,12 +80,14 @@ func (c *compiler) coalesce(n *pg.CoalesceExpr, s *scope) *expr {
 		list[i] = c.expr(a, s)
 	}
 	typ, typmod := c.unify("COALESCE", list)
-	if len(list) == 1 {
-		return list[0]
+	var e *expr
+	for len(list) > 1 {
+		k := min(len(list), maxArgs)
+		e = plain("coalesce("+c.texts(list[:k])+")", typ, true, n.Location, list[:k]...)
+		e.typmod = typmod
+		list = append([]*expr{e}, list[k:]...)
 	}
-	e := plain("coalesce("+c.texts(list)+")", typ, true, n.Location, list...)
-	e.typmod = typmod
-	return e
+	return list[0]
 }
 
 // texts joins the SQL of several expressions with commas.
@@ -108,21 +110,29 @@ func (c *compiler) minMax(n *pg.MinMaxExpr, s *scope) *expr {
 		list[i] = c.expr(a, s)
 	}
 	typ, typmod := c.unify(what, list)
-	// (SELECT x FROM (the arguments) WHERE x IS NOT NULL ORDER BY x LIMIT 1) evaluates each argument once
-	if len(list) == 1 {
-		return list[0]
+	if len(list) > 1 {
+		c.comparable(op, list[0], list[1], n.Location)
 	}
-	c.comparable(op, list[0], list[1], n.Location)
+	for len(list) > 1 {
+		k := min(len(list), maxTerms)
+		e := c.minMaxOf(what, list[:k], typ, n.Location)
+		e.typmod = typmod
+		list = append([]*expr{e}, list[k:]...)
+	}
+	return list[0]
+}
+
+// minMaxOf makes one call of at most maxTerms arguments.
+func (c *compiler) minMaxOf(what string, list []*expr, typ uint32, loc int32) *expr {
 	if len(list) == 2 && list[0].depth+list[1].depth == 0 { // else the operands' text would double
 		fn := "max("
 		if what == "LEAST" {
 			fn = "min("
 		}
 		l, r := c.text(list[0]), c.text(list[1])
-		e := plain("coalesce("+fn+c.collated(list[0])+", "+c.collated(list[1])+"), "+l+", "+r+")", typ, true, n.Location, list...)
-		e.typmod = typmod
-		return e
+		return plain("coalesce("+fn+c.collated(list[0])+", "+c.collated(list[1])+"), "+l+", "+r+")", typ, true, loc, list...)
 	}
+	// This evaluates each argument once.
 	var b strings.Builder
 	b.WriteString("(SELECT x FROM (")
 	for i, e := range list {
@@ -143,9 +153,7 @@ func (c *compiler) minMax(n *pg.MinMaxExpr, s *scope) *expr {
 		b.WriteString(" DESC")
 	}
 	b.WriteString(" LIMIT 1)")
-	e := plain(b.String(), typ, true, n.Location, list...)
-	e.typmod = typmod
-	return e
+	return plain(b.String(), typ, true, loc, list...)
 }
 
 // sqlValueFunction compiles CURRENT_DATE and its kin.

@@ -204,14 +204,18 @@ func (c *compiler) sequenceItem(t *catalog.Table, name string) *fromItem {
 
 // viewItem expands a view.
 func (c *compiler) viewItem(t *catalog.Table, name string) *fromItem {
-	if c.views > 60 {
+	if slices.Contains(c.views, t.OID) {
 		c.fail(pgerror.New(pgerror.InvalidObjectDefinition, "infinite recursion detected in rules for relation \"%s\"", t.Name))
+	}
+	if len(c.views) >= maxViews {
+		c.fail(pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded").
+			WithDetail("Views are nested more than %d deep.", maxViews))
 	}
 	sel, err := parseQuery(t.View)
 	c.check(err, -1)
 	src := c.src
 	c.src = ""
-	c.views++
+	c.views = append(c.views, t.OID)
 	as := c.as
 	if c.as = t.Owner; t.System {
 		c.as = systemOwner
@@ -219,7 +223,7 @@ func (c *compiler) viewItem(t *catalog.Table, name string) *fromItem {
 	before := c.volatiles
 	r := c.selectQuery(sel, nil)
 	r.once = c.volatiles > before
-	c.views, c.as = c.views-1, as
+	c.views, c.as = c.views[:len(c.views)-1], as
 	c.src = src
 	f := c.relItem(r, name)
 	f.top.table = t

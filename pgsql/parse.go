@@ -75,6 +75,9 @@ func invalidUTF8(s string) error {
 func syntaxError(err error) error {
 	var pe *parser.Error
 	if !errors.As(err, &pe) {
+		if strings.Contains(err.Error(), "recursion depth") { // of the tree on its way from the parser
+			return pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded")
+		}
 		return pgerror.New(pgerror.SyntaxError, "%s", err.Error())
 	}
 	code := pgerror.SyntaxError

@@ -97,6 +97,10 @@ func TestIndexUse(t *testing.T) {
 func TestLimits(t *testing.T) {
 	d := newDB(t)
 	d.run("CREATE TABLE t (id int PRIMARY KEY, n int)")
+	d.run("CREATE VIEW v0 AS SELECT 1 AS a")
+	for i := range 99 {
+		d.run(fmt.Sprintf("CREATE VIEW v%d AS SELECT a FROM v%d", i+1, i))
+	}
 	repeat := func(n int, sep string, f func(int) string) string {
 		parts := make([]string, n)
 		for i := range parts {
@@ -119,6 +123,10 @@ func TestLimits(t *testing.T) {
 		{"tables", "SELECT count(*) FROM " + repeat(100, ", ", func(i int) string { return fmt.Sprintf("t x%d", i) }), "0"},
 		{"left joins", "SELECT count(*) FROM t x0 " + repeat(90, " ", func(i int) string { return fmt.Sprintf("LEFT JOIN t x%d ON x%d.id = x%d.n", i+1, i+1, i) }), "0"},
 		{"case", "SELECT " + strings.Repeat("CASE WHEN true THEN ", 200) + "1" + strings.Repeat(" END", 200), "1"},
+		{"array", "SELECT array_length(ARRAY[" + repeat(3000, ",", itoa) + "], 1)", "3000"},
+		{"coalesce", "SELECT coalesce(" + repeat(3000, ",", func(int) string { return "NULL" }) + ", 7)", "7"},
+		{"greatest", "SELECT greatest(" + repeat(2000, ",", itoa) + ")", "1999"},
+		{"views", "SELECT a FROM v99", "1"},
 		{"subqueries", "SELECT " + strings.Repeat("(SELECT ", 30) + "1" + strings.Repeat(")", 30), "1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

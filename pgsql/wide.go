@@ -5,6 +5,12 @@ import "strings"
 // maxTables is how many tables go into one join; SQLite refuses 65.
 const maxTables = 60
 
+// maxArgs is how many arguments a call gets; SQLite refuses more than 1,000, lc_array has one of its own.
+const maxArgs = 900
+
+// maxViews is how deep views may stand in views.
+const maxViews = 300
+
 // enclose makes a subquery of a join that has grown too wide for SQLite. LIMIT keeps SQLite from taking it apart again.
 func (c *compiler) enclose(f *fromItem) {
 	alias := c.alias()
