@@ -187,6 +187,15 @@ type Role struct {
 	Comment    string
 }
 
+// Expired says whether the role's password is no longer valid.
+func (r *Role) Expired(now time.Time) bool {
+	if r.ValidUntil == "" {
+		return false
+	}
+	v, err := DecodeText(TimestamptzOID, -1, []byte(r.ValidUntil), nil)
+	return err == nil && v.Int() <= TimestampFromTime(now)
+}
+
 // RoleSetting is one ALTER ROLE … SET or ALTER DATABASE … SET. Role "" stands for every role, Database "" for every
 // database.
 type RoleSetting struct {

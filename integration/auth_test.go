@@ -210,6 +210,20 @@ func TestRolesAreReplicated(t *testing.T) {
 	fails(t, admin, "42710", "CREATE ROLE app")
 	fails(t, admin, "42704", "DROP ROLE nobody")
 
+	// Passwords that are no longer valid, and a node's sessions of one role.
+	exec(t, admin, "CREATE ROLE expired LOGIN PASSWORD 'x' VALID UNTIL '2020-01-01'")
+	c.refuses(1, "expired", "x", "28P01")
+	exec(t, admin, "ALTER ROLE expired VALID UNTIL 'infinity'")
+	c.mustLogin(1, "expired", "x")
+	exec(t, admin, "CREATE ROLE few LOGIN PASSWORD 'x' CONNECTION LIMIT 1")
+	few := c.mustLogin(0, "few", "x")
+	c.refuses(0, "few", "x", "53300")
+	if err := few.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	eventually(t, admin, "0", "SELECT count(*) FROM pg_stat_activity WHERE usename = 'few'")
+	c.mustLogin(0, "few", "x")
+
 	// No password, no login.
 	exec(t, admin, "CREATE ROLE bare LOGIN")
 	c.refuses(0, "bare", "", "28P01")
@@ -226,10 +240,10 @@ func TestRolesAreReplicated(t *testing.T) {
 	c.net.split([]int{0}, []int{1})
 	other := c.mustLogin(1, "postgres", superuserPassword)
 	exec(t, other, "SET consistency = 'none'")
-	exec(t, other, "CREATE ROLE late LOGIN PASSWORD 'x'")
-	c.refuses(0, "late", "x", "28P01")
+	exec(t, other, "CREATE ROLE expired LOGIN PASSWORD 'x'")
+	c.refuses(0, "expired", "x", "28P01")
 	c.net.heal()
-	c.eventuallyLogin(0, "late", "x", "")
+	c.eventuallyLogin(0, "expired", "x", "")
 }
 
 // TestRoleSettings: ALTER ROLE … SET and ALTER DATABASE … SET take effect at the next login, on every node.

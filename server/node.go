@@ -425,7 +425,7 @@ func (b *backend) Verifier(ctx context.Context, user string) (string, bool, erro
 		return "", false, e
 	}
 	r := n.store.Schema().Role(user)
-	if r == nil || r.Verifier == "" { // NOLOGIN is told only to who knows the password
+	if r == nil || r.Verifier == "" || r.Expired(n.now()) { // NOLOGIN is told only to who knows the password
 		return "", false, nil
 	}
 	return r.Verifier, true, nil
@@ -473,8 +473,14 @@ func (b *backend) Open(ctx context.Context, info pgwire.ConnInfo, startup map[st
 		e.Severity = "FATAL"
 		return nil, &e
 	}
+	limit := -1
+	if role != nil && !role.Superuser {
+		limit = role.ConnLimit
+	}
+	if !n.sessions.add(s, limit) {
+		return nil, pgerror.Fatal(pgerror.TooManyConnections, "too many connections for role \"%s\"", info.User)
+	}
 	s.activity.end('I')
-	n.sessions.add(s)
 	return s, nil
 }
 

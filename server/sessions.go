@@ -18,10 +18,23 @@ func newSessions() *sessions {
 	return &sessions{all: map[*session]struct{}{}, channels: map[string]map[*session]struct{}{}}
 }
 
-func (ss *sessions) add(s *session) {
+// add adds s, unless its user has as many sessions on this node as limit allows; -1 is no limit.
+func (ss *sessions) add(s *session, limit int) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
+	if limit >= 0 {
+		n := 0
+		for other := range ss.all {
+			if other.info.User == s.info.User {
+				n++
+			}
+		}
+		if n >= limit {
+			return false
+		}
+	}
 	ss.all[s] = struct{}{}
+	return true
 }
 
 func (ss *sessions) remove(s *session) {
