@@ -13,7 +13,7 @@ import (
 )
 
 // handler serves /healthz (the process lives), /readyz (it takes statements, and another node may be restarted), /metrics
-// and /debug/pprof.
+// and /debug/pprof, where mutex and block profiles are taken only while somebody asks for one with ?seconds=N.
 func (n *Node) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -33,6 +33,8 @@ func (n *Node) handler() http.Handler {
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &metrics{n})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.Handle("/debug/pprof/mutex", mutexContention.during(pprof.Handler("mutex")))
+	mux.Handle("/debug/pprof/block", blockContention.during(pprof.Handler("block")))
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
