@@ -6,12 +6,13 @@
 # make bench  measure side by side with PostgreSQL 15 (BENCH="-rounds 5 -seconds 10", -help lists the flags)
 # make measure  the other figures of docs/benchmarks.md: catch-up, lag, bytes a row, a COPY of 1 GB (MEASURE="lag disk" for some parts)
 # make charts   draw how cost grows with clients, rows, row size, nodes and batches into docs/charts (CHARTS="-rounds 3", -help lists the flags)
+# make profiles  where the processor time of each workload goes, into docs/profiles.md (PROFILES="-seconds 10 -clients 32", -help lists the flags)
 
 SHELL := /bin/bash
 GO ?= go
 BIN := bin/layercake
 
-.PHONY: all build demo test faults sim image bench measure charts clean
+.PHONY: all build demo test faults sim image bench measure charts profiles clean
 
 all: build
 
@@ -58,6 +59,10 @@ measure:
 charts:
 	@scripts/need charts
 	$(GO) run ./bench/charts $(CHARTS)
+
+profiles:
+	@scripts/need profiles
+	$(GO) run ./bench/profiles $(PROFILES)
 
 clean:
 	rm -rf bin dist

@@ -35,6 +35,7 @@ var alone = map[string]string{
 	"github.com/mattn/go-sqlite3":         "sqlstore",
 	"google.golang.org/grpc":              "replication",
 	"gonum.org/v1/plot":                   "bench",
+	"github.com/google/pprof":             "bench",
 }
 
 func TestArrows(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"layercake/bench/internal/figures"
+	"layercake/bench/internal/pgbench"
 )
 
 // config is what the flags say.
@@ -108,7 +109,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	b := &bench{config: cfg, ctx: ctx, log: stderr, env: cleanEnv(os.Environ())}
+	b := &bench{config: cfg, ctx: ctx, log: stderr, env: pgbench.CleanEnv(os.Environ())}
 	if b.tmp, err = os.MkdirTemp(cfg.dir, "layercake-bench-"); err != nil {
 		return err
 	}
@@ -175,15 +176,4 @@ func (b *bench) facts() []string {
 	}
 	out = append(out, figures.Machine()...)
 	return append(out, fmt.Sprintf("pgbench scale %d, %d rounds of %d s", b.scale, b.rounds, b.seconds))
-}
-
-// cleanEnv takes out what libpq would read.
-func cleanEnv(env []string) []string {
-	out := []string{"LC_ALL=C"}
-	for _, e := range env {
-		if !strings.HasPrefix(e, "PG") && !strings.HasPrefix(e, "LC_") && !strings.HasPrefix(e, "LANG") && !strings.HasPrefix(e, "LAYERCAKE_") {
-			out = append(out, e)
-		}
-	}
-	return out
 }

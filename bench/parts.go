@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"layercake/bench/internal/figures"
+	"layercake/bench/internal/pgbench"
 )
 
 const mib = 1 << 20
@@ -147,7 +148,7 @@ func (b *bench) single() (err error) {
 		return err
 	}
 	tab := b.report.table("One node: transactions/s, median (least–greatest)", "workload, clients", names...)
-	for _, w := range []workload{selects, selectsSimple, tpcb} {
+	for _, w := range []pgbench.Workload{pgbench.Selects, pgbench.SelectsSimple, pgbench.TPCB} {
 		if err := b.turns(tab, w, b.clients, targets); err != nil {
 			return err
 		}
@@ -157,7 +158,7 @@ func (b *bench) single() (err error) {
 			return err
 		}
 	}
-	if err := b.turns(tab, updates, b.clients, targets); err != nil {
+	if err := b.turns(tab, pgbench.Updates, b.clients, targets); err != nil {
 		return err
 	}
 	for _, t := range targets {
@@ -169,7 +170,7 @@ func (b *bench) single() (err error) {
 		return err
 	}
 	read := b.report.table(fmt.Sprintf("One node: SELECTs over %s rows, one client, a second", figures.Number(float64(b.scale)*100000)), "statement", names...)
-	for _, w := range analytic {
+	for _, w := range pgbench.Analytic {
 		if err := b.turns(read, w, []int{1}, targets); err != nil {
 			return err
 		}
@@ -235,7 +236,7 @@ func (b *bench) cluster() (err error) {
 	}
 	targets := []target{loads[0], {lc, "layercake, consistency=quorum", "-c consistency=quorum"}, {lc, "layercake, defaults (write quorum, read none)", ""}}
 	tab := b.report.table("Three nodes: transactions/s, median (least–greatest)", "workload, clients", targets[0].column, targets[1].column, targets[2].column)
-	for _, w := range []workload{selects, tpcb} {
+	for _, w := range []pgbench.Workload{pgbench.Selects, pgbench.TPCB} {
 		if err := b.turns(tab, w, b.clients, targets); err != nil {
 			return err
 		}
@@ -245,7 +246,7 @@ func (b *bench) cluster() (err error) {
 			return err
 		}
 	}
-	if err := b.turns(tab, updates, b.clients, targets); err != nil {
+	if err := b.turns(tab, pgbench.Updates, b.clients, targets); err != nil {
 		return err
 	}
 	for _, sys := range []*system{pg, lc} {

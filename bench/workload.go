@@ -15,41 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"layercake/bench/internal/figures"
+	"layercake/bench/internal/pgbench"
 )
-
-// workload is one of pgbench's scripts, or one of our own (script is its text then, and has a semicolon), in one mode of the
-// protocol.
-type workload struct{ name, script, mode string }
-
-var (
-	selects       = workload{"SELECT by key, prepared (`-S`)", "select-only", "prepared"}
-	selectsSimple = workload{"SELECT by key, simple (`-S -M simple`)", "select-only", "simple"}
-	tpcb          = workload{"TPC-B, prepared", "tpcb-like", "prepared"}
-	updates       = workload{"simple update, prepared (`-N`)", "simple-update", "prepared"}
-	inserts       = workload{"INSERT of one row, prepared", "INSERT INTO bench_insert (note) VALUES ('one row of some length');", "prepared"}
-	upserts       = workload{"UPSERT of one row among 100,000, prepared", "\\set id random(1, 100000)\n" +
-		"INSERT INTO bench_upsert VALUES (:id, 1) ON CONFLICT (id) DO UPDATE SET n = bench_upsert.n + 1;", "prepared"}
-
-	analytic = []workload{
-		{"aggregate over the whole table", "SELECT count(*), sum(abalance), max(aid) FROM pgbench_accounts;", "prepared"},
-		{"scan with a filter", "SELECT count(*) FROM pgbench_accounts WHERE filler LIKE '%x%';", "prepared"},
-		{"join and GROUP BY", "SELECT b.bid, count(*), avg(a.aid) FROM pgbench_accounts a JOIN pgbench_branches b USING (bid) GROUP BY b.bid ORDER BY b.bid;", "prepared"},
-		{"ten greatest of all", "SELECT aid, abalance FROM pgbench_accounts ORDER BY abalance DESC, filler, aid LIMIT 10;", "prepared"},
-	}
-)
-
-// writeTables are those of inserts and upserts.
-var writeTables = []string{"DROP TABLE IF EXISTS bench_insert, bench_upsert", "CREATE TABLE bench_insert (id bigserial PRIMARY KEY, note text)",
-	"CREATE TABLE bench_upsert (id bigint PRIMARY KEY, n bigint)"}
-
-// from is how pgbench is told of the script.
-func (b *bench) from(w workload) ([]string, error) {
-	if !strings.Contains(w.script, ";") {
-		return []string{"-b", w.script}, nil
-	}
-	file := filepath.Join(b.tmp, "script.sql")
-	return []string{"-f", file}, os.WriteFile(file, []byte(w.script+"\n"), 0o644)
-}
 
 // writes runs single-row writes against each target in turn.
 func (b *bench) writes(tab *table, targets []target) error {
@@ -59,13 +26,13 @@ func (b *bench) writes(tab *table, targets []target) error {
 			continue
 		}
 		made[t.system] = true
-		for _, sql := range writeTables {
+		for _, sql := range pgbench.WriteTables {
 			if _, err := b.program(t, "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql); err != nil {
 				return err
 			}
 		}
 	}
-	for _, w := range []workload{inserts, upserts} {
+	for _, w := range []pgbench.Workload{pgbench.Inserts, pgbench.Upserts} {
 		if err := b.turns(tab, w, b.clients, targets); err != nil {
 			return err
 		}
@@ -83,8 +50,7 @@ type target struct {
 // program runs one of PostgreSQL's client programs against a target.
 func (b *bench) program(t target, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(b.ctx, filepath.Join(b.pgbin, name), args...)
-	cmd.Env = append(append([]string{}, b.env...), "PGHOST=127.0.0.1", "PGPORT="+strconv.Itoa(t.port()), "PGUSER=postgres",
-		"PGDATABASE=postgres", "PGSSLMODE=disable", "PGOPTIONS="+t.options)
+	cmd.Env = slices.Concat(b.env, pgbench.Session(strconv.Itoa(t.port()), t.options))
 	cmd.Dir = b.tmp
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -94,30 +60,30 @@ func (b *bench) program(t target, name string, args ...string) (string, error) {
 }
 
 // turns runs a workload against each target in turn, for each number of clients.
-func (b *bench) turns(tab *table, w workload, clients []int, targets []target) error {
-	from, err := b.from(w)
+func (b *bench) turns(tab *table, w pgbench.Workload, clients []int, targets []target) error {
+	from, err := w.Args(b.tmp)
 	if err != nil {
 		return err
 	}
 	for _, c := range clients {
-		row := tab.row(fmt.Sprintf("%s, %d", w.name, c))
+		row := tab.row(fmt.Sprintf("%s, %d", w.Name, c))
 		for range b.rounds {
 			for i, t := range targets {
-				out, err := b.program(t, "pgbench", append(slices.Clone(from), "-n", "-M", w.mode, "-c", strconv.Itoa(c),
+				out, err := b.program(t, "pgbench", append(slices.Clone(from), "-n", "-M", w.Mode, "-c", strconv.Itoa(c),
 					"-j", strconv.Itoa(min(c, 2)), "-T", strconv.Itoa(b.seconds))...)
 				if err != nil && b.ctx.Err() != nil {
 					return err
 				}
-				r, perr := parsePgbench(out)
+				r, perr := pgbench.Parse(out)
 				if perr != nil {
 					return errors.Join(err, perr)
 				}
-				if err != nil || r.failed > 0 {
-					b.report.failed += max(r.failed, 1)
-					b.report.check("FAILED on %s: %s, %d clients:\n\n```\n%s\n```", t.column, w.name, c, out)
+				if err != nil || r.Failed > 0 {
+					b.report.failed += max(r.Failed, 1)
+					b.report.check("FAILED on %s: %s, %d clients:\n\n```\n%s\n```", t.column, w.Name, c, out)
 				}
-				b.say("%-60s %-32s %10.0f tps", row.what, t.column, r.tps)
-				row.values[i] = append(row.values[i], r.tps)
+				b.say("%-60s %-32s %10.0f tps", row.what, t.column, r.TPS)
+				row.values[i] = append(row.values[i], r.TPS)
 			}
 		}
 	}
@@ -134,7 +100,7 @@ func (b *bench) load(tab *table, targets []target, after func(round, i int, bega
 			if err != nil {
 				return err
 			}
-			took, err := parseLoad(out)
+			took, err := pgbench.ParseLoad(out)
 			if err != nil {
 				return err
 			}
