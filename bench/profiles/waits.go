@@ -43,7 +43,7 @@ var waitsExplained = []struct{ name, what string }{
 	{"select in `replication.Barrier.Wait`", "for other members, before a read at a level"},
 	{"select in `server.(*lockTable).acquire`", "for a row that another client's transaction has reserved"},
 	{"mutex in `sqlstore.(*writer).restartWAL`", "the writer, for the checkpointer, when the write-ahead log is long"},
-	{"channel in `sqlstore.(*bulk).insert`", "the writer, for the digest and the entry of a great load, made beside it"},
+	{"channel in `sqlstore.(*bulk).…`", "the writer, for the digest and the entry of a great load, made beside it"},
 	{"mutexes held by …", "who made others wait for a mutex, busy or not; told where a wait above is for one"},
 }
 
