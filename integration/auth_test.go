@@ -240,10 +240,10 @@ func TestRolesAreReplicated(t *testing.T) {
 	c.net.split([]int{0}, []int{1})
 	other := c.mustLogin(1, "postgres", superuserPassword)
 	exec(t, other, "SET consistency = 'none'")
-	exec(t, other, "CREATE ROLE expired LOGIN PASSWORD 'x'")
-	c.refuses(0, "expired", "x", "28P01")
+	exec(t, other, "CREATE ROLE late LOGIN PASSWORD 'x'")
+	c.refuses(0, "late", "x", "28P01")
 	c.net.heal()
-	c.eventuallyLogin(0, "expired", "x", "")
+	c.eventuallyLogin(0, "late", "x", "")
 }
 
 // TestRoleSettings: ALTER ROLE … SET and ALTER DATABASE … SET take effect at the next login, on every node.
