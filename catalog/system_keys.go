@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -38,6 +39,55 @@ func classOf(k *IndexKey, oid uint32) (class uint32, standard bool) {
 		return classOf(k, TextOID)
 	}
 	return 0, true
+}
+
+// HasOperatorClass says whether an access method has an operator class: the one of that name, or with "" the default one
+// of a type.
+func HasOperatorClass(method, name string, oid uint32) bool {
+	t := TypeByOID(oid)
+	array := t != nil && t.IsArray()
+	switch method {
+	case "gin":
+		if name == "" {
+			return array || oid == JSONBOID
+		}
+		return name == "array_ops" || name == "jsonb_ops" || name == "jsonb_path_ops" || name == "tsvector_ops"
+	case "gist", "spgist":
+		if name == "" {
+			return method == "spgist" && (oid == TextOID || oid == VarcharOID)
+		}
+		return slices.Contains([]string{"box_ops", "circle_ops", "inet_ops", "point_ops", "poly_ops", "range_ops", "text_ops",
+			"tsquery_ops", "tsvector_ops", "kd_point_ops", "quad_point_ops"}, name)
+	}
+	inputs := []string{strconv.FormatUint(uint64(oid), 10)}
+	if array {
+		inputs = append(inputs, strconv.Itoa(int(AnyarrayOID)))
+	} else if oid == VarcharOID {
+		inputs = append(inputs, strconv.Itoa(int(TextOID)))
+	}
+	of, suffixes := "403", []string{""}
+	switch method {
+	case "hash":
+		of = "405"
+	case "brin":
+		suffixes = []string{"_minmax", "_bloom", "_minmax_multi"}
+	}
+	for line := range strings.Lines(systemRows["pg_opclass"]) {
+		f := strings.Split(line, "\t") // oid, method, name, namespace, owner, family, type, default
+		if f[1] != of {
+			continue
+		}
+		switch {
+		case name != "":
+			base := strings.TrimSuffix(f[2], "_ops")
+			if slices.ContainsFunc(suffixes, func(x string) bool { return base+x+"_ops" == name }) {
+				return true
+			}
+		case strings.TrimSpace(f[7]) == "t" && slices.Contains(inputs, f[6]):
+			return true
+		}
+	}
+	return false
 }
 
 // exprType is the type of a key over an expression.

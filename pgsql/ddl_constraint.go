@@ -160,7 +160,7 @@ func (x *command) makeKey(t *catalog.Table, k keyConstraint, isNew bool) *catalo
 			x.failAt(n.GetLocation(), pgerror.DuplicateColumn, "column \"%s\" appears twice in %s constraint", name, what)
 		}
 		seen[name] = true
-		x.checkIndexable(col.Type)
+		x.checkIndexable(col.Type, "btree", "")
 		con.Columns = append(con.Columns, col.ID)
 		idx.Keys = append(idx.Keys, catalog.IndexKey{Column: col.ID})
 		if primary && !col.NotNull {

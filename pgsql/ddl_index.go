@@ -32,6 +32,8 @@ func (x *command) createIndex(n *pg.IndexStmt) Plan {
 		x.fail(pgerror.New(pgerror.UndefinedObject, "access method \"%s\" does not exist", method))
 	case n.GetUnique() && method != "btree":
 		x.fail(pgerror.New(pgerror.FeatureNotSupported, "access method \"%s\" does not support unique indexes", method))
+	case method == "hash" && len(n.GetIndexParams()) > 1:
+		x.fail(pgerror.New(pgerror.FeatureNotSupported, "access method \"hash\" does not support multicolumn indexes"))
 	case len(n.GetExcludeOpNames()) > 0:
 		x.unsupported(loc, "EXCLUDE")
 	case n.GetTableSpace() != "" && n.GetTableSpace() != "pg_default":
@@ -101,7 +103,6 @@ func (x *command) indexKey(t *catalog.Table, e *pg.IndexElem, method string) (ke
 		key.Expr = x.showExpr(e.GetExpr(), t, true)
 		exprName, _ = figure(e.GetExpr())
 	}
-	x.checkIndexable(typ)
 	key.Desc = e.GetOrdering() == pg.SortByDir_SORTBY_DESC
 	key.NullsFirst = key.Desc
 	switch e.GetNullsOrdering() {
@@ -116,17 +117,21 @@ func (x *command) indexKey(t *catalog.Table, e *pg.IndexElem, method string) (ke
 	if oc := stringList(e.GetOpclass()); len(oc) > 0 {
 		key.OpClass = oc[len(oc)-1]
 	}
+	x.checkIndexable(typ, method, key.OpClass)
 	if coll := stringList(e.GetCollation()); len(coll) > 0 {
 		key.Collation = x.collationName(coll, -1)
 	}
 	return key, exprName
 }
 
-// checkIndexable refuses types that have no order to index by.
-func (x *command) checkIndexable(typ uint32) {
-	switch typ {
-	case catalog.JSONOID, catalog.XMLOID, catalog.PointOID:
-		x.fail(pgerror.New(pgerror.UndefinedObject, "data type %s has no default operator class for access method \"btree\"", catalog.FormatTypeName(typ)).
+// checkIndexable refuses operator classes that do not exist, and types that the access method has none for.
+func (x *command) checkIndexable(typ uint32, method, class string) {
+	switch {
+	case catalog.HasOperatorClass(method, class, typ):
+	case class != "":
+		x.fail(pgerror.New(pgerror.UndefinedObject, "operator class \"%s\" does not exist for access method \"%s\"", class, method))
+	default:
+		x.fail(pgerror.New(pgerror.UndefinedObject, "data type %s has no default operator class for access method \"%s\"", catalog.FormatTypeName(typ), method).
 			WithHint("You must specify an operator class for the index or define a default operator class for the data type."))
 	}
 }
