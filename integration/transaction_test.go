@@ -75,6 +75,20 @@ func bank(t *testing.T, sessions int) []*pgx.Conn {
 	return out
 }
 
+// TestNotInATransaction: what cannot be taken back is refused where it would have to be.
+func TestNotInATransaction(t *testing.T) {
+	a := bank(t, 1)[0]
+	for _, sql := range []string{"VACUUM", "VACUUM ANALYZE acct", "DISCARD ALL"} {
+		exec(t, a, sql)
+		exec(t, a, "BEGIN")
+		fails(t, a, "25001", sql)
+		exec(t, a, "ROLLBACK")
+	}
+	exec(t, a, "BEGIN")
+	exec(t, a, "ANALYZE acct")
+	exec(t, a, "COMMIT")
+}
+
 // TestNoLostUpdate: the second of two sessions that update one row waits, and goes on with what the first left.
 func TestNoLostUpdate(t *testing.T) {
 	for _, tc := range []struct {

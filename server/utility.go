@@ -36,6 +36,9 @@ func (s *session) runUtility(ctx context.Context, c *compiled, st *pgsql.Stateme
 	case *pgsql.Explain:
 		return "EXPLAIN", s.explain(ctx, p, c, st, out)
 	case *pgsql.NoOp:
+		if p.Tag == "VACUUM" && s.tran != nil {
+			return "", pgerror.New(pgerror.ActiveSQLTransaction, "VACUUM cannot run inside a transaction block")
+		}
 		return p.Tag, nil
 	case *pgsql.Discard:
 		return s.discard(p)
