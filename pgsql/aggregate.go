@@ -78,6 +78,16 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 	} else {
 		s.hasWindow = true
 	}
+	if n.AggWithinGroup {
+		switch name {
+		case "rank", "dense_rank", "percent_rank", "cume_dist":
+			c.unsupported(loc, "%s WITHIN GROUP", name)
+		case "percentile_cont", "percentile_disc":
+			if len(args) > 0 && catalog.ElemOf(argType(args[0])) != 0 {
+				c.unsupported(loc, "%s of several fractions", name)
+			}
+		}
+	}
 	x := c.resolveCall(n, schema, name, args, s)
 	if x.fn == nil || x.fn.Kind == 'f' {
 		c.notAggregate(n, schema, name, s)

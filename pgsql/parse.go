@@ -80,8 +80,16 @@ func syntaxError(err error) error {
 		}
 		return pgerror.New(pgerror.SyntaxError, "%s", err.Error())
 	}
-	code := pgerror.SyntaxError
+	code, hint := pgerror.SyntaxError, ""
 	switch m := pe.Message; {
+	case m == "invalid Unicode escape":
+		code, hint = pgerror.InvalidEscapeSequence, `Unicode escapes must be \uXXXX or \UXXXXXXXX.`
+	case strings.HasPrefix(m, "precision for type float must be"):
+		code = pgerror.InvalidParameterValue
+	case strings.HasPrefix(m, "role name ") && strings.HasSuffix(m, " is reserved"):
+		code = pgerror.ReservedName
+	case strings.HasPrefix(m, "frame start"), strings.HasPrefix(m, "frame end"):
+		code = pgerror.WindowingError
 	case strings.HasSuffix(m, "not yet implemented"), strings.Contains(m, "is not implemented"), strings.Contains(m, "not supported"):
 		code = pgerror.FeatureNotSupported
 	case strings.HasPrefix(m, "invalid Unicode"), strings.HasPrefix(m, "invalid byte sequence"):
@@ -91,7 +99,7 @@ func syntaxError(err error) error {
 	case strings.Contains(m, "identifier too long"):
 		code = pgerror.NameTooLong
 	}
-	return pgerror.New(code, "%s", pe.Message).At(pe.Cursorpos)
+	return pgerror.New(code, "%s", pe.Message).WithHint("%s", hint).At(pe.Cursorpos)
 }
 
 // parseExpr parses an expression of PostgreSQL text (a default, a CHECK, an index key).
