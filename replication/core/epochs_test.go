@@ -117,3 +117,37 @@ func TestS2IsSaidAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestS2ASnapshotRetires what its donor knew to be retired: the vectors that come with it leave that out.
+func TestS2ASnapshotRetires(t *testing.T) {
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1}, {ID: 2}}}
+	without := crdt.Vector{here: 5, newLife: 1}
+	st := core.State{Vector: crdt.Vector{here: 6, ended: 5, newLife: 2, stranger: 1}, Retired: crdt.Vector{ended: 5},
+		Markers: map[crdt.NodeID]crdt.Marked{
+			2: {Marker: crdt.Marker{List: 1, Vector: without}, Origin: newLife, Seq: 2}}}
+	n := epochsNode(list, core.State{Vector: crdt.Vector{here: 6}, Markers: map[crdt.NodeID]crdt.Marked{
+		1: {Marker: crdt.Marker{List: 1, Vector: without}, Origin: here, Seq: 6}}}, core.Knobs{})
+	n.Installed(simEpoch, st, nil)
+	if m, due := n.MarkerDue(simEpoch); !due || m.Vector[ended] != 0 || m.Vector[stranger] != 1 {
+		t.Errorf("the next marker names %v, due %v", m.Vector, due)
+	}
+	if v, _ := n.TrimDue(simEpoch, false); v[ended] != 5 {
+		t.Errorf("it trims %d of the ended epoch, want 5", v[ended])
+	}
+}
+
+// TestS2APartOfARetiredEpoch: who was put back from an old copy and lacks a part of an epoch that the others have retired
+// and trimmed is told so, and takes a snapshot.
+func TestS2APartOfARetiredEpoch(t *testing.T) {
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1}, {ID: 2}}}
+	gone := crdt.Vector{ended: 5}
+	donor := core.New(core.Config{Self: list.Members[1]}, core.State{List: list,
+		Vector: crdt.Vector{here: 5, ended: 5, newLife: 2}, Retired: gone, Trimmed: gone}, simEpoch)
+	for have, want := range map[uint64]bool{5: false, 3: true} {
+		n := epochsNode(list, core.State{Vector: crdt.Vector{here: 5, ended: have, newLife: 2}}, core.Knobs{})
+		n.Up(simEpoch, donor.Hello(), n.Hello())
+		if from, ok := n.SnapshotDue(simEpoch); ok != want || ok && from.ID != 2 {
+			t.Errorf("with %d entries of it: a snapshot from %v, due %v", have, from.ID, ok)
+		}
+	}
+}

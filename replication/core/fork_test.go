@@ -205,3 +205,21 @@ func TestAForkWaitsForTheBatch(t *testing.T) {
 		t.Fatalf("%v is applied while the branch is moved", seqs(got))
 	}
 }
+
+// TestARunningMachineFindsOut at a handshake that it was rolled back, if it has less of what this very life wrote than a
+// peer: it writes nothing more under those numbers, and does not count until it has caught up (rules E5, Q5).
+func TestARunningMachineFindsOut(t *testing.T) {
+	own := origin(1, 5)
+	for _, test := range []struct {
+		theirs  uint64
+		without bool
+		want    bool
+	}{{3, false, false}, {4, false, true}, {4, true, false}} {
+		n, list := testNode("aaa", core.Knobs{ForgetForks: test.without})
+		n.Advance(simEpoch, crdt.Vector{own: 3})
+		up(n, list, simEpoch, crdt.Vector{own: test.theirs}, 2)
+		if _, renew := n.RenewDue(simEpoch); renew != test.want || n.RolledBack() != test.want {
+			t.Errorf("%+v: a new epoch is due %v, rolled back %v", test, renew, n.RolledBack())
+		}
+	}
+}

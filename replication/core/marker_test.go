@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -108,6 +109,46 @@ func TestS1AfterARemoval(t *testing.T) {
 	}
 }
 
+// TestS1AfterAJoin: n4 joins, which n1, whose disk is slow, does not know yet. n2 and n3 mark n1's DELETE under the new
+// list; n1 must not purge on that, since n4, which took its state before, has written the row again with a lesser stamp.
+func TestS1AfterAJoin(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		s := scripted(t, core.Knobs{AnyMarker: without})
+		a, b := s.nodes[0], s.nodes[1]
+		a.put("k", "first")
+		s.run(s.now + time.Second)
+		a.lastPut = s.now + time.Hour // it makes no list durable
+		d := s.addNode("dc1")
+		d.skew = 0
+		d.start()
+		s.cut(0, 3, true)
+		b.core.ChangeList(b.time(), core.WithMember(d.member))
+		b.pump()
+		s.until(t, "n2 has the list with n4", func() bool { return b.core.List().Version == 4 })
+		d.core.Adopt(d.time(), b.core.List())
+		d.pump()
+		d.catchUp(d.life)
+		s.until(t, "n4 has caught up", func() bool { return d.caught && d.shows("k") })
+		s.cut(1, 3, true)
+		s.cut(2, 3, true)
+		d.put("k", "older than the DELETE")
+		seq := d.store.Vector()[d.origin()]
+		a.remove("k")
+		s.run(s.now + 4*time.Second) // n2 and n3 mark it under list 4
+		if a.core.List().Version != 3 {
+			t.Fatal("n1 has the list with n4")
+		}
+		if purged := a.store.Tombstones() == 0; purged != without {
+			t.Errorf("without the rule %v: purged at n1: %v", without, purged)
+		}
+		s.cut(1, 3, false)
+		s.until(t, "n1 has got n4's INSERT from n2", func() bool { return a.store.Vector()[d.origin()] >= seq })
+		if a.shows("k") != without || b.shows("k") {
+			t.Errorf("without the rule %v: the deleted row lives at n1 %v, at n2 %v", without, a.shows("k"), b.shows("k"))
+		}
+	}
+}
+
 // origin is where a node of a scripted cluster writes in its only life.
 func (n *simNode) origin() crdt.Origin {
 	for o := range n.store.Vector() {
@@ -158,6 +199,45 @@ func TestN1(t *testing.T) {
 	}
 }
 
+// TestAnAckIsNoMarker: an ack may overtake entries that its sender wrote before it had what it acknowledges. Only the
+// marker, which stands after them in the same stream, says that they are here (rule S1).
+func TestAnAckIsNoMarker(t *testing.T) {
+	a, b := origin(1, 1), origin(2, 1)
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1}, {ID: 2}}}
+	said := crdt.Marker{List: 1, Vector: crdt.Vector{a: 4, b: 1}}
+	n := core.New(core.Config{Self: list.Members[0], Knobs: core.Knobs{ForgetForks: true}}, core.State{List: list,
+		Vector: crdt.Vector{a: 6, b: 2}, Markers: map[crdt.NodeID]crdt.Marked{
+			1: {Marker: crdt.Marker{List: 1, Vector: crdt.Vector{a: 5, b: 2}}, Origin: a, Seq: 6},
+			2: {Marker: said, Origin: b, Seq: 2}}}, simEpoch)
+	up(n, list, simEpoch, crdt.Vector{a: 6, b: 9}, 2)
+	if v, _, ok := n.PurgeDue(simEpoch); !ok || v[a] != 4 {
+		t.Errorf("it purges up to %d (%v), want 4", v[a], ok)
+	}
+	if v, ok := n.TrimDue(simEpoch, false); !ok || v[a] != 4 {
+		t.Errorf("it trims up to %d (%v), want 4", v[a], ok)
+	}
+}
+
+// TestN1IsNotTakenFromAnybody: a member that lacks what is trimmed here cannot give a snapshot, however much else it has.
+func TestN1IsNotTakenFromAnybody(t *testing.T) {
+	a, b, c := origin(1, 1), origin(2, 1), origin(3, 1)
+	n, list := testNode("aaa", core.Knobs{ForgetForks: true})
+	n.Advance(simEpoch, crdt.Vector{a: 5, c: 5})
+	n.Trimmed(simEpoch, crdt.Vector{c: 5})
+	for _, test := range []struct {
+		donor crdt.NodeID
+		have  crdt.Vector
+		want  bool
+	}{{2, crdt.Vector{a: 5, b: 9, c: 4}, false}, {3, crdt.Vector{a: 5, b: 8, c: 5}, true}} {
+		m, _ := list.Member(test.donor)
+		h := core.Hello{Cluster: 7, Member: m, Instance: 1, List: list, Vector: test.have, Trimmed: crdt.Vector{b: 8}}
+		n.Up(simEpoch, h, n.Hello())
+		if from, ok := n.SnapshotDue(simEpoch); ok != test.want || ok && from.ID != test.donor {
+			t.Errorf("with n%d linked: from %v, %v", test.donor, from, ok)
+		}
+	}
+}
+
 // TestPurgeNeedsMarkersThatKnow each member's newest epoch and are of the list in force (rule S1), and tombstones older
 // than the clocks' offset.
 func TestPurgeNeedsMarkersThatKnow(t *testing.T) {
@@ -174,6 +254,7 @@ func TestPurgeNeedsMarkersThatKnow(t *testing.T) {
 		"all know":                   {mark(a, 6, 1, know), mark(b2, 2, 1, know), true, core.Knobs{}},
 		"none from the other":        {mark(a, 6, 1, know), crdt.Marked{}, false, core.Knobs{}},
 		"of an older list":           {mark(a, 6, 1, know), mark(b2, 2, 0, know), false, core.Knobs{}},
+		"of a newer list":            {mark(a, 6, 1, know), mark(b2, 2, 2, know), false, core.Knobs{}},
 		"of an older list, no rule":  {mark(a, 6, 1, know), mark(b2, 2, 0, know), true, core.Knobs{AnyMarker: true}},
 		"the other's of an old life": {mark(a, 6, 1, know), mark(b, 6, 1, crdt.Vector{a: 5}), false, core.Knobs{}},
 		"own does not know the life": {mark(a, 6, 1, crdt.Vector{a: 5, b: 5}), mark(b2, 2, 1, know), false, core.Knobs{}},
@@ -192,6 +273,31 @@ func TestPurgeNeedsMarkersThatKnow(t *testing.T) {
 		}
 		if ok && (v[a] != 5 || v[b] != 5 || !before.Time().Equal(simEpoch.Add(-500*time.Millisecond))) {
 			t.Errorf("%s: up to %v, before %v", name, v, before.Time())
+		}
+	}
+}
+
+// TestS3 cuts n3 off for so long that all logs outgrow their cap. Were n3 to trim what only it has, nobody could give the
+// others what they lack of it, nor n3 what it lacks of them, without losing something: they would be stuck for ever.
+func TestS3(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		s := scripted(t, core.Knobs{TrimAlone: without})
+		a, c := s.nodes[0], s.nodes[2]
+		s.cut(0, 2, true)
+		s.cut(1, 2, true)
+		for i := range simCap + 20 {
+			a.put(fmt.Sprint("a", i), "of the majority")
+			c.put(fmt.Sprint("c", i), "of n3 alone")
+		}
+		s.run(s.now + 2*time.Second)
+		if len(a.store.Trimmed()) == 0 {
+			t.Fatal("the majority has trimmed nothing without n3")
+		}
+		s.cut(0, 2, false)
+		s.cut(1, 2, false)
+		s.run(s.now + 5*time.Second)
+		if together := s.equal(map[string]string{"a0": "of the majority", "c0": "of n3 alone"}); together == without {
+			t.Errorf("without the rule %v: all have all: %v", without, together)
 		}
 	}
 }

@@ -130,6 +130,35 @@ func TestPromisesAreDurable(t *testing.T) {
 	}
 }
 
+// TestAnswersAreDurable: a promise, and what is accepted, are on disk before anybody hears of them (rule E1).
+func TestAnswersAreDurable(t *testing.T) {
+	for _, ask := range []core.Message{core.Prepare{Version: 1, Register: "seq", Ballot: core.Ballot{N: 1, Node: 2}},
+		core.Accept{Version: 1, Register: "seq", Ballot: core.Ballot{N: 1, Node: 2}, Value: []byte("v")}} {
+		n, list := testNode("aaa", core.Knobs{})
+		up(n, list, simEpoch, nil, 2)
+		answered := func() (yes bool) {
+			for m, ok := n.NextMessage(2); ok; m, ok = n.NextMessage(2) {
+				switch m.(type) {
+				case core.Promise, core.Accepted:
+					yes = true
+				}
+			}
+			return yes
+		}
+		n.Receive(simEpoch, 2, ask)
+		puts := n.Puts()
+		if answered() {
+			t.Errorf("%T is answered before the answer is durable", ask)
+		}
+		for _, p := range puts {
+			n.PutDone(simEpoch, p)
+		}
+		if !answered() {
+			t.Errorf("%T is not answered", ask)
+		}
+	}
+}
+
 // TestC1 has n1 die with its new list accepted by itself and n2, which is decided, though nobody knows: n3, which wants
 // another one, completes it first. If it was accepted by n1 alone, n3 decides its own.
 func TestC1(t *testing.T) {
@@ -161,8 +190,68 @@ func TestC1(t *testing.T) {
 		c.pass(3 * time.Second)
 		// Where n4 is in, n5 has to wait: the change is complete when three of the four have all.
 		l := c.nodes[3].List()
-		if l.Version != 2 || l.Has(4) != test.four || l.Has(5) == test.four {
-			t.Errorf("%s: version %d, n4 %v, n5 %v", test.name, l.Version, l.Has(4), l.Has(5))
+		if l.Version != 2 || l.Has(4) != test.four || l.Has(5) == test.four || len(c.done[3]) > 0 == test.four {
+			t.Errorf("%s: version %d, n4 %v, n5 %v, decided %+v", test.name, l.Version, l.Has(4), l.Has(5), c.done[3])
+		}
+	}
+}
+
+// TestC2 asks a node, which has been told of list 2, for the completion check of that list: it answers under list 2 only
+// once that is durable. Else it would, after a crash, count in majorities of list 1 again, which are to be over by then.
+func TestC2(t *testing.T) {
+	n, list := testNode("aaa", core.Knobs{})
+	up(n, list, simEpoch, nil, 2)
+	next := *list
+	next.Version, next.Before = 2, []crdt.NodeID{1, 2, 3}
+	replied := func() (under uint64) {
+		n.Receive(simEpoch, 2, core.Ask{Version: 2, Round: 1, Full: true})
+		for m, ok := n.NextMessage(2); ok; m, ok = n.NextMessage(2) {
+			if r, is := m.(core.Reply); is {
+				under = r.Version
+			}
+		}
+		return under
+	}
+	n.Receive(simEpoch, 2, core.News{List: &next})
+	if got := replied(); got != 1 || n.List().Version != 1 {
+		t.Errorf("before list 2 is durable it answers under list %d, and has list %d", got, n.List().Version)
+	}
+	for _, p := range n.Puts() {
+		n.PutDone(simEpoch, p)
+	}
+	if got := replied(); got != 2 {
+		t.Errorf("then it answers under list %d", got)
+	}
+}
+
+// TestC3SpreadsRegisters has n1 and n2, of three, accept a block of numbers; n4 and n5 join. n3, n4 and n5 are then a
+// majority none of which was there, and must not grant the block again.
+func TestC3SpreadsRegisters(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		s := scripted(t, core.Knobs{ChangeEarly: without})
+		a, c := s.nodes[0], s.nodes[2]
+		s.cut(0, 2, true)
+		s.cut(1, 2, true)
+		a.grant()
+		s.until(t, "n1 has a block", func() bool { return len(s.granted) == 1 })
+		s.cut(0, 2, false)
+		s.cut(1, 2, false)
+		for range 2 {
+			n := s.addNode("dc1")
+			n.skew = 0
+			n.start()
+			s.until(t, n.member.Name+" has joined", func() bool {
+				n.join()
+				return n.core.IsMember() && n.caught
+			})
+		}
+		s.until(t, "n3 has the last list", func() bool { return c.core.List().Version == 5 })
+		s.nodes[0].crash()
+		s.nodes[1].crash()
+		c.grant()
+		s.run(s.now + 2*time.Second)
+		if twice := len(s.faults) > 0; twice != without || !twice && len(s.granted) != 2 {
+			t.Errorf("without the rule %v: blocks %v, %v", without, s.granted, s.faults)
 		}
 	}
 }

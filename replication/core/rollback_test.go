@@ -1,6 +1,7 @@
 package core_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -61,6 +62,76 @@ func TestQ5(t *testing.T) {
 				t.Errorf("%s lacks the write", n.member.Name)
 			}
 		}
+	}
+}
+
+// TestQ5Registers has n1 and n2 accept a block of numbers and a member list, which n3 does not hear of, and puts n2 back
+// from a copy of before. Once n2 counts again, n2 and n3 must neither grant the block again nor decide on another list.
+func TestQ5Registers(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		c := newTrio(t, core.Knobs{ForgetRollback: without})
+		c.drop = func(from, to crdt.NodeID, m core.Message) bool {
+			_, accept := m.(core.Accept)
+			answer, accepted := m.(core.Accepted)
+			return accept && to == 3 || accepted && to == 1 && answer.Register == core.MembersRegister
+		}
+		c.nodes[1].Propose(c.now, "seq", core.NextNumber(1, 5))
+		c.settle()
+		c.nodes[1].ChangeList(c.now, core.WithMember(core.Member{ID: 4, Name: "n4"}))
+		c.settle()
+		if d := c.done[1]; len(d) != 1 || core.Number(d[0].Value) != 1 {
+			t.Fatalf("n1 was granted %+v", d)
+		}
+		c.nodes[2] = core.New(core.Config{Self: c.list.Members[1], Instance: 2, Rand: rand.New(rand.NewPCG(2, 2)),
+			Knobs: core.Knobs{ForgetRollback: without}}, core.State{List: c.list, RolledBack: true}, c.now)
+		for _, id := range []crdt.NodeID{1, 3} {
+			n, back := c.nodes[id], c.nodes[2]
+			h, hb := n.Hello(), back.Hello()
+			n.Down(c.now, 2)
+			n.Up(c.now, hb, h)
+			back.Up(c.now, h, hb)
+		}
+		c.drop = func(from, _ crdt.NodeID, m core.Message) bool { // n1 answers, and does not go on with its list
+			switch m.(type) {
+			case core.Prepare, core.Accept:
+				return from == 1
+			}
+			return false
+		}
+		c.pass(2 * time.Second)
+		if c.nodes[2].RolledBack() {
+			t.Fatal("n2 does not come back")
+		}
+		c.drop = func(from, to crdt.NodeID, _ core.Message) bool { return from == 1 || to == 1 }
+		c.nodes[3].Propose(c.now, "seq", core.NextNumber(1, 5))
+		c.pass(time.Second)
+		if d := c.done[3]; len(d) != 1 || core.Number(d[0].Value) == 1 != without {
+			t.Errorf("without the rule %v: n3 was granted %+v", without, d)
+		}
+		c.nodes[3].ChangeList(c.now, core.WithMember(core.Member{ID: 5, Name: "n5"}))
+		c.pass(3 * time.Second)
+		if l := c.nodes[3].List(); l.Version != 2 || l.Has(4) == without || l.Has(5) != without {
+			t.Errorf("without the rule %v: version %d, n4 %v, n5 %v", without, l.Version, l.Has(4), l.Has(5))
+		}
+	}
+}
+
+// TestQ5ItsAcks do not count: neither what a node that was put back acknowledges, nor what it did before, until it says
+// that it has caught up.
+func TestQ5ItsAcks(t *testing.T) {
+	own := origin(1, 1)
+	n, list := testNode("aaa", core.Knobs{})
+	n.Advance(simEpoch, crdt.Vector{own: 2})
+	h := core.Hello{Cluster: 7, Member: list.Members[1], Instance: 1, List: list, Vector: crdt.Vector{own: 1}, RolledBack: true}
+	n.Up(simEpoch, h, n.Hello())
+	n.Receive(simEpoch, 2, core.Have{Version: 1, Delta: crdt.Vector{own: 2}, RolledBack: true})
+	ticket, done := n.Confirm(simEpoch, core.Quorum, own, 2)
+	if done || decided(n)[ticket] {
+		t.Fatal("the ack of a node that was put back counts")
+	}
+	n.Receive(simEpoch, 2, core.Have{Version: 1})
+	if !decided(n)[ticket] {
+		t.Error("its ack does not count once it has caught up")
 	}
 }
 

@@ -161,6 +161,24 @@ func TestE3(t *testing.T) {
 	}
 }
 
+// TestE3AfterAFailedBatch: what was being applied when its epoch ended, and could not be, is dropped like what is held back.
+func TestE3AfterAFailedBatch(t *testing.T) {
+	old, newer := origin(2, 1), origin(2, 9)
+	for _, without := range []bool{false, true} {
+		n, list := testNode("aaa", core.Knobs{KeepHeld: without})
+		up(n, list, simEpoch, nil, 2, 3)
+		n.Receive(simEpoch, 2, core.Entries{Version: 1, Origin: old, List: []crdt.Entry{entry(old, 1, nil)}})
+		if len(n.NextBatch(simEpoch)) != 1 {
+			t.Fatal("nothing is applied")
+		}
+		n.Receive(simEpoch, 3, core.Have{Version: 1, Delta: crdt.Vector{newer: 1}})
+		n.Applied(simEpoch, crdt.Vector{}, errors.New("the disk is full"))
+		if again := len(n.NextBatch(simEpoch.Add(time.Second))) == 1; again != without {
+			t.Errorf("rule out: %v; the entry of the ended epoch is tried again: %v", without, again)
+		}
+	}
+}
+
 // TestARelayIsAskedAndDismissed: an origin that is not linked is subscribed to at who has it, and when that one dies at
 // another; when the origin is back, it sends itself.
 func TestARelayIsAskedAndDismissed(t *testing.T) {
