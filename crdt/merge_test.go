@@ -188,19 +188,50 @@ func TestRuleM1(t *testing.T) {
 	}
 }
 
-// TestRuleM2: equal clocks are decided by node, equal stamps by value.
-func TestRuleM2(t *testing.T) {
-	for _, order := range [][2]int{{0, 1}, {1, 0}} {
-		var r crdt.RowState
-		r.ApplyInsert(stamp(1, 1), values("0"))
-		updates := []mutation{
-			{op: crdt.Update, stamp: stamp(3, 2), seen: stamp(1, 1), values: values("a")},
-			{op: crdt.Update, stamp: stamp(3, 2), seen: stamp(1, 1), values: values("b")},
+// TestRuleM1OfTwoInserts: the greater of two concurrent INSERTs brings all its cells, also where an UPDATE of the lesser one
+// has a greater stamp than either.
+func TestRuleM1OfTwoInserts(t *testing.T) {
+	lesser := mutation{op: crdt.Insert, stamp: stamp(2, 1), values: values("lesser")}
+	update := mutation{op: crdt.Update, stamp: stamp(9, 1), seen: stamp(2, 1), values: values("updated")}
+	greater := mutation{op: crdt.Insert, stamp: stamp(3, 2), values: values("greater")}
+	for _, h := range [][]mutation{{greater, lesser, update}, {lesser, greater, update}, {lesser, update, greater}} {
+		r := fold(h)
+		if got := r.Cells[crdt.ID{HLC: 1}].Value; string(got) != "greater" || r.Insert != greater.stamp {
+			t.Errorf("%+v: the row shows %s", h, got)
 		}
-		updates[order[0]].apply(&r)
-		updates[order[1]].apply(&r)
-		if got := r.Cells[crdt.ID{HLC: 1}].Value; string(got) != "b" {
-			t.Errorf("order %v: the row shows %s", order, got)
+	}
+}
+
+// TestRuleM2: equal clocks are decided by node, then by epoch, as when a clock stands and the process was restarted within
+// its millisecond; equal stamps are decided by value. In any order.
+func TestRuleM2(t *testing.T) {
+	later := stamp(3, 2)
+	later.Origin.Epoch = crdt.Epoch{First: 3}
+	random := later
+	random.Origin.Epoch.Random = 7
+	for name, c := range map[string]struct{ less, greater crdt.Stamp }{
+		"by clock":           {stamp(3, 2), stamp(4, 1)},
+		"by node":            {stamp(3, 2), stamp(3, 3)},
+		"by epoch":           {stamp(3, 2), later},
+		"by its random part": {later, random},
+		"by value":           {stamp(3, 2), stamp(3, 2)},
+	} {
+		want := "a"
+		if c.less == c.greater {
+			want = "b"
+		}
+		for _, order := range [][2]int{{0, 1}, {1, 0}} {
+			var r crdt.RowState
+			r.ApplyInsert(stamp(1, 1), values("0"))
+			updates := []mutation{
+				{op: crdt.Update, stamp: c.less, seen: stamp(1, 1), values: values("b")},
+				{op: crdt.Update, stamp: c.greater, seen: stamp(1, 1), values: values("a")},
+			}
+			updates[order[0]].apply(&r)
+			updates[order[1]].apply(&r)
+			if got := r.Cells[crdt.ID{HLC: 1}].Value; string(got) != want {
+				t.Errorf("%s, order %v: the row shows %s", name, order, got)
+			}
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -139,6 +140,47 @@ func TestInstallRefuses(t *testing.T) {
 	}
 	rows(b, table, 5, 6)
 	storetest.Same(t, b)
+}
+
+// TestE4: a DELETE by a clock that is ahead is purged and trimmed. Who takes a snapshot then, or starts again with a clock
+// that is right, writes above it all the same: else those who still hold the tombstone would drop what it writes.
+func TestE4(t *testing.T) {
+	dir := t.TempDir()
+	a, witness, joiner := openDir(t, dir), open(t), open(t)
+	wall := a.Clock.T
+	a.Clock.T = wall.Add(400 * time.Millisecond)
+	table := a.MustCreate(numbers)
+	rows(a, table, 0, 2)
+	a.Delete(table, catalog.Int(0))
+	a.Delete(table, catalog.Int(1))
+	witness.Pull(a)
+	if _, _, err := a.Purge(context.Background(), a.Vector(), a.Clock0()+1); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Trim(context.Background(), a.Vector()); err != nil {
+		t.Fatal(err)
+	}
+	install(t, joiner, a)
+	there := t.TempDir()
+	ahead := openDir(t, there)
+	ahead.Clock.T = wall.Add(450 * time.Millisecond)
+	last := ahead.NewID() // a stamp that no entry bears
+	install(t, ahead, a)
+	if again := openCopy(t, there).NewID(); again.HLC <= last.HLC {
+		t.Errorf("a node that took a snapshot gives id %x after %x", again.HLC, last.HLC)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a = openDir(t, dir)
+	a.Clock.T, joiner.Clock.T = wall, wall
+	rows(a, table, 0, 1)
+	rows(joiner, table, 1, 2)
+	witness.Pull(a, joiner)
+	witness.Want(table, "0 row 0", "1 row 1")
+	a.Pull(joiner)
+	joiner.Pull(a)
+	storetest.Same(t, a, joiner, witness)
 }
 
 // TestInstallBesideReaders: who reads goes on with what it has begun to read, everybody else reads the one state or the

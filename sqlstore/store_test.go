@@ -148,3 +148,25 @@ func TestRolledBackState(t *testing.T) {
 	}
 	storetest.Same(t, m)
 }
+
+// TestE2 puts a folder back from an old copy, and does it again: each life writes under an epoch of its own, though all of
+// them begin at the same moment by their clocks. Under the same epoch one number would have two contents.
+func TestE2(t *testing.T) {
+	old := t.TempDir()
+	n := storetest.OpenNode(t, sqlstore.Config{Dir: old})
+	p := n.MustCreate(people)
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all := open(t)
+	all.Pull(openCopy(t, old))
+	for i := range 3 {
+		life := openCopy(t, old)
+		c := life.Insert(p, integer(int64(i)), null, null)
+		if c.Seq != 1 || all.Vector()[c.Origin] > 0 {
+			t.Errorf("life %d writes entry %d of %v", i, c.Seq, c.Origin)
+		}
+		all.Pull(life)
+	}
+	all.Want(p, "0 - -", "1 - -", "2 - -")
+}

@@ -296,6 +296,37 @@ func TestFullDisk(t *testing.T) {
 	storetest.Same(t, n)
 }
 
+// TestNothingIsToldBeforeTheCommit: a transaction whose COMMIT fails has never been in the vector, in the log or told of by
+// Changed (rule E1).
+func TestNothingIsToldBeforeTheCommit(t *testing.T) {
+	n := open(t)
+	p := n.MustCreate(people)
+	n.MustWrite(func(tx *sqlstore.Tx) error { // a table by which a COMMIT can be made to fail
+		return tx.Conn().StoreExec("COMMIT; PRAGMA foreign_keys=ON; BEGIN; CREATE TABLE parent (id INTEGER PRIMARY KEY);" +
+			"CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED); COMMIT; BEGIN")
+	})
+	before, changed := n.Vector(), n.Changed()
+	_, err := n.Write(context.Background(), func(tx *sqlstore.Tx) error {
+		_, err := tx.Insert(storetest.Table(tx.Schema(), p), vals(integer(1), null, null))
+		return errors.Join(err, tx.Conn().StoreExec("INSERT INTO child VALUES (1)"))
+	})
+	if err == nil {
+		t.Fatal("the COMMIT did not fail")
+	}
+	select {
+	case <-changed:
+		t.Error("a change is told of that is not on disk")
+	default:
+	}
+	for o, seq := range n.Vector() {
+		if es, err := n.Entries(context.Background(), o, before[o]+1, 1<<20); seq > before[o] || len(es) > 0 || err != nil {
+			t.Errorf("the vector names entry %d of %d, %d more can be read, %v", seq, before[o], len(es), err)
+		}
+	}
+	n.Insert(p, integer(3), null, null)
+	n.Want(p, "3 - -")
+}
+
 func TestLogSurvivesFailedCommits(t *testing.T) {
 	n, m := open(t), open(t)
 	p := n.MustCreate(people)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"layercake/catalog"
 	"layercake/crdt"
@@ -27,6 +28,7 @@ func Run(t *testing.T, reopen bool, config func(t testing.TB) sqlstore.Config) {
 	t.Run("Purge", s.purge)
 	t.Run("PartialBulkFailure", s.partialBulk)
 	t.Run("OlderStampLater", s.olderLater)
+	t.Run("EqualValueIsWritten", s.equalValue)
 	t.Run("ApplyTwice", s.applyTwice)
 	t.Run("GapsForksAndDependencies", s.gaps)
 	t.Run("Forks", s.forks)
@@ -342,12 +344,34 @@ func (s suite) olderLater(t *testing.T) {
 	n.mustApply(fake(5).Entry(n.at(15), p.delete(1)))
 	n.Want(table, "1 b")
 	// A clock that is behind, and an equal reading: the node decides (rule M2).
-	n.mustApply(fake(6).Entry(n.at(40), p.update(first.Stamp(), 1, "same clock, greater node")))
+	six := fake(6)
+	n.mustApply(six.Entry(n.at(40), p.update(first.Stamp(), 1, "same clock, greater node")))
 	n.Want(table, "1 same clock, greater node")
+	// Two values of the very same stamp: the one wins whose encoding, length first, is greater (rule M2).
+	n.mustApply(six.Entry(n.at(40), p.update(first.Stamp(), 1, "lesser value")))
+	n.Want(table, "1 same clock, greater node")
+	n.mustApply(six.Entry(n.at(40), p.update(first.Stamp(), 1, "the same stamp, the greater value")))
+	n.Want(table, "1 the same stamp, the greater value")
 	n.mustApply(fake(7).Entry(n.at(50), p.delete(1)))
 	n.mustApply(fake(8).Entry(n.at(60), p.update(first.Stamp(), 1, "of the deleted row")))
 	n.Want(table)
 	Same(t, n)
+}
+
+// equalValue: an UPDATE to the value that is there already is later than another one, which it does not know of (rule M3).
+func (s suite) equalValue(t *testing.T) {
+	n, m := s.open(t), s.open(t)
+	table := n.MustCreate(pair)
+	n.Insert(table, num(1), str("a"))
+	m.Pull(n)
+	m.Update(table, num(1), map[int]catalog.Value{1: str("b")})
+	n.Clock.T = m.Clock.T.Add(time.Millisecond)
+	n.Update(table, num(1), map[int]catalog.Value{1: str("a")})
+	n.Pull(m)
+	m.Pull(n)
+	n.Want(table, "1 a")
+	m.Want(table, "1 a")
+	Same(t, n, m)
 }
 
 func (s suite) applyTwice(t *testing.T) {
