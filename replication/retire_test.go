@@ -110,3 +110,23 @@ func TestLeave(t *testing.T) {
 		t.Errorf("a joiner after all the others left: %v, %q", err, late.get("k"))
 	}
 }
+
+// TestLeaveHandsOver: a node does not leave while what it has is not on the disks of a majority of the others, though they
+// would decide on it: it would go with the node (rule C4).
+func TestLeaveHandsOver(t *testing.T) {
+	_, ns := newCluster(t, "dc1", "dc1", "dc1")
+	ns[1].store.Fail(errors.New("the disk is full"))
+	ns[2].mustPut("k", "v", replication.None)
+	if err := ns[2].Leave(within(t, 500*time.Millisecond)); err == nil || ns[2].Removed() {
+		t.Fatalf("it left, and n2 has %q: %v", ns[1].get("k"), err)
+	}
+	ns[1].store.Fail(nil)
+	if err := ns[2].Leave(within(t, 20*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range ns[:2] {
+		if got := n.get("k"); got != "v" {
+			t.Errorf("%s has %q of what was handed over", n.name, got)
+		}
+	}
+}
