@@ -220,3 +220,43 @@ func TestAWriteCountsHereOnlyOnceTold(t *testing.T) {
 		t.Errorf("decided after Advance: %+v", d)
 	}
 }
+
+// TestQ3 has one member of five acknowledge, and promise, again and again: it is one all the same.
+func TestQ3(t *testing.T) {
+	own := origin(1, 1)
+	for _, without := range []bool{false, true} {
+		n, list := testNode("aaaaa", core.Knobs{CountMessages: without})
+		n.Advance(simEpoch, crdt.Vector{own: 3})
+		up(n, list, simEpoch, nil, 2, 3, 4, 5)
+		ticket, _ := n.Confirm(simEpoch, core.Quorum, own, 3)
+		for seq := uint64(1); seq <= 3; seq++ {
+			n.Receive(simEpoch, 2, core.Have{Version: 1, Delta: crdt.Vector{own: seq}})
+		}
+		if got := decided(n)[ticket]; got != without {
+			t.Errorf("rule out: %v; the acks of one other member are a majority of five: %v", without, got)
+		}
+		n.Propose(simEpoch, "seq", core.NextNumber(1, 5))
+		for _, p := range n.Puts() {
+			n.PutDone(simEpoch, p)
+		}
+		var ballot core.Ballot
+		accepts := false
+		look := func() {
+			for m, ok := n.NextMessage(2); ok; m, ok = n.NextMessage(2) {
+				switch m := m.(type) {
+				case core.Prepare:
+					ballot = m.Ballot
+				case core.Accept:
+					accepts = true
+				}
+			}
+		}
+		look()
+		for range 3 {
+			n.Receive(simEpoch, 2, core.Promise{Version: 1, Register: "seq", Ballot: ballot, OK: true})
+		}
+		if look(); accepts != without {
+			t.Errorf("rule out: %v; the promises of one other member are a majority of five: %v", without, accepts)
+		}
+	}
+}
