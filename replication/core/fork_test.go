@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -220,6 +221,57 @@ func TestARunningMachineFindsOut(t *testing.T) {
 		up(n, list, simEpoch, crdt.Vector{own: test.theirs}, 2)
 		if _, renew := n.RenewDue(simEpoch); renew != test.want || n.RolledBack() != test.want {
 			t.Errorf("%+v: a new epoch is due %v, rolled back %v", test, renew, n.RolledBack())
+		}
+	}
+}
+
+// TestE5UntilChainsAreEqual nothing is forgotten: what a member says to have may be of another branch. Of an origin whose
+// chains differ neither acks count nor entries are taken.
+func TestE5UntilChainsAreEqual(t *testing.T) {
+	own, other := origin(1, 1), origin(2, 1)
+	list := &core.List{Cluster: 7, Version: 1, Members: []core.Member{{ID: 1, Name: "n1"}, {ID: 2, Name: "n2"}}}
+	mark := func(o crdt.Origin) crdt.Marked {
+		return crdt.Marked{Marker: crdt.Marker{List: 1, Vector: crdt.Vector{own: 5, other: 5}}, Origin: o, Seq: 6}
+	}
+	const here = 7 // the short hash of every entry here
+	for name, test := range map[string]struct {
+		own, other uint64 // the other member's, 0: it has not said
+		due        bool
+	}{
+		"it says nothing":               {0, 0, false},
+		"equal":                         {here, here, true},
+		"of this node's it has another": {8, here, false},
+		"of its own it has another":     {here, 8, false},
+	} {
+		n := core.New(core.Config{Self: list.Members[0]}, core.State{List: list, Vector: crdt.Vector{own: 6, other: 6},
+			Markers: map[crdt.NodeID]crdt.Marked{1: mark(own), 2: mark(other)}}, simEpoch)
+		up(n, list, simEpoch, crdt.Vector{own: 6, other: 6}, 2)
+		if test.own > 0 {
+			n.Receive(simEpoch, 2, core.Heads{List: []core.Head{{Origin: own, Seq: 6, Hash: test.own},
+				{Origin: other, Seq: 6, Hash: test.other}}})
+		}
+		for looks := n.Looks(); len(looks) > 0; looks = n.Looks() {
+			for _, l := range looks {
+				got := make([]core.Hashes, len(l.Wants))
+				for i, w := range l.Wants {
+					got[i] = core.Hashes{Low: 1, First: w.From, List: slices.Repeat([]uint64{here}, int(w.To-w.From+1))}
+				}
+				n.Looked(simEpoch, l, got)
+			}
+		}
+		v, _, purge := n.PurgeDue(simEpoch)
+		w, trim := n.TrimDue(simEpoch, true)
+		if purge != test.due || trim != test.due || test.due && (v[own] != 5 || v[other] != 5 || w[own] < 5) {
+			t.Errorf("%s: purge is due %v, up to %v; trim %v, up to %v", name, purge, v, trim, w)
+		}
+		ticket, done := n.Confirm(simEpoch, core.Quorum, own, 6)
+		n.Receive(simEpoch, 2, core.Have{Version: 1, Delta: crdt.Vector{own: 6}})
+		if counts := done || decided(n)[ticket]; counts == (test.own == 8) {
+			t.Errorf("%s: its acks count: %v", name, counts)
+		}
+		n.Receive(simEpoch, 2, core.Entries{Version: 1, Origin: other, List: []crdt.Entry{entry(other, 7, nil)}})
+		if taken := len(n.NextBatch(simEpoch)) == 1; taken == (test.other == 8) {
+			t.Errorf("%s: its entries are taken: %v", name, taken)
 		}
 	}
 }

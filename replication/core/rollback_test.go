@@ -116,6 +116,35 @@ func TestQ5Registers(t *testing.T) {
 	}
 }
 
+// TestQ5InItsDataCentre: one of two members of data centre a was put back. What it promised there may be known to the other
+// one alone, so that a majority of all members, without that one, does not suffice.
+func TestQ5InItsDataCentre(t *testing.T) {
+	_, list := testNode("aabbb", core.Knobs{})
+	n := core.New(core.Config{Self: list.Members[0]}, core.State{List: list, RolledBack: true}, simEpoch)
+	n.Tick(simEpoch)
+	learns := false // the registers, once it has all that enough others have
+	answer := func(id crdt.NodeID) {
+		up(n, list, simEpoch, nil, id)
+		for m, ok := n.NextMessage(id); ok; m, ok = n.NextMessage(id) {
+			switch m := m.(type) {
+			case core.Ask:
+				n.Receive(simEpoch, id, core.Reply{Version: 1, Round: m.Round})
+			case core.Prepare:
+				learns = true
+			}
+		}
+	}
+	for id := crdt.NodeID(3); id <= 5; id++ {
+		answer(id)
+	}
+	if learns {
+		t.Error("it has caught up with the other data centre alone")
+	}
+	if answer(2); !learns {
+		t.Error("it has not caught up, though all have answered")
+	}
+}
+
 // TestQ5ItsAcks do not count: neither what a node that was put back acknowledges, nor what it did before, until it says
 // that it has caught up.
 func TestQ5ItsAcks(t *testing.T) {
