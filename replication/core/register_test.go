@@ -224,6 +224,43 @@ func TestC2(t *testing.T) {
 	}
 }
 
+// TestC2OfAnotherList: what a member says under a newer list, be it an ack or a ballot, does not count before this node has
+// that list too; a ballot under an older one never does.
+func TestC2OfAnotherList(t *testing.T) {
+	own := origin(1, 1)
+	n, list := testNode("aaa", core.Knobs{})
+	n.Advance(simEpoch, crdt.Vector{own: 1})
+	up(n, list, simEpoch, nil, 2, 3)
+	ticket, _ := n.Confirm(simEpoch, core.Quorum, own, 1)
+	promises := func() (to []crdt.NodeID) {
+		for puts := n.Puts(); len(puts) > 0; puts = n.Puts() {
+			for _, p := range puts {
+				n.PutDone(simEpoch, p)
+			}
+		}
+		for id := crdt.NodeID(2); id <= 3; id++ {
+			for m, ok := n.NextMessage(id); ok; m, ok = n.NextMessage(id) {
+				if _, is := m.(core.Promise); is {
+					to = append(to, id)
+				}
+			}
+		}
+		return to
+	}
+	n.Receive(simEpoch, 2, core.Have{Version: 2, Delta: crdt.Vector{own: 1}})
+	n.Receive(simEpoch, 2, core.Prepare{Version: 2, Register: "seq", Ballot: core.Ballot{N: 1, Node: 2}})
+	n.Receive(simEpoch, 3, core.Prepare{Version: 0, Register: "seq", Ballot: core.Ballot{N: 2, Node: 3}})
+	if to, acked := promises(), decided(n)[ticket]; len(to) > 0 || acked {
+		t.Errorf("under list 1: promised to %v, acknowledged %v", to, acked)
+	}
+	next := *list
+	next.Version, next.Before = 2, []crdt.NodeID{1, 2, 3}
+	n.Adopt(simEpoch, &next)
+	if to, acked := promises(), decided(n)[ticket]; len(to) != 1 || to[0] != 2 || !acked {
+		t.Errorf("under list 2: promised to %v, acknowledged %v", to, acked)
+	}
+}
+
 // TestC3SpreadsRegisters has n1 and n2, of three, accept a block of numbers; n4 and n5 join. n3, n4 and n5 are then a
 // majority none of which was there, and must not grant the block again.
 func TestC3SpreadsRegisters(t *testing.T) {
@@ -292,6 +329,8 @@ func TestC3(t *testing.T) {
 		}
 		n.ChangeList(simEpoch, core.WithMember(core.Member{ID: 5, Name: "n5", DC: "a"}))
 		look(0)
+		n.Receive(simEpoch, 2, core.Reply{Version: 1, Round: round})
+		look(0) // what n2 said before it had list 2 does not count (rule C2)
 		n.Receive(simEpoch, 2, core.Reply{Version: 2, Round: round})
 		look(1) // n1 and n2 are a majority of those before, and have all that they have
 		n.Receive(simEpoch, 3, core.Reply{Version: 2, Round: round, Delta: crdt.Vector{o: 9}})
