@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,35 +155,6 @@ func TestALateJoinerCatchesUp(t *testing.T) {
 	}
 	if got, want := len(late.store.Rows()), 500; got != want {
 		t.Errorf("%d rows when Join returned, want %d", got, want)
-	}
-}
-
-// forgetful is a store that makes no note durable as long as fails is set.
-type forgetful struct {
-	replication.Store
-	fails *atomic.Bool
-}
-
-func (f forgetful) PutLocal(key string, val []byte) error {
-	if f.fails.Load() {
-		return errors.New("the disk is full")
-	}
-	return f.Store.PutLocal(key, val)
-}
-
-// TestAListIsDurableBeforeItIsInForce (rule C2), and what waits for it goes on once the disk takes it.
-func TestAListIsDurableBeforeItIsInForce(t *testing.T) {
-	var fails atomic.Bool
-	n := newNode(t, newNetwork(), "n1", "dc1", 1)
-	n.tweak = func(c *replication.Config) { c.Store = forgetful{c.Store, &fails} }
-	n.start()
-	fails.Store(true)
-	if err := n.Bootstrap(within(t, 200*time.Millisecond)); err == nil || n.IsMember() {
-		t.Fatalf("a list that is not durable is in force: %v, a member: %v", err, n.IsMember())
-	}
-	fails.Store(false)
-	if err := n.Bootstrap(within(t, 20*time.Second)); err != nil || !n.IsMember() {
-		t.Errorf("then: %v, a member: %v", err, n.IsMember())
 	}
 }
 

@@ -92,6 +92,7 @@ func (r *Replicator) apply() {
 
 // put makes promises durable, in order, before what depends on them is sent.
 func (r *Replicator) put() {
+	failing := false
 	for {
 		select {
 		case <-r.putWake:
@@ -99,23 +100,59 @@ func (r *Replicator) put() {
 			return
 		}
 		for {
-			r.mu.Lock()
-			var p core.Put
-			some := len(r.puts) > 0
-			if some {
-				p = r.puts[0]
-				r.puts = r.puts[1:]
-			}
-			r.mu.Unlock()
+			p, some := r.nextPut()
 			if !some {
 				break
 			}
-			if err := r.cfg.Store.PutLocal(p.Key, p.Val); err != nil {
-				// What waits for it is never said: to the others it is as if the question had been lost.
-				r.cfg.Logger.Error("could not make a promise durable", "key", p.Key, "err", err)
+			err := r.cfg.Store.PutLocal(p.Key, p.Val)
+			if err == nil {
+				failing = false
+				r.do(func(n *core.Node, now time.Time) { n.PutDone(now, p) })
 				continue
 			}
-			r.do(func(n *core.Node, now time.Time) { n.PutDone(now, p) })
+			// What waits for it is not said: to the others it is as if the question had been lost, and they ask again. But it is
+			// not given up: nobody tells this node a list twice, and of a register whose name was not kept all would be forgotten.
+			if !failing {
+				r.cfg.Logger.Error("could not make a promise durable", "key", p.Key, "err", err)
+			}
+			failing = true
+			r.putAgain(p)
+			select {
+			case <-time.After(putRetry):
+			case <-r.ctx.Done():
+				return
+			}
 		}
 	}
+}
+
+// putRetry is how long a store that could not make a value durable is left alone.
+const putRetry = 100 * time.Millisecond
+
+func (r *Replicator) nextPut() (p core.Put, some bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.puts) == 0 {
+		return core.Put{}, false
+	}
+	p, r.puts = r.puts[0], r.puts[1:]
+	return p, true
+}
+
+// putAgain puts p back before what came after it. Of each key only the last value is kept, in the place of the first: a
+// register's name stays before its state, and while nothing can be made durable no more waits than there are keys.
+func (r *Replicator) putAgain(p core.Put) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := map[string]int{}
+	var puts []core.Put
+	for _, p := range append([]core.Put{p}, r.puts...) {
+		if i, there := at[p.Key]; there {
+			puts[i] = p
+			continue
+		}
+		at[p.Key] = len(puts)
+		puts = append(puts, p)
+	}
+	r.puts = puts
 }
