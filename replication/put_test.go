@@ -58,8 +58,8 @@ func TestAListThatCouldNotBeKept(t *testing.T) {
 	eventually(t, "n4 has the list without n3", func() bool { return len(ns[3].Members()) == 3 })
 }
 
-// TestARegisterThatCouldNotBeKept: a member whose disk does not take what it promises, for a moment, has not forgotten after a
-// restart what it promised later.
+// TestARegisterThatCouldNotBeKept: a member whose disk does not take what it promises, for a moment, has not forgotten after
+// a restart what it promised later.
 func TestARegisterThatCouldNotBeKept(t *testing.T) {
 	var fails atomic.Bool
 	var failed atomic.Int64
