@@ -49,9 +49,7 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 		return
 	}
 	defer func(was bool) { c.innerLocks = was }(c.innerLocks)
-	c.innerLocks = c.innerLocks || slices.ContainsFunc(w.Ctes, func(n *pg.Node) bool {
-		return n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil
-	})
+	c.innerLocks = c.innerLocks || modifiesInWith(w)
 	for _, n := range w.Ctes {
 		x := n.GetCommonTableExpr()
 		for _, have := range s.ctes {
@@ -97,6 +95,13 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 			s.ctes = append(s.ctes, q)
 		}
 	}
+}
+
+// modifiesInWith says whether a WITH query at the top of a statement modifies data. Deeper down none may, which is found elsewhere.
+func modifiesInWith(w *pg.WithClause) bool {
+	return slices.ContainsFunc(w.GetCtes(), func(n *pg.Node) bool {
+		return n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil
+	})
 }
 
 // modifyingCTE compiles INSERT, UPDATE or DELETE in WITH.

@@ -31,6 +31,9 @@ func (x *command) createView(n *pg.ViewStmt) Plan {
 		return true
 	})
 	cols := x.viewColumns(sel, stringList(n.GetAliases()))
+	if modifiesInWith(sel.GetWithClause()) {
+		x.fail(pgerror.New(pgerror.FeatureNotSupported, "views must not contain data-modifying statements in WITH"))
+	}
 	query := x.storedQuery(sel, cols)
 	options := x.viewOptions(n.GetOptions())
 	def := catalog.EncodeDef(catalog.ViewDef{Query: query, Options: options})

@@ -65,6 +65,9 @@ func (x *command) declareCursor(n *pg.DeclareCursorStmt) Plan {
 		x.failAt(-1, pgerror.SyntaxError, "SELECT INTO is not allowed here")
 	}
 	p.Query = x.statement(n.GetQuery())
+	if modifiesInWith(sel.GetWithClause()) {
+		x.fail(pgerror.New(pgerror.FeatureNotSupported, "DECLARE CURSOR must not contain data-modifying statements in WITH"))
+	}
 	return p
 }
 
