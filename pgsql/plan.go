@@ -58,8 +58,8 @@ type Query struct {
 	Columns []Column // the SQL's first columns
 	Tag     string   // "SELECT", "SHOW" …; the row count is added by who runs it
 
-	// With holds data-modifying WITH queries, run before SQL (worked out on the same snapshot; their effects are applied
-	// after SQL was run).
+	// With holds data-modifying WITH queries. Those whose rows SQL takes (ArgCTE) are worked out before it, the others after
+	// it, all on the same snapshot: no effect is applied before everything is worked out.
 	With []*Modify
 
 	Reads    []catalog.ID // replicated tables whose rows it reads (views expanded); system tables do not count

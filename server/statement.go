@@ -18,6 +18,7 @@ type statement struct {
 	ops []op
 
 	keys    map[string]bool // unique keys that this statement has given to rows
+	shared  *sharedTable    // the table, if other parts of the same command change it too; only on the writer
 	touched map[int64]bool  // rows that ON CONFLICT has updated
 	upsert  *pgsql.Modify   // m as the plan of ON CONFLICT's updates
 }
@@ -79,7 +80,7 @@ func (s *statement) addInsert(row []catalog.Value) {
 // claimKeys reserves the unique keys of a new row and, on a reader, looks for who has them already (the writer finds
 // out by itself). For an UPDATE, set says which columns changed, and self is the rowid of a committed row.
 func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self *int64) error {
-	if s.tx != nil && s.m.OnConflict == nil && s.bulk[s.m.Table.ID] > bulkRows {
+	if s.tx != nil && s.m.OnConflict == nil && s.keys == nil && s.bulk[s.m.Table.ID] > bulkRows {
 		return nil
 	}
 	for i := range s.m.Uniques {
@@ -96,7 +97,7 @@ func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self *int64
 		}
 		lk := uniqueKey(s.m.Table.ID, u.Index.OID, key)
 		s.wantRow(s.m.Table.ID, lk)
-		if s.m.OnConflict != nil {
+		if s.m.OnConflict != nil || s.tx != nil && s.keys != nil {
 			if s.keys == nil {
 				s.keys = map[string]bool{}
 			}
@@ -192,10 +193,19 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 			return false, errNeedsWriter
 		}
 		s.wantRow(s.m.Table.ID, rowKey(s.m.Table.ID, rowid))
+		twice := s.touched[rowid]
+		if s.shared.changed(rowid) {
+			if twice, err = s.keeps(u, key, rowid); err != nil {
+				return false, err
+			}
+			if !twice {
+				continue // there is no such row any more
+			}
+		}
 		if oc.Action == nil {
 			return true, nil
 		}
-		if s.touched[rowid] {
+		if twice {
 			return false, errTwice()
 		}
 		if s.touched == nil {
@@ -239,6 +249,7 @@ func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Versio
 	t := s.m.Table
 	o := op{plan: plan, table: t, rowid: rowid, seen: seen, new: row, old: old}
 	s.claimRow(&o, len(plan.Referenced) > 0)
+	s.shared.change(rowid, row)
 	inSet := make(map[int]bool, len(set))
 	for _, c := range set {
 		inSet[c] = true
@@ -315,6 +326,9 @@ func (s *statement) update(source *rowBuffer) error {
 		if err := s.check(row, rest); err != nil {
 			return err
 		}
+		if s.shared.changed(rowid) {
+			return nil
+		}
 		if err := s.change(s.m, rowid, seen, row, old, s.m.SetColumns, s.m.KeyChange); err != nil {
 			return err
 		}
@@ -348,6 +362,10 @@ func (s *statement) delete(source *rowBuffer) error {
 	n := len(s.m.Table.Columns)
 	return source.each(func(_ int, v []catalog.Value) error {
 		rowid, seen := version(v)
+		if s.shared.changed(rowid) {
+			return nil
+		}
+		s.shared.change(rowid, nil)
 		t := s.m.Table
 		o := op{kind: opDelete, plan: s.m, table: t, rowid: rowid, seen: seen}
 		s.claimRow(&o, len(s.m.Referenced) > 0)

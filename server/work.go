@@ -129,59 +129,47 @@ type outcome struct {
 
 // modify runs one INSERT, UPDATE or DELETE whole.
 func (w *worker) modify(m *pgsql.Modify, ra *rowArgs) (*outcome, error) {
-	ops, out, err := w.workOut(m, ra)
+	if len(m.Source.With) == 0 {
+		ops, out, err := w.workOut(m, ra, nil)
+		if err != nil {
+			return nil, err
+		}
+		return out, w.effect(ops)
+	}
+	c := w.command(m.Source.With, m, ra)
+	out, err := c.part(m)
 	if err != nil {
 		return nil, err
 	}
-	return out, w.effect(ops)
+	if err := c.rest(); err != nil {
+		return nil, err
+	}
+	return out, w.effect(c.ops)
 }
 
 // selectWith runs a query with data-modifying WITH queries: all are worked out on the same state, then take effect.
 func (w *worker) selectWith(q *pgsql.Query) (*rowBuffer, error) {
-	ops, ctes, err := w.workOutWith(q, nil)
+	c := w.command(q.With, nil, nil)
+	if err := c.reads(q.Args); err != nil {
+		return nil, err
+	}
+	buf, err := w.collect(q, &c.in)
 	if err != nil {
 		return nil, err
 	}
-	buf, err := w.collect(q, &rowArgs{ctes: ctes})
-	if err != nil {
+	if err := c.rest(); err != nil {
 		return nil, err
 	}
-	return buf, w.effect(ops)
+	return buf, w.effect(c.ops)
 }
 
-func (w *worker) workOutWith(q *pgsql.Query, ra *rowArgs) (ops []op, ctes []*rowBuffer, err error) {
-	for _, m := range q.With {
-		var in rowArgs
-		if ra != nil {
-			in = *ra
-		}
-		in.ctes = ctes
-		more, out, err := w.workOut(m, &in)
-		if err != nil {
-			return nil, nil, err
-		}
-		ops = append(ops, more...)
-		if out.returned == nil {
-			out.returned = &rowBuffer{}
-		}
-		ctes = append(ctes, out.returned)
-	}
-	return ops, ctes, nil
-}
-
-// workOut finds what m does, without doing it.
-func (w *worker) workOut(m *pgsql.Modify, ra *rowArgs) ([]op, *outcome, error) {
+// workOut finds what m does, without doing it. shared is its table if other parts of the statement change it too.
+func (w *worker) workOut(m *pgsql.Modify, ra *rowArgs, shared *sharedTable) ([]op, *outcome, error) {
 	in := rowArgs{}
 	if ra != nil {
 		in = *ra
 	}
-	ops, ctes, err := w.workOutWith(m.Source, ra)
-	if err != nil {
-		return nil, nil, err
-	}
-	if len(m.Source.With) > 0 {
-		in.ctes = ctes
-	}
+	var err error
 	var source *rowBuffer
 	if m.Values != nil && len(m.Checks) == 0 {
 		source, err = w.values(m, &in)
@@ -191,7 +179,10 @@ func (w *worker) workOut(m *pgsql.Modify, ra *rowArgs) ([]op, *outcome, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &statement{worker: w, m: m, in: &in, out: &outcome{}}
+	s := &statement{worker: w, m: m, in: &in, out: &outcome{}, shared: shared}
+	if shared != nil {
+		s.keys = shared.keys
+	}
 	if m.Returning != nil {
 		s.out.returned = &rowBuffer{cols: len(m.Returning)}
 	}
@@ -203,7 +194,7 @@ func (w *worker) workOut(m *pgsql.Modify, ra *rowArgs) ([]op, *outcome, error) {
 	case pgsql.Delete:
 		err = s.delete(source)
 	}
-	return append(ops, s.ops...), s.out, err
+	return s.ops, s.out, err
 }
 
 // values makes an INSERT's rows of constants and parameters, without SQLite.
