@@ -114,14 +114,20 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	if !f.mayUse(t, catalog.PrivUsage, catalog.PrivUpdate) {
 		return 0, deniedSequence(t)
 	}
-	v, want, err := f.s.node.sequences.nextVal(t)
+	v, from, err := f.s.node.sequences.nextVal(t)
 	if err != nil {
 		return 0, err
 	}
-	if want {
-		// The statement starts over with the new block: it must hold at least what was taken this time, and more.
-		had := f.taken[oid]
+	if from == nil {
+		// The statement starts over with the new block: it must hold at least what was taken this time, and more. What it
+		// has taken of other sequences it takes again.
+		all, had := f.taken, f.taken[oid]
 		f.wait = func(ctx context.Context) error {
+			for other, values := range all {
+				if other != oid {
+					f.s.node.sequences.giveBack(values)
+				}
+			}
 			return f.s.node.sequences.refill(ctx, t, had, f.s.settings.timeout)
 		}
 		return 0, errAgain
@@ -138,6 +144,7 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	if had.count == 0 {
 		had.first = v
 	}
+	had.sequence, had.from = t, from
 	had.count++
 	f.taken[oid] = had
 	return v, nil

@@ -28,7 +28,11 @@ type block struct {
 }
 
 // taken is what a statement has taken of a sequence since it was begun.
-type taken struct{ first, count int64 }
+type taken struct {
+	sequence     *catalog.Table
+	from         *block // the last value's
+	first, count int64
+}
 
 const (
 	firstBlock = 32
@@ -37,13 +41,13 @@ const (
 
 func registerName(id catalog.ID) string { return fmt.Sprintf("sequence/%016x%016x", id.HLC, id.Node) }
 
-// nextVal takes the next value; want says that the block is used up and refill must be called first.
-func (q *sequences) nextVal(t *catalog.Table) (v int64, want bool, err error) {
+// nextVal takes the next value, of the block from; nil says that the block is used up and refill must be called first.
+func (q *sequences) nextVal(t *catalog.Table) (v int64, from *block, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	b := q.blocks[t.ID]
 	if b == nil || b.next >= b.end {
-		return 0, true, nil
+		return 0, nil, nil
 	}
 	d := &t.Sequence
 	step := d.Increment
@@ -57,16 +61,16 @@ func (q *sequences) nextVal(t *catalog.Table) (v int64, want bool, err error) {
 	if v > d.Max || v < d.Min {
 		if d.Cycle {
 			b.next = b.end
-			return 0, false, pgerror.New(pgerror.FeatureNotSupported, "sequence \"%s\" has reached its end: CYCLE is not supported across nodes", t.Name).
+			return 0, nil, pgerror.New(pgerror.FeatureNotSupported, "sequence \"%s\" has reached its end: CYCLE is not supported across nodes", t.Name).
 				WithHint("Use ALTER SEQUENCE … RESTART.")
 		}
 		limit, name := d.Max, "maximum"
 		if step < 0 {
 			limit, name = d.Min, "minimum"
 		}
-		return 0, false, pgerror.New("2200H", "nextval: reached %s value of sequence \"%s\" (%d)", name, t.Name, limit)
+		return 0, nil, pgerror.New("2200H", "nextval: reached %s value of sequence \"%s\" (%d)", name, t.Name, limit)
 	}
-	return v, false, nil
+	return v, b, nil
 }
 
 // refill asks a majority for a new block, for a statement that will run anew: with room for twice what it had taken. A
@@ -115,6 +119,22 @@ func (q *sequences) refill(ctx context.Context, t *catalog.Table, had taken, tim
 	}
 	q.blocks[id] = &block{next: next, end: start + size*step, size: min(size, lastBlock), asked: now}
 	return nil
+}
+
+// giveBack undoes what a statement has taken that will run anew, so that the values come first again: nobody has seen them.
+// If somebody else has taken of the sequence meanwhile they become a gap.
+func (q *sequences) giveBack(had taken) {
+	d := &had.sequence.Sequence
+	sign := int64(1)
+	if d.Increment < 0 {
+		sign = -1
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := q.blocks[had.sequence.ID]
+	if b != nil && b == had.from && b.next == sign*(had.first+had.count*d.Increment) {
+		b.next = sign * had.first
+	}
 }
 
 // restart makes value the next one (setval, ALTER SEQUENCE … RESTART). Blocks that other nodes hold stay theirs.
