@@ -1,0 +1,138 @@
+package server
+
+import (
+	"layercake/catalog"
+	"layercake/pgerror"
+	"layercake/pgsql"
+)
+
+// recheck looks at the FOREIGN KEYs of everything the transaction did once more, on the state that it commits to.
+func (s *session) recheck(w *worker, ops []op, r *replayState) error {
+	last := lastChanges(ops, w.ops)
+	for i := range ops {
+		o := &ops[i]
+		if o.plan == nil {
+			continue
+		}
+		switch o.kind {
+		case opInsert:
+			if len(o.plan.References) == 0 {
+				continue
+			}
+			err := o.rows.each(func(j int, row []catalog.Value) error {
+				if !r.stillOwn(o.table.ID, i, j) {
+					return nil
+				}
+				row = last.row(i, o, &ownRow{i, j}, row)
+				if row == nil {
+					return nil
+				}
+				return w.checkParents(o.plan, row, nil)
+			})
+			if err != nil {
+				return err
+			}
+		case opUpdate:
+			if row := last.row(i, o, o.own, o.new); row != nil {
+				if err := w.checkParents(o.plan, row, o.cols); err != nil {
+					return err
+				}
+			}
+			if err := w.recheckChildren(o); err != nil {
+				return err
+			}
+		case opDelete:
+			if err := w.recheckChildren(o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// finals tells what became of the rows that a transaction has changed: what it wrote to a row at first need not hold.
+type finals struct {
+	changes map[finalRef]*op   // the last UPDATE or DELETE of a row
+	emptied map[catalog.ID]int // the last TRUNCATE of a table
+}
+
+// finalRef is a row of a transaction's ops, by the op that inserted it or by the rowid of a committed one.
+type finalRef struct {
+	table catalog.ID
+	own   ownRow
+	rowid int64
+}
+
+func refOf(table catalog.ID, own *ownRow, rowid int64) finalRef {
+	if own != nil {
+		return finalRef{table: table, own: *own, rowid: -1}
+	}
+	return finalRef{table: table, rowid: rowid}
+}
+
+// lastChanges goes through a transaction's ops, those that were worked out anew at last.
+func lastChanges(ops, anew []op) finals {
+	f := finals{map[finalRef]*op{}, map[catalog.ID]int{}}
+	for k, list := range [][]op{ops, anew} {
+		for i := range list {
+			switch o := &list[i]; o.kind {
+			case opUpdate, opDelete:
+				f.changes[refOf(o.table.ID, o.own, o.rowid)] = o
+			case opTruncate:
+				f.emptied[o.table.ID] = k*len(ops) + i
+			}
+		}
+	}
+	return f
+}
+
+// row is what became of a row that op number i, o, has left as given; nil: it is gone.
+func (f finals) row(i int, o *op, own *ownRow, row []catalog.Value) []catalog.Value {
+	if at, ok := f.emptied[o.table.ID]; ok && at > i {
+		return nil
+	}
+	c := f.changes[refOf(o.table.ID, own, o.rowid)]
+	switch {
+	case c == nil || c == o:
+		return row
+	case c.kind == opDelete:
+		return nil
+	case !sameShape(c.table, o.table):
+		return row
+	}
+	return c.new
+}
+
+// stillOwn says whether row j of op i is there at the end of the transaction.
+func (r *replayState) stillOwn(table catalog.ID, i, j int) bool {
+	ids := r.inserted[i]
+	if j >= ids.Len() {
+		return false
+	}
+	own, ok := r.ownRowOf(rowRef{table, ids.At(j)})
+	return ok && own == ownRow{i, j}
+}
+
+// recheckChildren makes sure that no child has come, from elsewhere, for a row that the transaction removed. A child
+// that only the removal's own CASCADE would have met is told to retry.
+func (w *worker) recheckChildren(o *op) error {
+	if o.old == nil {
+		return nil
+	}
+	again := *o
+	plan := *o.plan
+	plan.Referenced = append([]pgsql.ReferencedCheck{}, plan.Referenced...)
+	for i := range plan.Referenced {
+		plan.Referenced[i].OnDelete, plan.Referenced[i].OnUpdate = nil, nil
+	}
+	again.plan = &plan
+	err := w.checkChildren(&again)
+	if pgerror.Code(err) == pgerror.ForeignKeyViolation {
+		for i := range o.plan.Referenced {
+			if o.plan.Referenced[i].OnDelete != nil || o.plan.Referenced[i].OnUpdate != nil {
+				return errSerialization()
+			}
+		}
+	}
+	return err
+}
