@@ -46,3 +46,62 @@ func TestDeferredHoldsFinalRows(t *testing.T) {
 		}
 	}
 }
+
+// TestSetConstraintsImmediate: SET CONSTRAINTS … IMMEDIATE looks at what the transaction did before it, at once.
+func TestSetConstraintsImmediate(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE p (id int PRIMARY KEY)")
+	exec(t, conn, "CREATE TABLE c (id int PRIMARY KEY, p int CONSTRAINT one REFERENCES p DEFERRABLE INITIALLY DEFERRED,"+
+		" q int CONSTRAINT two REFERENCES p DEFERRABLE)")
+	exec(t, conn, "INSERT INTO p VALUES (1), (2)")
+	exec(t, conn, "INSERT INTO c VALUES (7, 1, 1)")
+	for _, tc := range []struct {
+		work []string
+		last string
+		ok   bool
+	}{
+		{[]string{"INSERT INTO c VALUES (1, 9, 1)"}, "SET CONSTRAINTS ALL IMMEDIATE", false},
+		{[]string{"INSERT INTO c VALUES (1, 9, 1)"}, "SET CONSTRAINTS one IMMEDIATE", false},
+		{[]string{"INSERT INTO c VALUES (1, 9, 1)"}, "SET CONSTRAINTS two IMMEDIATE", true},
+		{[]string{"SET CONSTRAINTS ALL DEFERRED", "INSERT INTO c VALUES (1, 1, 9)"}, "SET CONSTRAINTS one IMMEDIATE", true},
+		{[]string{"SET CONSTRAINTS ALL DEFERRED", "INSERT INTO c VALUES (1, 1, 9)"}, "SET CONSTRAINTS one, two IMMEDIATE", false},
+		{[]string{"INSERT INTO c VALUES (1, 9, 1)", "UPDATE c SET p = 2"}, "SET CONSTRAINTS ALL IMMEDIATE", true},
+		{[]string{"INSERT INTO c VALUES (1, 9, 1)", "INSERT INTO p VALUES (9)"}, "SET CONSTRAINTS ALL IMMEDIATE", true},
+		{[]string{"UPDATE c SET q = 2", "DELETE FROM p WHERE id = 1"}, "SET CONSTRAINTS one IMMEDIATE", false},
+		{[]string{"UPDATE c SET q = 2, p = 9", "DELETE FROM p WHERE id = 1", "UPDATE c SET p = 2"},
+			"SET CONSTRAINTS one IMMEDIATE", true},
+		{[]string{"UPDATE c SET q = 2", "DELETE FROM p WHERE id = 1", "INSERT INTO p VALUES (1)"},
+			"SET CONSTRAINTS ALL IMMEDIATE", true},
+		// Statements that follow are held at once, unless the SET is rolled back.
+		{[]string{"SET CONSTRAINTS ALL IMMEDIATE"}, "INSERT INTO c VALUES (1, 9, 1)", false},
+		{[]string{"SET CONSTRAINTS one IMMEDIATE"}, "UPDATE c SET p = 9", false},
+		{[]string{"SAVEPOINT s", "SET CONSTRAINTS ALL IMMEDIATE", "ROLLBACK TO s"}, "INSERT INTO c VALUES (1, 9, 1)", true},
+		{[]string{"SET CONSTRAINTS one IMMEDIATE", "SAVEPOINT s", "SET CONSTRAINTS one DEFERRED", "ROLLBACK TO s"},
+			"INSERT INTO c VALUES (1, 9, 1)", false},
+	} {
+		for _, level := range []string{"READ COMMITTED", "REPEATABLE READ"} {
+			exec(t, conn, "BEGIN ISOLATION LEVEL "+level)
+			for _, sql := range tc.work {
+				exec(t, conn, sql)
+			}
+			if tc.ok {
+				exec(t, conn, tc.last)
+			} else {
+				fails(t, conn, "23503", tc.last)
+			}
+			exec(t, conn, "ROLLBACK")
+		}
+	}
+	// After an error the transaction can go on from a savepoint, as it was there.
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "INSERT INTO c VALUES (1, 9, 1)")
+	exec(t, conn, "SAVEPOINT s")
+	fails(t, conn, "23503", "SET CONSTRAINTS ALL IMMEDIATE")
+	exec(t, conn, "ROLLBACK TO s")
+	exec(t, conn, "INSERT INTO c VALUES (2, 9, 1)")
+	exec(t, conn, "INSERT INTO p VALUES (9)")
+	exec(t, conn, "SET CONSTRAINTS ALL IMMEDIATE")
+	exec(t, conn, "COMMIT")
+	wantOne(t, conn, "2", "SELECT count(*) FROM c WHERE p = 9")
+}

@@ -271,7 +271,7 @@ func (w *worker) checkChildren(o *op) error {
 
 // deferred says whether a FOREIGN KEY waits for COMMIT: there everything is looked at once more anyway.
 func (w *worker) deferred(c *catalog.Constraint) bool {
-	return w.tran != nil && w.tran.defers(c)
+	return w.tran != nil && w.tran.defers(c) || w.settles && !c.Deferrable
 }
 
 // stillThere says whether a row with the old row's values in the referenced columns exists after all: the transaction

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"slices"
+
 	"layercake/catalog"
 	"layercake/pgerror"
 	"layercake/pgsql"
@@ -122,12 +124,17 @@ func (w *worker) recheckChildren(o *op) error {
 	again := *o
 	plan := *o.plan
 	plan.Referenced = append([]pgsql.ReferencedCheck{}, plan.Referenced...)
+	if w.settles { // an action was carried out at once
+		plan.Referenced = slices.DeleteFunc(plan.Referenced, func(r pgsql.ReferencedCheck) bool {
+			return o.new == nil && r.OnDelete != nil || o.new != nil && r.OnUpdate != nil
+		})
+	}
 	for i := range plan.Referenced {
 		plan.Referenced[i].OnDelete, plan.Referenced[i].OnUpdate = nil, nil
 	}
 	again.plan = &plan
 	err := w.checkChildren(&again)
-	if pgerror.Code(err) == pgerror.ForeignKeyViolation {
+	if pgerror.Code(err) == pgerror.ForeignKeyViolation && !w.settles {
 		for i := range o.plan.Referenced {
 			if o.plan.Referenced[i].OnDelete != nil || o.plan.Referenced[i].OnUpdate != nil {
 				return errSerialization()

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"layercake/catalog"
@@ -59,6 +61,8 @@ type savepoint struct {
 	locks    int
 	schema   *catalog.Schema
 	settings savedSettings
+	deferAll *bool
+	deferOne map[catalog.ID]bool
 }
 
 func (s *session) newTransaction(explicit bool) *transaction {
@@ -111,19 +115,39 @@ func (t *transaction) defers(c *catalog.Constraint) bool {
 	return c.InitiallyDeferred
 }
 
-// setConstraints is SET CONSTRAINTS. Made immediate, a constraint is checked from the next statement on, and for what
-// went before at COMMIT.
-func (t *transaction) setConstraints(p *pgsql.SetConstraints) {
+// setConstraints is SET CONSTRAINTS. What is made immediate is looked at for what went before, too.
+func (s *session) setConstraints(ctx context.Context, p *pgsql.SetConstraints) error {
+	t := s.tran
 	if p.Constraints == nil {
 		t.deferAll, t.deferOne = &p.Deferred, nil
-		return
+	} else {
+		if t.deferOne = maps.Clone(t.deferOne); t.deferOne == nil { // a savepoint may have the old one
+			t.deferOne = map[catalog.ID]bool{}
+		}
+		for _, id := range p.Constraints {
+			t.deferOne[id] = p.Deferred
+		}
 	}
-	if t.deferOne == nil {
-		t.deferOne = map[catalog.ID]bool{}
+	if p.Deferred || !slices.ContainsFunc(t.ops, func(o op) bool { return o.plan != nil && mayDefer(o.plan) }) {
+		return nil
 	}
-	for _, id := range p.Constraints {
-		t.deferOne[id] = p.Deferred
+	_, err := s.try(ctx, t, nil, nil, func(w *worker) error {
+		w.atCommit, w.settles = true, true
+		if err := s.recheck(w, t.ops, w.replay); err != nil {
+			return err
+		}
+		return w.reserve()
+	})
+	if err == nil {
+		t.shown = len(t.ops) // worked out anew one by one, the statements might not pass
 	}
+	return err
+}
+
+// mayDefer says whether one of the FOREIGN KEYs around m can be checked later than at once.
+func mayDefer(m *pgsql.Modify) bool {
+	return slices.ContainsFunc(m.References, func(r pgsql.ReferenceCheck) bool { return r.Constraint.Deferrable }) ||
+		slices.ContainsFunc(m.Referenced, func(r pgsql.ReferencedCheck) bool { return r.Constraint.Deferrable })
 }
 
 func (t *transaction) snapshotIsolated() bool {
@@ -398,7 +422,8 @@ func (s *session) dropPortals() {
 
 func (s *session) savepoint(name string) {
 	t := s.tran
-	sp := savepoint{name: name, ops: len(t.ops), locks: len(s.owner.order), schema: t.schema}
+	sp := savepoint{name: name, ops: len(t.ops), locks: len(s.owner.order), schema: t.schema,
+		deferAll: t.deferAll, deferOne: t.deferOne}
 	sp.settings.values, sp.settings.local = s.settings.snapshot()
 	t.savepoints = append(t.savepoints, sp)
 }
@@ -432,7 +457,7 @@ func (s *session) rollbackTo(name string) error {
 			t.keys[k] = true
 		}
 	}
-	t.schema = sp.schema
+	t.schema, t.deferAll, t.deferOne = sp.schema, sp.deferAll, sp.deferOne
 	t.savepoints = t.savepoints[:i+1]
 	t.failed = false
 	s.settings.restore(sp.settings.values, sp.settings.local)

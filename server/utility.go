@@ -49,8 +49,7 @@ func (s *session) runUtility(ctx context.Context, c *compiled, st *pgsql.Stateme
 			s.notice(pgerror.Warning(pgerror.NoActiveSQLTransaction, "SET CONSTRAINTS can only be used in transaction blocks"))
 			return "SET CONSTRAINTS", nil
 		}
-		s.tran.setConstraints(p)
-		return "SET CONSTRAINTS", nil
+		return "SET CONSTRAINTS", s.setConstraints(ctx, p)
 	case *pgsql.Notify:
 		s.notify(p)
 		return "NOTIFY", nil

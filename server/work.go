@@ -38,6 +38,7 @@ type worker struct {
 	reserved []lockKey // what reserve has taken
 	took     bool      // a row was reserved while the rows were looked for: it may have changed before that
 	atCommit bool      // looks at a whole transaction's references once more
+	settles  bool      // … at those only that are deferrable, and not deferred
 }
 
 // bulkRows is how many rows of a table one statement reserves one by one; beyond, it reserves the table.
