@@ -57,6 +57,9 @@ func (s *session) fetch(f *pgsql.Fetch, c *compiled, out sink) (string, error) {
 	if f.Move {
 		return "MOVE " + strconv.Itoa(len(rows)), nil
 	}
+	if o, ok := out.(*wireSink); ok {
+		o.binary = p.cursor && format(p.formats, 0) == 1
+	}
 	if err := out.columns(p.columns()); err != nil {
 		return "", err
 	}

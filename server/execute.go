@@ -27,11 +27,15 @@ type sink interface {
 type wireSink struct {
 	w      pgwire.ResultWriter
 	header bool // the simple protocol describes each result
+	binary bool // … which is text but for a BINARY cursor's
 }
 
 func (o *wireSink) columns(cols []pgsql.Column) error {
 	if !o.header {
 		return nil
+	}
+	if o.binary {
+		return o.w.Columns(wireColumns(cols, []int16{1}))
 	}
 	return o.w.Columns(wireColumns(cols, nil))
 }
