@@ -206,6 +206,11 @@ func appendBlobStored(dst []byte, oid uint32, typmod int32, b []byte, s *OutputS
 	if t := typesByOID[oid]; t != nil && t.IsArray() {
 		return appendArrayText(dst, t, typmod, b, s)
 	}
+	if IsReg(oid) {
+		if _, name, err := namedOID(b); err == nil {
+			return append(dst, name.Bytes...)
+		}
+	}
 	return appendBytea(dst, b, s.ByteaOutput)
 }
 

@@ -192,7 +192,14 @@ func appendCharBinary(dst []byte, v Value) []byte {
 }
 
 func appendRegBinary(dst []byte, oid uint32, v Value) ([]byte, error) {
-	if v.Kind == Text {
+	switch v.Kind {
+	case Blob:
+		r, _, err := namedOID(v.Bytes)
+		if err != nil {
+			return nil, misstored(oid, v)
+		}
+		v = r
+	case Text:
 		r, err := decodeReg(oid, v.Bytes)
 		if err != nil {
 			return nil, err

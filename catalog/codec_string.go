@@ -264,6 +264,20 @@ func decodeReg(oid uint32, src []byte) (Value, error) {
 	return textCopy(src), nil
 }
 
+// NamedOID is a value of a reg… type on its way to a client, who may want it as text or in binary: name is what the schema
+// at hand calls the OID. No row is stored in this form.
+func NamedOID(oid uint32, name []byte) Value {
+	return BlobBytes(AppendRow(nil, []Value{Int(int64(oid)), TextBytes(name)}))
+}
+
+// namedOID takes apart what NamedOID made.
+func namedOID(b []byte) (oid, name Value, err error) {
+	if oid, b, err = DecodeValue(b); err == nil {
+		name, _, err = DecodeValue(b)
+	}
+	return oid, name, err
+}
+
 func appendReg(dst []byte, oid, v uint32) []byte {
 	if v == 0 {
 		return append(dst, '-')

@@ -59,6 +59,7 @@ type shared struct {
 	as         string    // the owner of the view being expanded, "" outside of views
 	access     []access  // privileges needed
 	innerLocks bool      // FOR UPDATE in a subquery is accepted: the statement changes rows
+	within     bool      // a data-modifying WITH query is compiled: what it returns goes to other queries
 	agg        *aggArgs  // the aggregate whose arguments are being compiled
 	macro      [][]*expr // arguments of the SQL-bodied functions being expanded
 }

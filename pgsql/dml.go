@@ -52,6 +52,8 @@ func (m *Modify) setParams(params []uint32) {
 func (c *compiler) modify(n *pg.Node, outer *scope) *Modify {
 	reads, system, volatile, unstable, with := c.reads, c.system, c.volatile, c.unstable, c.with
 	c.with = nil
+	defer func(was bool) { c.within = was }(c.within)
+	c.within = true
 	var m *Modify
 	switch s := n.GetNode().(type) {
 	case *pg.Node_InsertStmt:

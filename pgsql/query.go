@@ -31,11 +31,11 @@ func (c *compiler) topQuery(sel *pg.SelectStmt) *Query {
 	for i := range r.cols {
 		col := &r.cols[i]
 		cols[i] = Column{Name: col.name, TableOID: col.tableOID, AttNum: col.attNum, Type: col.typ, Typmod: col.typmod}
-		wrap = wrap || catalog.IsReg(col.typ) || catalog.IsReg(catalog.ElemOf(col.typ))
+		wrap = wrap || hasRegs(col.typ)
 	}
 	if wrap && r.exprs != nil {
 		for i, e := range r.exprs {
-			if catalog.IsReg(e.typ) {
+			if hasRegs(e.typ) {
 				r.exprs[i] = plain(c.resultSQL(e), e.typ, true, e.loc, e)
 			}
 		}
@@ -48,7 +48,7 @@ func (c *compiler) topQuery(sel *pg.SelectStmt) *Query {
 		for i := range exprs {
 			e := &expr{kind: exprColumn, sql: alias + ".c" + itoa(i+1), typ: r.cols[i].typ, typmod: -1, loc: -1, atomic: true}
 			exprs[i] = e
-			if catalog.IsReg(e.typ) {
+			if hasRegs(e.typ) {
 				exprs[i] = plain(c.resultSQL(e), e.typ, true, -1, e)
 			}
 		}
@@ -78,13 +78,16 @@ func (c *compiler) resultColumn(t *target) Column {
 	return col
 }
 
-// resultSQL is the SQL of an expression whose value goes to the client: a reg… type goes by name.
+// resultSQL is the SQL of an expression whose value goes to the client: a reg… type takes its name along.
 func (c *compiler) resultSQL(e *expr) string {
-	if catalog.IsReg(e.typ) {
-		return c.text(c.regOut(e))
+	if hasRegs(e.typ) && !c.within {
+		return c.regResult(e)
 	}
 	return c.text(e)
 }
+
+// hasRegs says whether values of a type are OIDs that clients see by name.
+func hasRegs(typ uint32) bool { return catalog.IsReg(typ) || catalog.IsReg(catalog.ElemOf(typ)) }
 
 // lockedItem is a table of FROM that FOR UPDATE or SHARE locks.
 type lockedItem struct {

@@ -347,18 +347,34 @@ func (c *compiler) regOut(e *expr) *expr {
 		}
 		return &expr{kind: exprConst, typ: catalog.TextOID, typmod: -1, loc: e.loc, atomic: true, val: catalog.Str(c.regName(uint32(e.val.Int()), e.typ))}
 	}
-	var blob []byte
-	blob = catalog.AppendValue(blob, catalog.Int(0))
-	blob = catalog.AppendValue(blob, catalog.Str("-"))
-	for _, n := range c.oidNames(e.typ) {
-		blob = catalog.AppendValue(blob, catalog.Int(int64(n.oid)))
-		blob = catalog.AppendValue(blob, catalog.Str(n.name))
-	}
-	c.system = true
-	t := c.operand(e)
-	f := plain("coalesce((SELECT c1 FROM lc_rows("+c.konst(catalog.BlobBytes(blob))+", 2) WHERE c0 = "+t+"), CAST("+t+" AS TEXT))", catalog.TextOID, true, e.loc, e)
+	f := plain("lc_reg_name("+c.oidNameSet(e.typ)+", "+c.operand(e)+")", catalog.TextOID, true, e.loc, e)
 	f.depth += 2
 	return f
+}
+
+// oidNameSet places oidNames as an argument of lc_reg_name and its kin.
+func (c *compiler) oidNameSet(typ uint32) string {
+	c.system = true
+	blob := catalog.AppendRow(nil, []catalog.Value{catalog.Int(0), catalog.Str("-")})
+	for _, n := range c.oidNames(typ) {
+		blob = catalog.AppendRow(blob, []catalog.Value{catalog.Int(int64(n.oid)), catalog.Str(n.name)})
+	}
+	return c.konst(catalog.BlobBytes(blob))
+}
+
+// regResult is a reg… value, or an array of them, as it goes to the client: with its name.
+func (c *compiler) regResult(e *expr) string {
+	elem := catalog.ElemOf(e.typ)
+	switch {
+	case elem != 0:
+		return "lc_reg_results(" + c.oidNameSet(elem) + ", " + c.operand(e) + ", " + itoa(int(elem)) + ")"
+	case e.kind != exprConst:
+		return "lc_reg_result(" + c.oidNameSet(e.typ) + ", " + c.operand(e) + ")"
+	case e.val.IsNull():
+		return "NULL"
+	}
+	oid := uint32(e.val.Int())
+	return c.konst(catalog.NamedOID(oid, []byte(c.regName(oid, e.typ))))
 }
 
 // regName shows one OID.

@@ -57,7 +57,7 @@ func nullIn(c call) call {
 // tables returns every table of functions.
 func tables() [][]def {
 	return [][]def{codecFuncs, sessionFuncs, textFuncs, bytesFuncs, regexpFuncs, datetimeFuncs, intervalFuncs, extractFuncs, truncFuncs,
-		numberFuncs, seriesFuncs, toCharFuncs, recordFuncs, jsonFuncs, jsonAccessFuncs, jsonbFuncs}
+		numberFuncs, seriesFuncs, toCharFuncs, recordFuncs, regFuncs, jsonFuncs, jsonAccessFuncs, jsonbFuncs}
 }
 
 // Register makes the functions known to package sqlite, for connections opened afterwards. A second call does nothing.
