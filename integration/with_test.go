@@ -41,6 +41,15 @@ func TestWithMeetsInOneRow(t *testing.T) {
 			"", "1:1:8 2:2:2 3:3:3"},
 		{"WITH x AS (UPDATE w SET v = 8 WHERE id = 1), y AS (UPDATE w SET v = 9 WHERE id = 1) SELECT 'ok'",
 			"ok", "1:1:9 2:2:2 3:3:3"},
+		// FROM is read before what is selected or set.
+		{"WITH x AS (UPDATE w SET v = 8 WHERE id = 1 RETURNING 1), y AS (DELETE FROM w WHERE id = 1 RETURNING 1)" +
+			" SELECT count(*) || ' ' || (SELECT count(*) FROM x) FROM y", "1 0", "2:2:2 3:3:3"},
+		{"WITH x AS (UPDATE w SET v = 8 WHERE id = 1 RETURNING 1), y AS (DELETE FROM w WHERE id = 1 RETURNING 1)" +
+			" UPDATE w SET v = (SELECT count(*) FROM y) WHERE id = 2 AND EXISTS (SELECT FROM x) RETURNING v",
+			"0", "1:1:8 2:2:0 3:3:3"},
+		{"WITH x AS (UPDATE w SET v = 8 WHERE id = 1 RETURNING 1), y AS (DELETE FROM w WHERE id = 1 RETURNING 1)," +
+			" z AS (SELECT * FROM y) SELECT (SELECT count(*) FROM x) || ' ' || (SELECT count(*) FROM z)",
+			"1 0", "1:1:8 2:2:2 3:3:3"},
 		// Keys that another part gives or takes away.
 		{"WITH x AS (INSERT INTO w VALUES (5, 5, 1) RETURNING 1)," +
 			" y AS (INSERT INTO w VALUES (5, 6, 2) ON CONFLICT DO NOTHING RETURNING 1)" + counts,

@@ -46,6 +46,7 @@ type compiler struct {
 	volatile bool
 	unstable bool // depends on tables or the session
 	with     []*Modify
+	asked    []int // data-modifying WITH queries that are read, in the order in which PostgreSQL would ask for their rows
 }
 
 // shared is what all parts of a statement have in common.
@@ -204,7 +205,7 @@ func (c *compiler) finish(sql string, cols []Column, tag string) *Query {
 	q.SQL, q.Args = c.renumber(sql)
 	q.Reads, q.System, q.Volatile = c.reads, c.system, c.volatile
 	q.Stable = len(c.reads) == 0 && !c.system && !c.volatile && !c.unstable
-	q.With, q.Ranges = c.with, c.ranges
+	q.With, q.Asked, q.Ranges = c.with, c.asked, c.ranges
 	q.Params = c.params
 	return q
 }

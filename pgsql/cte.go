@@ -18,6 +18,7 @@ type cte struct {
 	rel     *rel
 	hint    string // " MATERIALIZED", " NOT MATERIALIZED"
 	used    bool
+	asked   []int // data-modifying ones that it reads
 
 	modify *Modify // a data-modifying one: index in With
 	index  int
@@ -70,6 +71,8 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 		}
 		names := stringList(x.Aliascolnames)
 		sel := x.Ctequery.GetSelectStmt()
+		asked := c.asked
+		c.asked = nil
 		switch {
 		case sel == nil:
 			c.modifyingCTE(q, x, s)
@@ -83,6 +86,7 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 				q.hint = " MATERIALIZED" // whatever was asked for: PostgreSQL too works it out once
 			}
 		}
+		q.asked, c.asked = append(q.asked, c.asked...), asked
 		q.cols = append([]relCol(nil), q.cols...)
 		if len(names) > len(q.cols) {
 			c.failAt(x.Location, pgerror.InvalidColumnReference, "WITH query \"%s\" has %d columns available but %d columns specified", x.Ctename, len(q.cols), len(names))
@@ -110,7 +114,7 @@ func (c *compiler) modifyingCTE(q *cte, x *pg.CommonTableExpr, s *scope) {
 		c.failAt(x.Location, pgerror.FeatureNotSupported, "WITH clause containing a data-modifying statement must be at the top level")
 	}
 	m := c.modify(x.Ctequery, s)
-	q.modify, q.index = m, len(c.with)
+	q.modify, q.index, q.asked = m, len(c.with), []int{len(c.with)}
 	c.with = append(c.with, m)
 	for _, col := range m.Returning {
 		q.cols = append(q.cols, relCol{name: col.Name, typ: col.Type, typmod: col.Typmod, loc: -1})
@@ -234,6 +238,7 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string,
 		c.recursiveUse(q, s, rv.Location)
 	}
 	q.used = true
+	c.asked = append(c.asked, q.asked...)
 	sql := q.sqlName + " AS " + alias
 	it.cols = relColumns(&rel{cols: q.cols}, alias)
 	if q.modify != nil {

@@ -51,7 +51,8 @@ func (m *Modify) setParams(params []uint32) {
 // that the text of its sibling queries can stand in it; an ArgCTE in it means a sibling.
 func (c *compiler) modify(n *pg.Node, outer *scope) *Modify {
 	reads, system, volatile, unstable, with := c.reads, c.system, c.volatile, c.unstable, c.with
-	c.with = nil
+	asked := c.asked
+	c.with, c.asked = nil, nil
 	defer func(was bool) { c.within = was }(c.within)
 	c.within = true
 	var m *Modify
@@ -72,7 +73,7 @@ func (c *compiler) modify(n *pg.Node, outer *scope) *Modify {
 			reads = append(reads, id)
 		}
 	}
-	c.reads, c.with = reads, with
+	c.reads, c.with, c.asked = reads, with, asked
 	c.system, c.volatile, c.unstable = c.system || system, c.volatile || volatile, c.unstable || unstable
 	return m
 }

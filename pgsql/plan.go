@@ -61,6 +61,9 @@ type Query struct {
 	// With holds data-modifying WITH queries. Those whose rows SQL takes (ArgCTE) are worked out before it, the others after
 	// it, all on the same snapshot: no effect is applied before everything is worked out.
 	With []*Modify
+	// Asked lists those that SQL reads, of With or of the statement that this is a part of, in the order in which PostgreSQL
+	// would ask for their rows: FROM first, then WHERE, then what is selected. Where two of them change one row it counts.
+	Asked []int
 
 	Reads    []catalog.ID // replicated tables whose rows it reads (views expanded); system tables do not count
 	System   bool         // reads system tables

@@ -57,8 +57,18 @@ func (w *worker) command(with []*pgsql.Modify, main *pgsql.Modify, ra *rowArgs) 
 	return c
 }
 
-// reads runs the WITH queries whose rows the arguments take, in order of appearance.
-func (c *command) reads(args []pgsql.Arg) error {
+// reads runs the WITH queries whose rows a query takes.
+func (c *command) reads(q *pgsql.Query) error {
+	for _, i := range q.Asked {
+		if err := c.run(i); err != nil {
+			return err
+		}
+	}
+	return c.binds(q.Args)
+}
+
+// binds runs those that only the arguments tell of.
+func (c *command) binds(args []pgsql.Arg) error {
 	for i := range args {
 		switch a := &args[i]; a.Kind {
 		case pgsql.ArgCTE:
@@ -66,7 +76,7 @@ func (c *command) reads(args []pgsql.Arg) error {
 				return err
 			}
 		case pgsql.ArgPack:
-			if err := c.reads(a.Pack); err != nil {
+			if err := c.binds(a.Pack); err != nil {
 				return err
 			}
 		}
@@ -99,7 +109,7 @@ func (c *command) part(m *pgsql.Modify) (*outcome, error) {
 		if q == nil {
 			continue
 		}
-		if err := c.reads(q.Args); err != nil {
+		if err := c.reads(q); err != nil {
 			return nil, err
 		}
 	}

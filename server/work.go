@@ -151,7 +151,7 @@ func (w *worker) modify(m *pgsql.Modify, ra *rowArgs) (*outcome, error) {
 // selectWith runs a query with data-modifying WITH queries: all are worked out on the same state, then take effect.
 func (w *worker) selectWith(q *pgsql.Query) (*rowBuffer, error) {
 	c := w.command(q.With, nil, nil)
-	if err := c.reads(q.Args); err != nil {
+	if err := c.reads(q); err != nil {
 		return nil, err
 	}
 	buf, err := w.collect(q, &c.in)
