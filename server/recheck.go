@@ -2,6 +2,7 @@ package server
 
 import (
 	"slices"
+	"sync"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -10,7 +11,7 @@ import (
 
 // recheck looks at the FOREIGN KEYs of everything the transaction did once more, on the state that it commits to.
 func (s *session) recheck(w *worker, ops []op, r *replayState) error {
-	last := lastChanges(ops, w.ops)
+	last := sync.OnceValue(func() finals { return lastChanges(ops, w.ops) })
 	for i := range ops {
 		o := &ops[i]
 		if o.plan == nil {
@@ -25,7 +26,7 @@ func (s *session) recheck(w *worker, ops []op, r *replayState) error {
 				if !r.stillOwn(o.table.ID, i, j) {
 					return nil
 				}
-				row = last.row(i, o, &ownRow{i, j}, row)
+				row = last().row(i, o, &ownRow{i, j}, row)
 				if row == nil {
 					return nil
 				}
@@ -35,9 +36,11 @@ func (s *session) recheck(w *worker, ops []op, r *replayState) error {
 				return err
 			}
 		case opUpdate:
-			if row := last.row(i, o, o.own, o.new); row != nil {
-				if err := w.checkParents(o.plan, row, o.cols); err != nil {
-					return err
+			if len(o.plan.References) > 0 {
+				if row := last().row(i, o, o.own, o.new); row != nil {
+					if err := w.checkParents(o.plan, row, o.cols); err != nil {
+						return err
+					}
 				}
 			}
 			if err := w.recheckChildren(o); err != nil {
