@@ -101,7 +101,8 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 	}
 }
 
-// modifiesInWith says whether a WITH query at the top of a statement modifies data. Deeper down none may, which is found elsewhere.
+// modifiesInWith says whether a WITH query at the top of a statement modifies data. Deeper down none may, which is found
+// elsewhere.
 func modifiesInWith(w *pg.WithClause) bool {
 	return slices.ContainsFunc(w.GetCtes(), func(n *pg.Node) bool {
 		return n.GetCommonTableExpr().GetCtequery().GetSelectStmt() == nil

@@ -42,12 +42,16 @@ func TestRefused(t *testing.T) {
 		{"DELETE FROM a WHERE id IN (SELECT id FROM a LIMIT 3 FOR UPDATE SKIP LOCKED)", "", ""},
 		{"SELECT * FROM (SELECT id FROM a FOR UPDATE) x", "0A000", ""},
 
-		{"CREATE VIEW v AS WITH i AS (INSERT INTO a VALUES (1) RETURNING *) SELECT * FROM i", "0A000", "views must not contain data-modifying statements in WITH"},
-		{"CREATE VIEW v AS WITH s AS (SELECT 1), i AS (DELETE FROM a) SELECT 1", "0A000", "views must not contain data-modifying statements in WITH"},
+		{"CREATE VIEW v AS WITH i AS (INSERT INTO a VALUES (1) RETURNING *) SELECT * FROM i",
+			"0A000", "views must not contain data-modifying statements in WITH"},
+		{"CREATE VIEW v AS WITH s AS (SELECT 1), i AS (DELETE FROM a) SELECT 1",
+			"0A000", "views must not contain data-modifying statements in WITH"},
 		{"CREATE VIEW v AS WITH i AS (INSERT INTO nosuch VALUES (1) RETURNING *) SELECT * FROM i", "42P01", ""},
-		{"CREATE VIEW v AS SELECT * FROM (WITH i AS (DELETE FROM a RETURNING *) SELECT * FROM i) x", "0A000", "WITH clause containing a data-modifying statement must be at the top level"},
+		{"CREATE VIEW v AS SELECT * FROM (WITH i AS (DELETE FROM a RETURNING *) SELECT * FROM i) x",
+			"0A000", "WITH clause containing a data-modifying statement must be at the top level"},
 		{"CREATE VIEW v AS WITH s AS (SELECT 1) SELECT * FROM s", "", ""},
-		{"DECLARE c CURSOR FOR WITH i AS (INSERT INTO a VALUES (1) RETURNING *) SELECT * FROM i", "0A000", "DECLARE CURSOR must not contain data-modifying statements in WITH"},
+		{"DECLARE c CURSOR FOR WITH i AS (INSERT INTO a VALUES (1) RETURNING *) SELECT * FROM i",
+			"0A000", "DECLARE CURSOR must not contain data-modifying statements in WITH"},
 		{"DECLARE c CURSOR FOR WITH s AS (SELECT 1) SELECT * FROM s", "", ""},
 	} {
 		_, err := d.compile(x.sql)

@@ -61,7 +61,8 @@ func (q *sequences) nextVal(t *catalog.Table) (v int64, from *block, err error) 
 	if v > d.Max || v < d.Min {
 		if d.Cycle {
 			b.next = b.end
-			return 0, nil, pgerror.New(pgerror.FeatureNotSupported, "sequence \"%s\" has reached its end: CYCLE is not supported across nodes", t.Name).
+			return 0, nil, pgerror.New(pgerror.FeatureNotSupported,
+				"sequence \"%s\" has reached its end: CYCLE is not supported across nodes", t.Name).
 				WithHint("Use ALTER SEQUENCE … RESTART.")
 		}
 		limit, name := d.Max, "maximum"
