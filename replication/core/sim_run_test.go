@@ -15,7 +15,7 @@ var (
 	seed   = flag.Uint64("seed", 0, "run this seed alone and print its history")
 )
 
-// simulate runs one seed: a cluster of 3 or 5 that begins with 1 to 3 members, clients on all nodes, crashes, cuts and
+// simulate runs one seed: a cluster of 3, 5 or 7 that begins with 1 to 3 members, clients on all nodes, crashes, cuts and
 // broken links; then everything heals, but perhaps for a minority that is gone for ever.
 func simulate(seed uint64, knobs core.Knobs) *sim { return newSim(seed, knobs).whole() }
 
@@ -34,17 +34,27 @@ func (s *sim) begin() *simNode {
 // whole runs the whole of a seed.
 func (s *sim) whole() *sim {
 	size := 3 + 2*s.rng.IntN(2)
+	if s.seed%16 == 9 {
+		size = 7
+	}
 	dcs := 1 + s.rng.IntN(3)
 	for i := range size {
 		s.addNode([]string{"dc1", "dc2", "dc3"}[i%dcs])
 	}
 	n0 := s.begin()
 	const busy = 6 * time.Second
+	if s.seed%10 == 6 && s.only == nil {
+		s.jumper()
+	}
 	for _, n := range s.nodes {
 		s.clients(n)
 	}
 	var joiner func()
 	joiner = func() {
+		if n0.core != nil && s.latest().Version == 0 { // it crashed before it had founded the cluster
+			n0.core.Adopt(n0.time(), core.FirstList(7, n0.member))
+			n0.pump()
+		}
 		for _, n := range s.nodes {
 			n.join()
 		}
@@ -129,6 +139,12 @@ func (s *sim) whole() *sim {
 	s.run(busy)
 
 	s.quiet = true
+	if s.jumps > 0 { // the clocks are right again, and what was stamped by one that was fast is of the past
+		for _, n := range s.nodes {
+			n.jump = 0
+		}
+		s.shift = jump + time.Second
+	}
 	minority := 0
 	if s.rewinds > 0 {
 		s.loseRewound()
@@ -156,6 +172,33 @@ func (s *sim) whole() *sim {
 		s.checkEnd()
 	}
 	return s
+}
+
+// jump is how far clocks are set wrong.
+const jump = time.Hour
+
+// jumper sets clocks wrong, now and then, and right again. What a node stamps that is an hour fast waits everywhere else,
+// and what comes after it; it acknowledges nothing that others must have.
+func (s *sim) jumper() {
+	var next func()
+	next = func() {
+		if s.quiet {
+			return
+		}
+		n := s.nodes[s.rng.IntN(len(s.nodes))]
+		switch {
+		case n.jump != 0:
+			n.jump = 0
+		case s.sql == nil && s.chance(50): // the model of SQL does not know of batches that are refused
+			n.jump = -jump
+		default:
+			n.jump = jump
+		}
+		s.jumps++
+		s.log("the clock of %s is wrong by %v", n.member.Name, n.jump)
+		s.after(s.between(300*time.Millisecond, 3*time.Second), next)
+	}
+	s.after(s.between(500*time.Millisecond, 3*time.Second), next)
 }
 
 // clients starts the two clients of a node.

@@ -143,7 +143,7 @@ func (st *sqlStore) db() *sqlstore.Store {
 	m.opened++
 	var err error
 	st.store, err = sqlstore.Open(context.Background(), sqlstore.Config{
-		Now: st.n.time, Image: st.image, Readers: 1, Logger: slog.New(complaints{st.n}),
+		Now: st.n.wall, Image: st.image, Readers: 1, Logger: slog.New(complaints{st.n}),
 		Rand:  seeded{rand.New(rand.NewPCG(st.n.s.seed, m.opened))},
 		Knobs: sqlstore.Knobs{ForgetDrops: m.breaks.forgetDrops},
 	})

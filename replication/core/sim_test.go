@@ -18,6 +18,7 @@ type sim struct {
 	seed   uint64
 	rng    *rand.Rand
 	now    time.Duration
+	shift  time.Duration // that has passed for all nodes while nothing happened
 	queue  events
 	serial int
 	nodes  []*simNode
@@ -39,6 +40,7 @@ type sim struct {
 	lastMarker                         time.Duration
 	purges, trims, snapshots, restores int
 	rewinds, moves                     int
+	jumps                              int // of clocks
 	restored                           *simNode // was put back from an old copy and has not caught up
 	reads                              int
 	floors                             map[string]crdt.Vector   // what has been promised
@@ -100,6 +102,7 @@ type simNode struct {
 	i        int
 	member   core.Member
 	skew     time.Duration
+	jump     time.Duration // how wrong the clock is that the store stamps with
 	store    simStore
 	core     *core.Node // nil while down
 	life     int
@@ -186,7 +189,7 @@ func (s *sim) addNode(dc string) *simNode {
 	if s.sql != nil {
 		n.store = newSQLStore(n)
 	} else {
-		n.store = memStore{memstore.New(memstore.Config{Self: n.member.ID, Now: n.time, Rand: rand.New(rand.NewPCG(s.seed, uint64(i)))}), n}
+		n.store = memStore{memstore.New(memstore.Config{Self: n.member.ID, Now: n.wall, Rand: rand.New(rand.NewPCG(s.seed, uint64(i)))}), n}
 	}
 	n.holds = map[content]struct{}{}
 	for j := range s.nodes {
@@ -196,7 +199,10 @@ func (s *sim) addNode(dc string) *simNode {
 	return n
 }
 
-func (n *simNode) time() time.Time { return simEpoch.Add(n.s.now + n.skew) }
+func (n *simNode) time() time.Time { return simEpoch.Add(n.s.now + n.skew + n.s.shift) }
+
+// wall is what the node's clock says that may be set: stamps come from it. Time-outs do not.
+func (n *simNode) wall() time.Time { return n.time().Add(n.jump) }
 
 func (s *sim) link(a, b int) *simLink {
 	if a > b {
