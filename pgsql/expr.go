@@ -163,7 +163,7 @@ func keepsFilter(n *pg.Node) bool {
 const maxDepth = 400
 
 // maxNest is how deep an expression may nest before SQLite's parser gives up.
-const maxNest = 450
+const maxNest = 800
 
 // flatten hides an expression's depth from SQLite, which does not count what stands in a FROM clause.
 func (c *compiler) flatten(e *expr) *expr {

@@ -60,6 +60,10 @@ func (e *Error) Unwrap() error {
 		return pgerror.New(pgerror.DataCorrupted, "the database file \"%s\" is damaged: %s", e.Path, e.Message).
 			WithHint("Other members hold the data: stop this node, and let a new one take its place.")
 	}
+	if e.Message == "Recursion limit" || strings.HasPrefix(e.Message, "Expression tree is too large") {
+		return pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded").
+			WithDetail("An expression or its subqueries are nested too deep.")
+	}
 	if bound, rest, ok := strings.Cut(strings.TrimPrefix(e.Message, "frame "), " offset must be a non-negative "); ok && rest != "" {
 		return pgerror.New(pgerror.InvalidPrecedingOrFollowingSize, "frame %s offset must not be negative", bound)
 	}
