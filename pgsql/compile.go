@@ -56,6 +56,7 @@ type shared struct {
 	params     []uint32
 	fixed      int       // params[:fixed] were given by the client
 	volatiles  int       // calls of volatile functions compiled so far
+	deepest    int       // depth of the deepest expression of the query at hand
 	views      []uint32  // that are being expanded, each within the one before
 	as         string    // the owner of the view being expanded, "" outside of views
 	access     []access  // privileges needed

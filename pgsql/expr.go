@@ -140,6 +140,7 @@ func (c *compiler) expr(n *pg.Node, s *scope) *expr {
 	if e.depth > maxDepth {
 		e = c.flatten(e)
 	}
+	c.deepest = max(c.deepest, e.depth)
 	if s.groups != nil {
 		e = c.matchGroup(s, e, mark)
 	}

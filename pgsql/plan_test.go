@@ -127,7 +127,7 @@ func TestLimits(t *testing.T) {
 		{"coalesce", "SELECT coalesce(" + repeat(3000, ",", func(int) string { return "NULL" }) + ", 7)", "7"},
 		{"greatest", "SELECT greatest(" + repeat(2000, ",", itoa) + ")", "1999"},
 		{"views", "SELECT a FROM v99", "1"},
-		{"subqueries", "SELECT " + strings.Repeat("(SELECT ", 30) + "1" + strings.Repeat(")", 30), "1"},
+		{"subqueries", "SELECT " + strings.Repeat("(SELECT ", 60) + "1" + strings.Repeat(")", 60), "1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d.t = t

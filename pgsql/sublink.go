@@ -22,11 +22,16 @@ func (c *compiler) subLink(n *pg.SubLink, s *scope) *expr {
 		r := c.selectQuery(sel, s)
 		return &expr{sql: "EXISTS (" + r.sql() + ")", typ: catalog.BoolOID, typmod: -1, loc: n.Location, atomic: true, depth: 2}
 	case pg.SubLinkType_EXPR_SUBLINK:
+		outside := c.deepest
+		c.deepest = 0
 		r := c.selectQuery(sel, s)
 		if len(r.cols) != 1 {
 			c.failAt(n.Location, pgerror.SyntaxError, "subquery must return only one column")
 		}
-		return c.scalarSubquery(r, n.Location)
+		e := c.scalarSubquery(r, n.Location)
+		e.depth = max(e.depth, c.deepest+20) // a level of SELECT takes some of SQLite's
+		c.deepest = outside
+		return e
 	case pg.SubLinkType_ARRAY_SUBLINK:
 		return c.arraySubquery(sel, s, n.Location)
 	case pg.SubLinkType_ANY_SUBLINK, pg.SubLinkType_ALL_SUBLINK:
