@@ -1,7 +1,8 @@
 package catalog
 
-// compareOperators are the comparisons. Stored forms compare as SQLite compares them, numeric under RTRIM, interval and timetz
-// under LCKEY; of arrays only the keys count, since equal elements may be stored differently (numeric 1.0 and 1.00).
+// compareOperators are the comparisons. Stored forms compare as SQLite compares them, numeric under RTRIM, interval and
+// timetz under LCKEY, jsonb under LCJSON; of arrays only the keys count, since equal elements may be stored differently
+// (numeric 1.0 and 1.00).
 // The form of a line is described at parseOperators.
 const compareOperators = `
 1070 = anyarray anyarray bool = <> lc_array_key($1) = lc_array_key($2)
@@ -137,12 +138,12 @@ const compareOperators = `
 1333 <= interval interval bool >= > $1 <= $2 COLLATE LCKEY
 1334 > interval interval bool < <= $1 > $2 COLLATE LCKEY
 1335 >= interval interval bool <= < $1 >= $2 COLLATE LCKEY
-3240 = jsonb jsonb bool = <> lc_jsonb_cmp($1, $2) = 0
-3241 <> jsonb jsonb bool <> = lc_jsonb_cmp($1, $2) <> 0
-3242 < jsonb jsonb bool > >= lc_jsonb_cmp($1, $2) < 0
-3243 > jsonb jsonb bool < <= lc_jsonb_cmp($1, $2) > 0
-3244 <= jsonb jsonb bool >= > lc_jsonb_cmp($1, $2) <= 0
-3245 >= jsonb jsonb bool <= < lc_jsonb_cmp($1, $2) >= 0
+3240 = jsonb jsonb bool = <> $1 = $2 COLLATE LCJSON
+3241 <> jsonb jsonb bool <> = $1 <> $2 COLLATE LCJSON
+3242 < jsonb jsonb bool > >= $1 < $2 COLLATE LCJSON
+3243 > jsonb jsonb bool < <= $1 > $2 COLLATE LCJSON
+3244 <= jsonb jsonb bool >= > $1 <= $2 COLLATE LCJSON
+3245 >= jsonb jsonb bool <= < $1 >= $2 COLLATE LCJSON
 93 = name name bool = <> $1 = $2
 643 <> name name bool <> = $1 <> $2
 660 < name name bool > >= $1 < $2

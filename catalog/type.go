@@ -87,14 +87,16 @@ func IsReg(oid uint32) bool {
 	return false
 }
 
-// Collation returns the SQLite collation that comparisons of values of type oid must name: "RTRIM", "LCKEY", or "" for
-// none.
+// Collation returns the SQLite collation that comparisons of values of type oid must name: "RTRIM", "LCKEY", "LCJSON", or
+// "" for none.
 func Collation(oid uint32) string {
 	switch oid {
 	case NumericOID:
 		return "RTRIM"
 	case IntervalOID, TimetzOID:
 		return "LCKEY"
+	case JSONBOID:
+		return "LCJSON"
 	}
 	return ""
 }

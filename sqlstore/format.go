@@ -44,13 +44,14 @@ CREATE TABLE lc_local(key TEXT PRIMARY KEY, val BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE lc_system(name TEXT PRIMARY KEY, form INTEGER NOT NULL, fixed BLOB, rest BLOB) WITHOUT ROWID;
 ` + retiredSQL
 
-// retiredSQL is what format 4 has beyond format 3.
+// retiredSQL is what format 4 has beyond format 3. Format 5 has indexes on jsonb, and on arrays of types whose equal values
+// may be written in more than one way, by the collations and functions that compare them (Store.reform).
 const retiredSQL = `CREATE TABLE lc_retired(origin BLOB PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 `
 
 const (
 	applicationID = 0x4c434b31 // "LCK1"
-	formatVersion = 4
+	formatVersion = 5
 	oldestFormat  = 3 // that is made one of formatVersion when it is opened
 	seqBits       = 40
 )
@@ -118,8 +119,12 @@ func (s *Store) prepareFile(c *sqlite.Conn) error {
 	switch {
 	case id.Int() == applicationID && version.Int() == formatVersion:
 		return nil
-	case id.Int() == applicationID && version.Int() == oldestFormat:
-		return c.StoreExec("BEGIN IMMEDIATE;" + retiredSQL + fmt.Sprintf("PRAGMA user_version=%d; COMMIT", formatVersion))
+	case id.Int() == applicationID && version.Int() >= oldestFormat && version.Int() < formatVersion:
+		change := ""
+		if version.Int() == oldestFormat {
+			change = retiredSQL
+		}
+		return c.StoreExec("BEGIN IMMEDIATE;" + change + fmt.Sprintf("PRAGMA user_version=%d; COMMIT", formatVersion))
 	case id.Int() == applicationID:
 		return fmt.Errorf("the database has format %d, this program knows format %d", version.Int(), formatVersion)
 	case id.Int() != 0:

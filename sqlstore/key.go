@@ -39,6 +39,8 @@ func canonical(v catalog.Value, collation string) catalog.Value {
 			if i := bytes.IndexByte(v.Bytes, '|'); i >= 0 {
 				v.Bytes = v.Bytes[:i]
 			}
+		case "LCJSON":
+			v.Bytes = canonicalJSONB(v.Bytes)
 		}
 	case catalog.Real:
 		// SQLite takes 1 and 1.0 for equal, and 0 and -0.
@@ -47,6 +49,38 @@ func canonical(v catalog.Value, collation string) catalog.Value {
 		}
 	}
 	return v
+}
+
+// canonicalJSONB returns a jsonb's text with its numbers' last zeros behind the point left out: all else that is equal is
+// also written alike.
+func canonicalJSONB(text []byte) []byte {
+	var out []byte
+	done, inString := 0, false // text[:done] is in out
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			inString = !inString
+		case inString && c == '\\':
+			i++
+		case !inString && c == '.':
+			end := i + 1
+			for end < len(text) && '0' <= text[end] && text[end] <= '9' {
+				end++
+			}
+			keep := end
+			for keep > i && (text[keep-1] == '0' || keep == i+1) {
+				keep--
+			}
+			if keep < end {
+				out, done = append(out, text[done:keep]...), end
+			}
+			i = end - 1
+		}
+	}
+	if done == 0 {
+		return text
+	}
+	return append(out, text[done:]...)
 }
 
 func (sp *space) canonicalKey(dst []byte, key func(i int) catalog.Value) []byte {

@@ -146,19 +146,8 @@ func (tx *Tx) leavePrimaryKey(l *layout, ts *txSpace, sp, old *space) error {
 
 // hideDuplicates makes losers of the rows whose new primary key a row with a greater INSERT has too.
 func (tx *Tx) hideDuplicates(sp *space) (int, error) {
-	var terms, present []string
-	for _, k := range sp.key {
-		terms = append(terms, sp.cols[k].term())
-		present = append(present, sp.cols[k].phys+" IS NOT NULL")
-	}
-	var rows []int64
 	// A row without a hidden key has an identity that begins with keyPrimary, which is the greater.
-	err := each(tx.w.conn, "SELECT r FROM (SELECT t.rowid AS r, row_number() OVER (PARTITION BY "+strings.Join(terms, ",")+
-		" ORDER BY _h DESC, lc_origins.origin DESC, _k IS NULL DESC, _k DESC) AS n FROM "+sp.phys+
-		" AS t JOIN lc_origins ON num=_o WHERE "+strings.Join(present, " AND ")+") WHERE n>1", nil, func(v []catalog.Value) error {
-		rows = append(rows, v[0].Int())
-		return nil
-	})
+	rows, err := tx.duplicates(sp, "_h DESC, lc_origins.origin DESC, _k IS NULL DESC, _k DESC", "")
 	if err != nil {
 		return 0, err
 	}
@@ -175,6 +164,25 @@ func (tx *Tx) hideDuplicates(sp *space) (int, error) {
 		}
 	}
 	return len(rows), nil
+}
+
+// duplicates returns the rows that others of their primary key precede in an order, of those that cond picks ("": all).
+func (tx *Tx) duplicates(sp *space, order, cond string) (rows []int64, err error) {
+	var terms, conds []string
+	for _, k := range sp.key {
+		terms = append(terms, sp.cols[k].term())
+		conds = append(conds, sp.cols[k].phys+" IS NOT NULL")
+	}
+	if cond != "" {
+		conds = append(conds, cond)
+	}
+	err = each(tx.w.conn, "SELECT r FROM (SELECT t.rowid AS r, row_number() OVER (PARTITION BY "+strings.Join(terms, ",")+
+		" ORDER BY "+order+") AS n FROM "+sp.phys+" AS t JOIN lc_origins ON num=_o WHERE "+strings.Join(conds, " AND ")+
+		") WHERE n>1", nil, func(v []catalog.Value) error {
+		rows = append(rows, v[0].Int())
+		return nil
+	})
+	return rows, err
 }
 
 // recount works out a keyspace's digest from its rows.

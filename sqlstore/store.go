@@ -129,6 +129,9 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		return nil, fmt.Errorf("sqlstore: open %s: %w", s.path, err)
 	}
 	s.start()
+	if err := s.reform(ctx); err != nil {
+		return nil, fmt.Errorf("sqlstore: open %s: %w", s.path, errors.Join(err, s.Close()))
+	}
 	return s, nil
 }
 

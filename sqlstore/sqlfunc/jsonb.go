@@ -10,7 +10,7 @@ import (
 )
 
 var jsonbFuncs = []def{
-	strict("lc_jsonb_cmp", 2, compareJSONB),
+	strict("lc_jsonb_cmp", 2, compareJSONB), // in indexes of folders of format 4; see the collation LCJSON
 	strict("lc_jsonb_contains", 2, jsonbContains),
 	strict("lc_jsonb_exists", 2, jsonbExists),
 	strict("lc_jsonb_exists_any", 2, jsonbExistsAny),

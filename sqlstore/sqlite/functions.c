@@ -41,6 +41,7 @@ int lc_register_all(lc_conn *c) {
   static const lc_agg *const aggregates[] = {lc_row_aggregates, lc_numeric_aggregates, lc_float_aggregates,
                                              lc_other_aggregates};
   int rc = sqlite3_create_collation_v2(c->db, "LCKEY", SQLITE_UTF8, NULL, key_collation, NULL);
+  if (rc == SQLITE_OK) rc = sqlite3_create_collation_v2(c->db, "LCJSON", SQLITE_UTF8, NULL, lc_jsonb_collation, NULL);
   for (size_t i = 0; rc == SQLITE_OK && i < sizeof functions / sizeof *functions; i++)
     rc = register_functions(c, functions[i]);
   for (size_t i = 0; rc == SQLITE_OK && i < sizeof aggregates / sizeof *aggregates; i++)

@@ -1,0 +1,94 @@
+package sqlstore_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"layercake/catalog"
+	"layercake/sqlstore"
+	"layercake/sqlstore/sqlite"
+	"layercake/sqlstore/storetest"
+)
+
+// TestOldComparison: in a folder of format 4 a column was compared as it is stored. When it is opened, its unique index is made
+// again, and rows whose primary keys are equal now are one row.
+func TestOldComparison(t *testing.T) {
+	spec := storetest.TableSpec{Name: "marked", Columns: []storetest.Column{{Name: "id", Type: catalog.Int4OID}, {Name: "v", Type: catalog.JSONBOID}},
+		Key: []string{"id"}, Unique: [][]string{{"v"}}}
+	keyed := storetest.TableSpec{Name: "keyed", Columns: []storetest.Column{{Name: "v", Type: catalog.JSONBOID}, {Name: "n", Type: catalog.Int4OID}},
+		Key: []string{"v"}}
+	dir := t.TempDir()
+	a := openDir(t, dir)
+	marked, table := a.MustCreate(spec), a.MustCreate(keyed)
+	for i, v := range []string{"1.5", "2.5", "3"} {
+		a.Insert(marked, catalog.Int(int64(i)), catalog.Str(v))
+		a.Insert(table, catalog.Str(v), catalog.Int(int64(i)))
+	}
+	untouched := a.Digest(marked).Rows
+	var undo []string
+	for _, id := range []catalog.ID{marked, table} {
+		tab := storetest.Table(a.Schema(), id)
+		v := tab.Columns[slices.IndexFunc(tab.Columns, func(c *catalog.Column) bool { return c.Name == "v" })].Phys
+		for _, ix := range tab.Indexes {
+			if len(ix.PhysKeys) == 0 || ix.PhysKeys[0] != v+" COLLATE LCJSON" {
+				continue
+			}
+			keys := v
+			if !ix.Primary {
+				keys += ",_u" + ix.Phys
+			}
+			sql := "CREATE UNIQUE INDEX " + ix.Phys + " ON " + tab.Phys + "(" + keys + ")"
+			undo = append(undo, "DROP INDEX "+ix.Phys, "UPDATE "+tab.Phys+" SET "+v+"='1.50' WHERE "+v+"='2.5'", sql,
+				"UPDATE lc_objects SET info=json_set(info,'$.sql','"+sql+"') WHERE info->>'$.sql' LIKE '%INDEX "+ix.Phys+" %'")
+		}
+	}
+	if len(undo) != 8 {
+		t.Fatal(undo)
+	}
+	undo = append(undo, "UPDATE lc_objects SET info=json_remove(info,'$.collation')", "PRAGMA user_version=4")
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c, err := sqlite.Open(filepath.Join(dir, "layercake.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range undo {
+		if err := c.StoreExec(sql); err != nil {
+			t.Fatal(sql, err)
+		}
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		a = openDir(t, dir)
+		if got := a.Digest(marked).Rows; got != untouched {
+			t.Errorf("%d rows, want %d", got, untouched)
+		}
+		if got, want := a.Rows(table), []string{"1.50 1", "3 2"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if l, err := a.Collisions(context.Background()); err != nil || len(l) != 1 || string(l[0].Row[1].Bytes) != "1.50" {
+			t.Errorf("collisions: %v, %v", l, err)
+		}
+		for id, row := range map[catalog.ID][]catalog.Value{
+			marked: {catalog.Int(9), catalog.Str("3.00")}, table: {catalog.Str("3.00"), catalog.Int(9)},
+		} {
+			var taken *sqlstore.UniqueError
+			_, err := a.Write(context.Background(), func(tx *sqlstore.Tx) error {
+				_, err := tx.Insert(storetest.Table(tx.Schema(), id), row)
+				return err
+			})
+			if !errors.As(err, &taken) {
+				t.Errorf("3.00: %v", err)
+			}
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
