@@ -67,18 +67,8 @@ func appendElementKey(b []byte, elem uint32, v Value) []byte {
 		return binary.BigEndian.AppendUint64(b, floatKey(v.Float()))
 	}
 	key := v.Bytes
-	switch Collation(elem) {
-	case "RTRIM":
-		for len(key) > 0 && key[len(key)-1] == ' ' {
-			key = key[:len(key)-1]
-		}
-	case "LCKEY":
-		for i, c := range key {
-			if c == '|' {
-				key = key[:i]
-				break
-			}
-		}
+	if elem != JSONBOID { // see JSONBArrayKey
+		key = Canonical(v, Collation(elem)).Bytes
 	}
 	for _, c := range key {
 		if b = append(b, c); c == 0 {

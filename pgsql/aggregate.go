@@ -220,7 +220,9 @@ func (c *compiler) emitAggregate(a *aggCall) *expr {
 			b.WriteString(prefix)
 			t.impl = inner[open : len(inner)-1]
 			var body strings.Builder
-			if a.distinct && t.impl == "($1" && catalog.Collation(args[0].typ) != "" {
+			if a.distinct && t.impl == "($1" && f.Name == "count" {
+				body.WriteString("(" + c.keyed(args[0]))
+			} else if a.distinct && t.impl == "($1" && catalog.Collation(args[0].typ) != "" {
 				body.WriteString("(" + c.collated(args[0]))
 			} else {
 				c.expand(&body, t)
@@ -234,7 +236,9 @@ func (c *compiler) emitAggregate(a *aggCall) *expr {
 				if i > 0 {
 					b.WriteString(", ")
 				}
-				if a.distinct {
+				if a.distinct && f.Name == "count" {
+					b.WriteString(c.keyed(x))
+				} else if a.distinct {
 					b.WriteString(c.collated(x))
 				} else {
 					b.WriteString(c.text(x))

@@ -187,15 +187,12 @@ func CompileIndex(s *catalog.Schema, t *catalog.Table, idx *catalog.Index) (keys
 	for _, k := range idx.Keys {
 		var term string
 		if col := columnByID(t, k.Column); col != nil {
-			term = quoteIdent(col.Phys)
-			if coll := catalog.Collation(col.Type); coll != "" {
-				term += " COLLATE " + coll
-			}
+			term = catalog.Compared(quoteIdent(col.Phys), catalog.Comparison(col.Type))
 		} else if k.Expr == "" {
 			c.fail(pgerror.New(pgerror.UndefinedColumn, "a column of index \"%s\" does not exist", idx.Name))
 		} else {
 			e := c.storedExpr(k.Expr, ctxIndexExpr, sc)
-			term = c.collated(e)
+			term = c.keyed(e)
 			if !strings.HasPrefix(term, "(") {
 				term = "(" + term + ")"
 			}

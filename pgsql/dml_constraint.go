@@ -63,14 +63,14 @@ func (c *compiler) unique(t *catalog.Table, i *catalog.Index) UniqueCheck {
 			key := c.arg(Arg{Kind: ArgNew, Index: at})
 			keys, names = append(keys, key), append(names, catalog.QuoteIdent(col.Name))
 			cols = append(cols, Column{Name: col.Name, Type: col.Type, Typmod: col.Typmod})
-			conds = append(conds, collate(quoteIdent(col.Phys), col.Type)+eq+key)
+			conds = append(conds, equated(quoteIdent(col.Phys), eq, key, col.Type))
 			continue
 		}
 		bare = false
 		e := c.storedExpr(k.Expr, ctxIndexExpr, row)
 		keys, names = append(keys, c.text(e)), append(names, k.Expr)
 		cols = append(cols, Column{Name: "expr", Type: e.typ, Typmod: e.typmod})
-		conds = append(conds, c.inlined(c.collated(c.storedExpr(k.Expr, ctxIndexExpr, table)))+eq+c.operand(e))
+		conds = append(conds, equated(c.inlined(c.operand(c.storedExpr(k.Expr, ctxIndexExpr, table))), eq, c.operand(e), e.typ))
 	}
 	u.Detail = strings.Join(names, ", ")
 	keyQuery := "SELECT " + strings.Join(keys, ", ")
@@ -92,12 +92,9 @@ func (c *compiler) unique(t *catalog.Table, i *catalog.Index) UniqueCheck {
 	return u
 }
 
-// collate adds the COLLATE that a type's stored form needs.
-func collate(sql string, typ uint32) string {
-	if coll := catalog.Collation(typ); coll != "" {
-		return sql + " COLLATE " + coll
-	}
-	return sql
+// equated compares two operands of a type by = or IS, the left one as it stands in an index.
+func equated(l, eq, r string, typ uint32) string {
+	return catalog.Compared(l, catalog.Comparison(typ)) + eq + catalog.Compared(r, catalog.KeyFunction(typ))
 }
 
 // inlined writes the constants of a piece of SQL into its text.

@@ -97,6 +97,14 @@ func (c *compiler) sortKey(e *expr) string {
 	if e.kind == exprConst || e.kind == exprUnknown || e.kind == exprParam {
 		return "(SELECT " + c.text(e) + ")"
 	}
+	return c.keyed(e)
+}
+
+// keyed returns the SQL of what sorting and grouping compare: what collated gives or, where only a function can, the key.
+func (c *compiler) keyed(e *expr) string {
+	if fn := catalog.KeyFunction(e.typ); fn != "" {
+		return fn + "(" + c.text(e) + ")"
+	}
 	return c.collated(e)
 }
 

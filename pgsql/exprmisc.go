@@ -211,6 +211,7 @@ func (c *compiler) arrayExpr(n *pg.A_ArrayExpr, s *scope, typ uint32) *expr {
 		}
 	}
 	var elem uint32
+	typmod := int32(-1)
 	if typ != 0 {
 		elem = catalog.ElemOf(typ)
 		want := elem
@@ -225,7 +226,8 @@ func (c *compiler) arrayExpr(n *pg.A_ArrayExpr, s *scope, typ uint32) *expr {
 			list[i] = f
 		}
 	} else {
-		t, _ := c.unify("ARRAY", list)
+		var t uint32
+		t, typmod = c.unify("ARRAY", list)
 		elem = t
 		if inner := catalog.ElemOf(t); inner != 0 {
 			nested, elem = true, inner
@@ -237,9 +239,13 @@ func (c *compiler) arrayExpr(n *pg.A_ArrayExpr, s *scope, typ uint32) *expr {
 	}
 	if nested {
 		t := template{impl: "lc_array_nest($re, $args)", args: list, ret: catalog.ArrayOf(elem), typmod: -1}
-		return c.emit(&t, n.Location)
+		e := c.emit(&t, n.Location)
+		e.typmod = typmod
+		return e
 	}
-	return c.arrayOf(list, elem, n.Location)
+	e := c.arrayOf(list, elem, n.Location)
+	e.typmod = typmod
+	return e
 }
 
 // rowExpr compiles ROW(…) and (a, b).

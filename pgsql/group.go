@@ -368,7 +368,7 @@ func (c *compiler) groupingSets(sel *pg.SelectStmt, s *scope, q *selecting) *rel
 			terms := make([]sortTerm, len(first.order))
 			for j, o := range first.order {
 				f := &expr{sql: "o" + itoa(j+1), typ: o.e.typ, atomic: true}
-				terms[j] = sortTerm{sql: c.collated(f), order: c.sortOrder(sel.SortClause[j].GetSortBy(), false)}
+				terms[j] = sortTerm{sql: c.keyed(f), order: c.sortOrder(sel.SortClause[j].GetSortBy(), false)}
 			}
 			b.WriteString(" ORDER BY " + sortText(terms))
 		}

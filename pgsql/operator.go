@@ -87,6 +87,14 @@ func bareImpl(impl string) string {
 	return impl
 }
 
+// keyedImpl is the Impl of a comparison of arrays with the function that keys those of type typ.
+func keyedImpl(impl string, typ uint32) string {
+	if fn := catalog.KeyFunction(typ); fn != "" && fn != "lc_array_key" && catalog.ElemOf(typ) != 0 {
+		return strings.ReplaceAll(impl, "lc_array_key(", fn+"(")
+	}
+	return impl
+}
+
 // binary applies an operator (l nil: prefix).
 func (c *compiler) binary(name string, l, r *expr, loc int32) *expr {
 	lt, rt := uint32(0), argType(r)
@@ -165,7 +173,7 @@ func (c *compiler) applyOperator(op *catalog.Operator, l, r *expr, loc int32) *e
 	if strings.HasPrefix(op.Impl, "@") {
 		return c.special(&call{name: op.Impl[1:], args: args, ret: ret, loc: loc})
 	}
-	t := template{impl: op.Impl, args: args, ret: ret, typmod: -1}
+	t := template{impl: keyedImpl(op.Impl, actual[0]), args: args, ret: ret, typmod: -1}
 	if isComparison(op.Impl) {
 		t.impl, t.collate = bareImpl(op.Impl), true
 	}
@@ -277,8 +285,8 @@ func (c *compiler) comparable(name string, l, r *expr, loc int32) (*expr, *expr)
 		return args[0], args[1]
 	}
 	// "f($1) < g($2)": take the sides apart
-	sides := strings.SplitN(op.Impl, " "+op.Name+" ", 2)
-	if len(sides) != 2 {
+	sides := strings.SplitN(keyedImpl(op.Impl, actual[0]), " "+op.Name+" ", 2)
+	if len(sides) != 2 || op.Left == catalog.RecordOID {
 		c.unsupported(loc, "comparison of %s and %s here", typeDisplay(op.Left), typeDisplay(op.Right))
 	}
 	for i, side := range sides {

@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -207,6 +208,36 @@ func (q *selecting) distinctClause(list []*pg.Node) {
 	}
 }
 
+// needsKeys says whether a function must give what the columns are compared by: SQLite's DISTINCT and set operations then
+// become GROUP BY.
+func (c *compiler) needsKeys(exprs []*expr) bool {
+	return slices.ContainsFunc(exprs, func(e *expr) bool { return catalog.KeyFunction(e.typ) != "" })
+}
+
+// distinctText writes SELECT DISTINCT as GROUP BY.
+func (q *selecting) distinctText(exprs []*expr) string {
+	c := q.c
+	var b strings.Builder
+	b.WriteString("SELECT " + columnNames(len(exprs)) + " FROM (SELECT " + c.selectList(exprs))
+	q.body(&b)
+	cols := make([]*expr, len(exprs))
+	keys := make([]string, len(exprs))
+	for i, e := range exprs {
+		cols[i] = &expr{kind: exprColumn, sql: "c" + itoa(i+1), typ: e.typ, typmod: -1, loc: -1, atomic: true}
+		keys[i] = c.sortKey(cols[i])
+	}
+	b.WriteString(") GROUP BY " + strings.Join(keys, ", "))
+	order := make([]sortTerm, len(q.order))
+	for i, o := range q.order {
+		order[i] = sortTerm{sql: c.sortKey(cols[o.col]), order: o.order}
+	}
+	if len(order) > 0 {
+		b.WriteString(" ORDER BY " + sortText(order))
+	}
+	q.limitText(&b)
+	return b.String()
+}
+
 // hashable refuses what has no equality.
 func (c *compiler) hashable(e *expr) {
 	switch e.typ {
@@ -235,7 +266,7 @@ func (q *selecting) distinctOnText(exprs []*expr) string {
 		b.WriteString(", " + c.text(o.e) + " AS o" + itoa(i+1))
 		f := *o.e
 		f.kind, f.sql, f.atomic = exprPlain, "o"+itoa(i+1), true
-		order[i] = sortTerm{sql: c.collated(&f), order: o.order}
+		order[i] = sortTerm{sql: c.keyed(&f), order: o.order}
 	}
 	q.body(&b)
 	b.WriteString(") WHERE lc_first = 1")

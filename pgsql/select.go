@@ -156,6 +156,9 @@ func (q *selecting) textOf(exprs []*expr) string {
 		q.limitText(&b)
 		return b.String()
 	}
+	if q.distinct && c.needsKeys(exprs) {
+		return q.distinctText(exprs)
+	}
 	b.WriteString("SELECT ")
 	if q.distinct {
 		b.WriteString("DISTINCT ")

@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -136,6 +137,10 @@ const maxTerms = 250
 
 // setText writes one operation.
 func (c *compiler) setText(n *pg.SelectStmt, l, r, out *rel) string {
+	if !(n.All && n.Op == pg.SetOperation_SETOP_UNION) && slices.ContainsFunc(l.cols, func(col relCol) bool { return catalog.KeyFunction(col.typ) != "" }) {
+		out.plain = false
+		return c.setGroups(n, l, r)
+	}
 	if n.All && n.Op != pg.SetOperation_SETOP_UNION {
 		return c.setAll(n, l, r)
 	}
@@ -162,6 +167,34 @@ func (c *compiler) setText(n *pg.SelectStmt, l, r, out *rel) string {
 	}
 	out.terms = lterms + 1
 	return ltext + op + rtext
+}
+
+// setGroups writes a set operation as GROUP BY, for columns that are compared by a function: lc_side is the operand that a row
+// comes from, lc_n counts equal rows of an operand where ALL tells them apart.
+func (c *compiler) setGroups(n *pg.SelectStmt, l, r *rel) string {
+	keys := make([]string, len(l.cols))
+	for i := range keys {
+		keys[i] = catalog.Compared("c"+itoa(i+1), catalog.Comparison(l.cols[i].typ))
+	}
+	names, by := columnNames(len(l.cols)), strings.Join(keys, ", ")
+	arm := func(x *rel, side string) string {
+		text := "SELECT " + names + ", " + side + " AS lc_side"
+		if n.All {
+			text += ", row_number() OVER (PARTITION BY " + by + ") AS lc_n"
+		}
+		return text + " FROM (" + x.sql() + ")"
+	}
+	text := "SELECT " + names + " FROM (" + arm(l, "0") + " UNION ALL " + arm(r, "1") + ") GROUP BY " + by
+	if n.All {
+		text += ", lc_n"
+	}
+	switch n.Op {
+	case pg.SetOperation_SETOP_INTERSECT:
+		text += " HAVING min(lc_side) = 0 AND sum(lc_side) > 0"
+	case pg.SetOperation_SETOP_EXCEPT:
+		text += " HAVING sum(lc_side) = 0"
+	}
+	return text
 }
 
 func needsCollation(r *rel) bool {

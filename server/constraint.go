@@ -12,20 +12,9 @@ import (
 	"layercake/sqlstore"
 )
 
-// comparable gives the bytes of a value by which its type compares: display scale and the display half of keyed text
-// are left out.
+// comparable gives the bytes of a value by which its type compares.
 func comparable(typ uint32, v catalog.Value) []byte {
-	if v.Kind == catalog.Text {
-		switch catalog.Collation(typ) {
-		case "RTRIM":
-			v.Bytes = bytes.TrimRight(v.Bytes, " ")
-		case "LCKEY":
-			if i := bytes.IndexByte(v.Bytes, '|'); i >= 0 {
-				v.Bytes = v.Bytes[:i]
-			}
-		}
-	}
-	return catalog.AppendValue(nil, v)
+	return catalog.AppendValue(nil, catalog.Canonical(v, catalog.Comparison(typ)))
 }
 
 // uniqueKeyOf encodes the key that row has in u's index; nil when a key column is NULL or the index leaves it out.

@@ -245,11 +245,11 @@ func (m *merger) decode(r crdt.Row) error {
 	}
 	m.id = append(m.id[:0], keyPrimary)
 	for i, v := range m.keyVals {
-		collation := ""
+		comparison := ""
 		if c := m.keyAt[i]; c >= 0 {
-			collation = m.sp.cols[c].collation
+			comparison = m.sp.cols[c].comparison
 		}
-		m.id = catalog.AppendValue(m.id, canonical(v, collation))
+		m.id = catalog.AppendValue(m.id, canonical(v, comparison))
 	}
 	if m.foreign {
 		m.hidden = derivedKey(m.g.KeyID, m.id)

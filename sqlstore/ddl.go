@@ -160,7 +160,7 @@ func (tx *Tx) allot(l *layout, objs []catalog.Object) error {
 			columns[n.parent]++
 			n.num = columns[n.parent]
 			typ := uint32(o.Attrs[catalog.AttrType].Int())
-			n.info.Collation, n.info.Integer = catalog.Collation(typ), integerType(typ)
+			n.info.Comparison, n.info.Integer = catalog.Comparison(typ), integerType(typ)
 			var def catalog.ColumnDef
 			if err := catalog.DecodeDef(o.Attrs[catalog.AttrDef], &def); err == nil {
 				n.info.Missing = def.Missing
@@ -276,12 +276,12 @@ func (tx *Tx) retype(l *layout, t *catalog.Table, old *space) error {
 		id := crdt.ID(c.ID)
 		o := l.objects[id]
 		want := o
-		want.info.Collation = catalog.Collation(c.Type)
+		want.info.Comparison = catalog.Comparison(c.Type)
 		want.info.Integer = o.info.Integer && integerType(c.Type)
 		if _, there := old.byID[id]; there && want.info.Integer != o.info.Integer {
 			rebuild = true
 		}
-		if want.info.Collation == o.info.Collation && want.info.Integer == o.info.Integer {
+		if want.info.Comparison == o.info.Comparison && want.info.Integer == o.info.Integer {
 			continue
 		}
 		if err := tx.save(l, id, want); err != nil {

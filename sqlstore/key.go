@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 
@@ -28,65 +27,21 @@ func newHiddenKey(dst []byte, s crdt.Stamp, n uint32) []byte {
 	return binary.BigEndian.AppendUint32(dst, n)
 }
 
-// canonical returns v as the key of a column with the given collation compares it.
-func canonical(v catalog.Value, collation string) catalog.Value {
-	switch v.Kind {
-	case catalog.Text:
-		switch collation {
-		case "RTRIM":
-			v.Bytes = bytes.TrimRight(v.Bytes, " ")
-		case "LCKEY":
-			if i := bytes.IndexByte(v.Bytes, '|'); i >= 0 {
-				v.Bytes = v.Bytes[:i]
-			}
-		case "LCJSON":
-			v.Bytes = canonicalJSONB(v.Bytes)
-		}
-	case catalog.Real:
+// canonical returns v as the key of a column with the given catalog.Comparison compares it.
+func canonical(v catalog.Value, comparison string) catalog.Value {
+	if v.Kind == catalog.Real {
 		// SQLite takes 1 and 1.0 for equal, and 0 and -0.
 		if f := v.Float(); f == float64(int64(f)) && f >= -1<<53 && f <= 1<<53 {
 			return catalog.Int(int64(f))
 		}
 	}
-	return v
-}
-
-// canonicalJSONB returns a jsonb's text with its numbers' last zeros behind the point left out: all else that is equal is
-// also written alike.
-func canonicalJSONB(text []byte) []byte {
-	var out []byte
-	done, inString := 0, false // text[:done] is in out
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"':
-			inString = !inString
-		case inString && c == '\\':
-			i++
-		case !inString && c == '.':
-			end := i + 1
-			for end < len(text) && '0' <= text[end] && text[end] <= '9' {
-				end++
-			}
-			keep := end
-			for keep > i && (text[keep-1] == '0' || keep == i+1) {
-				keep--
-			}
-			if keep < end {
-				out, done = append(out, text[done:keep]...), end
-			}
-			i = end - 1
-		}
-	}
-	if done == 0 {
-		return text
-	}
-	return append(out, text[done:]...)
+	return catalog.Canonical(v, comparison)
 }
 
 func (sp *space) canonicalKey(dst []byte, key func(i int) catalog.Value) []byte {
 	dst = append(dst, keyPrimary)
 	for i, c := range sp.key {
-		dst = catalog.AppendValue(dst, canonical(key(i), sp.cols[c].collation))
+		dst = catalog.AppendValue(dst, canonical(key(i), sp.cols[c].comparison))
 	}
 	return dst
 }

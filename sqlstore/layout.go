@@ -33,11 +33,11 @@ type object struct {
 
 // objectInfo is the rest of it, as JSON.
 type objectInfo struct {
-	// Columns: what rows from before ADD COLUMN hold (an encoded value), the collation, and whether the column is
+	// Columns: what rows from before ADD COLUMN hold (an encoded value), its catalog.Comparison, and whether the column is
 	// declared INTEGER.
-	Missing   []byte `json:"missing,omitempty"`
-	Collation string `json:"collation,omitempty"`
-	Integer   bool   `json:"integer,omitempty"`
+	Missing    []byte `json:"missing,omitempty"`
+	Comparison string `json:"collation,omitempty"`
+	Integer    bool   `json:"integer,omitempty"`
 	// Tables: the column that is the rowid; whether there is a column for hidden keys; the primary key (its index) and
 	// its columns.
 	Alias  *catalog.ID  `json:"alias,omitempty"`
@@ -170,7 +170,7 @@ func (s *Store) compileIndex(schema *catalog.Schema, t *catalog.Table, ix *catal
 		if k.Expr != "" || i < 0 {
 			return c, fmt.Errorf("an expression needs Config.CompileIndex")
 		}
-		col := column{phys: t.Columns[i].Phys, collation: catalog.Collation(t.Columns[i].Type)}
+		col := column{phys: t.Columns[i].Phys, comparison: catalog.Comparison(t.Columns[i].Type)}
 		term := col.term()
 		if k.Desc {
 			term += " DESC"
@@ -219,7 +219,7 @@ func (l *layout) space(t *catalog.Table, o object) *space {
 
 func (l *layout) column(id crdt.ID) column {
 	o := l.objects[id]
-	c := column{id: id, num: o.num, phys: physColumn(o.num), collation: o.info.Collation, integer: o.info.Integer}
+	c := column{id: id, num: o.num, phys: physColumn(o.num), comparison: o.info.Comparison, integer: o.info.Integer}
 	if len(o.info.Missing) > 0 {
 		c.missing, _, _ = catalog.DecodeValue(o.info.Missing) // written by us: malformed is NULL
 	}

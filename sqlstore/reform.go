@@ -48,7 +48,7 @@ func (l *layout) outdated() bool {
 
 func (l *layout) outdatedSpace(sp *space) bool {
 	for i, c := range sp.table.Columns {
-		if sp.cols[i].collation != catalog.Collation(c.Type) {
+		if sp.cols[i].comparison != catalog.Comparison(c.Type) {
 			return true
 		}
 	}
@@ -71,7 +71,7 @@ func (l *layout) outdatedIndexes(sp *space) (names []string) {
 // key.
 func (tx *Tx) reformSpace(l *layout, old *space) error {
 	rekeyed := slices.ContainsFunc(old.key, func(k int) bool {
-		return k < old.live && old.cols[k].collation != catalog.Collation(old.table.Columns[k].Type)
+		return k < old.live && old.cols[k].comparison != catalog.Comparison(old.table.Columns[k].Type)
 	})
 	if err := tx.retype(l, old.table, old); err != nil {
 		return err

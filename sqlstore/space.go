@@ -38,13 +38,13 @@ type space struct {
 }
 
 type column struct {
-	id        crdt.ID
-	num       int64 // c<num>
-	phys      string
-	collation string
-	integer   bool          // declared INTEGER: SQLite uses an index for a join only where both sides have one affinity
-	missing   catalog.Value // what a row that does not say holds
-	tag       []byte        // encoded missing
+	id         crdt.ID
+	num        int64 // c<num>
+	phys       string
+	comparison string        // catalog.Comparison of its type
+	integer    bool          // declared INTEGER: SQLite uses an index for a join only where both sides have one affinity
+	missing    catalog.Value // what a row that does not say holds
+	tag        []byte        // encoded missing
 }
 
 // uniqueIndex is a unique index other than the primary key's.
@@ -131,7 +131,7 @@ func (sp *space) mergedSQL(flags []string) string {
 func (sp *space) keyCondition() string {
 	terms := make([]string, len(sp.key))
 	for i, k := range sp.key {
-		terms[i] = sp.cols[k].term() + "=?" + strconv.Itoa(i+1)
+		terms[i] = sp.cols[k].term() + "=" + catalog.Compared("?"+strconv.Itoa(i+1), sp.cols[k].comparison)
 	}
 	return strings.Join(terms, " AND ")
 }
@@ -145,12 +145,7 @@ func (c *column) declaration() string {
 }
 
 // term is the column as it is compared.
-func (c *column) term() string {
-	if c.collation == "" {
-		return c.phys
-	}
-	return c.phys + " COLLATE " + c.collation
-}
+func (c *column) term() string { return catalog.Compared(c.phys, c.comparison) }
 
 func params(n int) string {
 	return strings.TrimSuffix(strings.Repeat("?,", n), ",")

@@ -1,7 +1,6 @@
 package sqlfunc
 
 import (
-	"encoding/binary"
 	"runtime"
 	"strconv"
 	"strings"
@@ -16,7 +15,9 @@ var codecFuncs = []def{
 	strict("lc_in", 4, input),
 	pure("lc_out", 4, output),
 	pure("lc_text", 3, toText),
-	strict("lc_array_key", 1, arrayKey),
+	strict("lc_array_key", 1, key("lc_array_key", catalog.ArrayKey)),
+	strict("lc_jsonb_array_key", 1, key("lc_jsonb_array_key", catalog.JSONBArrayKey)),
+	strict("lc_record_key", 1, key("lc_record_key", catalog.RecordKey)),
 	strict("lc_array_cast", 4, arrayCast),
 	pure("lc_concat", -1, concat),
 	pure("lc_concat_ws", -1, concatWS),
@@ -190,18 +191,15 @@ func elemType(typ uint32) uint32 {
 	return typ
 }
 
-// arrayKey gives the part of a stored array that comparisons count: what stands before the tail, whose place is told
-// by the last four bytes.
-func arrayKey(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
-	b := args[0].Bytes
-	if len(b) < 4 {
-		return null, badArgs("lc_array_key", errCount)
+// key makes a function of one that gives the key of a stored value.
+func key(name string, of func([]byte) ([]byte, error)) call {
+	return func(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+		k, err := of(args[0].Bytes)
+		if err != nil {
+			return null, badArgs(name, err)
+		}
+		return catalog.BlobBytes(k), nil
 	}
-	at := binary.LittleEndian.Uint32(b[len(b)-4:])
-	if uint64(at) > uint64(len(b)) {
-		return null, badArgs("lc_array_key", errCount)
-	}
-	return catalog.BlobBytes(b[:at]), nil
 }
 
 // arrayCast casts an array element by element: value, source type, target type, $env.

@@ -13,6 +13,8 @@ lc_keying lc_keying_of(int64_t oid) {
       return LC_KEY_BAR;
     case 700: case 701: case 1021: case 1022:  // float4, float8
       return LC_KEY_FLOAT;
+    case 3802: case 3807:  // jsonb
+      return LC_KEY_JSONB;
     default:
       return LC_KEY_PLAIN;
   }

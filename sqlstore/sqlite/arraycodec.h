@@ -23,8 +23,8 @@ int lc_array_decode(const uint8_t *p, int64_t n, lc_array *a);
 // lc_array_arg reads an argument that holds an array, and raises an error when it does not.
 int lc_array_arg(sqlite3_context *ctx, sqlite3_value *v, lc_array *a);
 
-// How the elements of a type are keyed.
-typedef enum { LC_KEY_PLAIN, LC_KEY_NUMERIC, LC_KEY_BAR, LC_KEY_FLOAT } lc_keying;
+// How the elements of a type are keyed. jsonb is kept as LC_KEY_PLAIN does, but compared by LCJSON (lc_jsonb_array_key).
+typedef enum { LC_KEY_PLAIN, LC_KEY_NUMERIC, LC_KEY_BAR, LC_KEY_FLOAT, LC_KEY_JSONB } lc_keying;
 lc_keying lc_keying_of(int64_t oid);
 
 // lc_array_keying guesses for a decoded array whose type is not known: a keying that gives its keys, and those of b

@@ -7,10 +7,12 @@
 typedef struct probe {
   lc_buf key, other;
   lc_keying k;
+  lc_value text;  // of a jsonb
 } probe;
 
 static void probe_value(probe *p, const lc_value *v, lc_keying k) {
   p->k = k;
+  p->text = v->kind == LC_TEXT ? *v : (lc_value){0};
   p->key.len = 0;
   lc_array_key(&p->key, v, k);
 }
@@ -18,6 +20,8 @@ static void probe_value(probe *p, const lc_value *v, lc_keying k) {
 static int probe_equal(probe *p, const lc_value *v) {
   p->other.len = 0;
   lc_array_key(&p->other, v, p->k);
+  if (p->k == LC_KEY_JSONB && p->text.p && v->kind == LC_TEXT)
+    return lc_jsonb_collation(NULL, (int)p->text.n, p->text.p, (int)v->n, v->p) == 0;
   return !p->key.oom && !p->other.oom && p->key.len == p->other.len && memcmp(p->key.p, p->other.p, (size_t)p->key.len) == 0;
 }
 
