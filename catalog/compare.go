@@ -22,10 +22,12 @@ func KeyFunction(oid uint32) string {
 		return "lc_record_key"
 	}
 	switch ElemOf(oid) {
-	case NumericOID, IntervalOID, TimetzOID, Float4OID, Float8OID, RecordOID:
+	case NumericOID, IntervalOID, TimetzOID, Float4OID, Float8OID:
 		return "lc_array_key"
 	case JSONBOID:
 		return "lc_jsonb_array_key"
+	case RecordOID:
+		return "lc_record_array_key"
 	}
 	return ""
 }
@@ -62,6 +64,8 @@ func Canonical(v Value, comparison string) Value {
 			key, err = ArrayKey(v.Bytes)
 		case "lc_jsonb_array_key":
 			key, err = JSONBArrayKey(v.Bytes)
+		case "lc_record_array_key":
+			key, err = RecordArrayKey(v.Bytes)
 		case "lc_record_key":
 			key, err = RecordKey(v.Bytes)
 		}
@@ -115,14 +119,19 @@ func ArrayKey(b []byte) ([]byte, error) {
 }
 
 // JSONBArrayKey is ArrayKey of an array of jsonb, whose stored keys are the elements' texts.
-func JSONBArrayKey(b []byte) ([]byte, error) {
+func JSONBArrayKey(b []byte) ([]byte, error) { return elementsKey(JSONBOID, b) }
+
+// RecordArrayKey is ArrayKey of an array of rows, whose stored keys are the rows as they are stored.
+func RecordArrayKey(b []byte) ([]byte, error) { return elementsKey(RecordOID, b) }
+
+func elementsKey(elem uint32, b []byte) ([]byte, error) {
 	dims, elems, err := DecodeArray(b)
 	if err != nil {
 		return nil, err
 	}
 	var key []byte
 	for _, e := range elems {
-		key = appendKey(key, JSONBOID, e)
+		key = appendKey(key, elem, e)
 	}
 	return appendDims(append(key, 1), dims), nil
 }

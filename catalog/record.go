@@ -9,7 +9,8 @@ import (
 
 var errRecordForm = errors.New("catalog: malformed record")
 
-// EncodeRecord returns the stored form of an anonymous row (STORAGE.md). It has 255 columns at most.
+// EncodeRecord returns the stored form of a row (STORAGE.md). It has 255 columns at most. Their names may be appended, as
+// AppendRow writes them: nothing but JSON shows them.
 func EncodeRecord(oids []uint32, values []Value) Value {
 	b := append(make([]byte, 0, 1+len(oids)*16), byte(len(oids)))
 	for _, o := range oids {
@@ -20,8 +21,14 @@ func EncodeRecord(oids []uint32, values []Value) Value {
 
 // DecodeRecord takes a row's stored form apart. The values' bytes alias b.
 func DecodeRecord(b []byte) (oids []uint32, values []Value, err error) {
+	oids, values, _, err = DecodeNamedRecord(b)
+	return oids, values, err
+}
+
+// DecodeNamedRecord also returns the columns' names, nil if they have none.
+func DecodeNamedRecord(b []byte) (oids []uint32, values, names []Value, err error) {
 	if len(b) == 0 || len(b) < 1+4*int(b[0]) {
-		return nil, nil, errRecordForm
+		return nil, nil, nil, errRecordForm
 	}
 	n := int(b[0])
 	b = b[1:]
@@ -30,10 +37,16 @@ func DecodeRecord(b []byte) (oids []uint32, values []Value, err error) {
 		b = b[4:]
 	}
 	values = make([]Value, n)
-	if b, err = DecodeRow(values, b); err != nil || len(b) != 0 {
-		return nil, nil, errRecordForm
+	if b, err = DecodeRow(values, b); err != nil {
+		return nil, nil, nil, errRecordForm
 	}
-	return oids, values, nil
+	if len(b) > 0 {
+		names = make([]Value, n)
+		if b, err = DecodeRow(names, b); err != nil || len(b) != 0 {
+			return nil, nil, nil, errRecordForm
+		}
+	}
+	return oids, values, names, nil
 }
 
 // appendRecordText writes a row as record_out does: (a,"b c",).

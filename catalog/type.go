@@ -52,7 +52,7 @@ func TypeByOID(oid uint32) *Type { return typesByOID[oid] }
 func TypeByName(name string) *Type { return typesByName[name] }
 
 // IsArray says whether t is a true array type: "_int4", and int2vector and oidvector, which behave as arrays too.
-func (t *Type) IsArray() bool { return t.Category == 'A' && t.Elem != 0 }
+func (t *Type) IsArray() bool { return (t.Category == 'A' || t.OID == RecordArrayOID) && t.Elem != 0 }
 
 // ArrayOf returns the OID of the array type over oid, 0 if there is none.
 func ArrayOf(oid uint32) uint32 {

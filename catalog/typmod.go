@@ -171,7 +171,7 @@ func formatType(oid uint32, typmod int32, given bool) string {
 	if t == nil {
 		return "???"
 	}
-	if t.Category == 'A' && t.Elem != 0 && t.Storage != 'p' {
+	if t.IsArray() && t.Storage != 'p' {
 		return formatType(t.Elem, typmod, given) + "[]"
 	}
 	name, ok := formatNames[oid]

@@ -367,6 +367,9 @@ func (c *compiler) applyCall(x *call) *expr {
 // emitCall emits a plain call.
 func (c *compiler) emitCall(x *call) *expr {
 	impl := x.fn.Impl
+	for _, a := range x.args {
+		c.searchable(impl, a.typ, x.loc)
+	}
 	t := template{impl: impl, args: x.args, ret: x.ret, typmod: -1}
 	if isComparison(impl) {
 		t.impl, t.collate = bareImpl(impl), true

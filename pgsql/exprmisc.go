@@ -231,8 +231,6 @@ func (c *compiler) arrayExpr(n *pg.A_ArrayExpr, s *scope, typ uint32) *expr {
 		elem = t
 		if inner := catalog.ElemOf(t); inner != 0 {
 			nested, elem = true, inner
-		} else if t == catalog.RecordOID {
-			c.unsupported(n.Location, "an array of rows")
 		} else if catalog.ArrayOf(t) == 0 {
 			c.failAt(n.Location, pgerror.UndefinedObject, "could not find array type for data type %s", typeDisplay(t))
 		}
@@ -259,20 +257,30 @@ func (c *compiler) rowExpr(n *pg.RowExpr, s *scope) *expr {
 	return e
 }
 
-// recordText is a row as a value: a record.
+// recordText is a row as a value: a record, with its columns' names where it is a table's or a subquery's.
 func (c *compiler) recordText(e *expr) string {
 	var b strings.Builder
+	named := false
+	for i, name := range e.rowNames {
+		named = named || name != "f"+itoa(i+1)
+	}
 	b.WriteString("lc_record(")
-	var types []string
+	if named {
+		b.Reset()
+		names := make([]catalog.Value, len(e.rowNames))
+		for i, name := range e.rowNames {
+			names[i] = catalog.Str(name)
+		}
+		fmt.Fprintf(&b, "lc_named_record(x'%x'", catalog.AppendRow(nil, names))
+	}
 	for i, x := range e.row {
 		x = c.resolveUnknown(x)
-		if i > 0 {
+		if i > 0 || named {
 			b.WriteString(", ")
 		}
 		b.WriteString(fmt.Sprint(x.typ))
 		b.WriteString(", ")
 		b.WriteString(c.text(x))
-		types = append(types, fmt.Sprint(x.typ))
 	}
 	b.WriteByte(')')
 	if e.presence != "" {

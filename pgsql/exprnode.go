@@ -197,7 +197,7 @@ func (c *compiler) opExpr(n *pg.A_Expr, s *scope) *expr {
 	}
 	l := c.expr(n.Lexpr, s)
 	r := c.expr(n.Rexpr, s)
-	if l.kind == exprRow && r.kind != exprRow || r.kind == exprRow && l.kind != exprRow {
+	if name != "||" && (l.kind == exprRow) != (r.kind == exprRow) {
 		c.unsupported(n.Location, "comparison of a row with a value of type %s", typeDisplay(argType(r)))
 	}
 	return c.binary(name, l, r, n.Location)

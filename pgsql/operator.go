@@ -95,6 +95,18 @@ func keyedImpl(impl string, typ uint32) string {
 	return impl
 }
 
+// searchable refuses to look for rows in an array of rows by the functions that compare elements as they are stored.
+func (c *compiler) searchable(impl string, typ uint32, loc int32) {
+	if typ != catalog.RecordArrayOID {
+		return
+	}
+	for _, fn := range []string{"contains", "overlap", "position", "remove", "replace"} {
+		if strings.HasPrefix(impl, "lc_array_"+fn) {
+			c.unsupported(loc, "a search for rows in an array")
+		}
+	}
+}
+
 // binary applies an operator (l nil: prefix).
 func (c *compiler) binary(name string, l, r *expr, loc int32) *expr {
 	lt, rt := uint32(0), argType(r)
@@ -173,6 +185,7 @@ func (c *compiler) applyOperator(op *catalog.Operator, l, r *expr, loc int32) *e
 	if strings.HasPrefix(op.Impl, "@") {
 		return c.special(&call{name: op.Impl[1:], args: args, ret: ret, loc: loc})
 	}
+	c.searchable(op.Impl, actual[0], loc)
 	t := template{impl: keyedImpl(op.Impl, actual[0]), args: args, ret: ret, typmod: -1}
 	if isComparison(op.Impl) {
 		t.impl, t.collate = bareImpl(op.Impl), true

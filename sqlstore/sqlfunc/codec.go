@@ -17,6 +17,7 @@ var codecFuncs = []def{
 	pure("lc_text", 3, toText),
 	strict("lc_array_key", 1, key("lc_array_key", catalog.ArrayKey)),
 	strict("lc_jsonb_array_key", 1, key("lc_jsonb_array_key", catalog.JSONBArrayKey)),
+	strict("lc_record_array_key", 1, key("lc_record_array_key", catalog.RecordArrayKey)),
 	strict("lc_record_key", 1, key("lc_record_key", catalog.RecordKey)),
 	strict("lc_array_cast", 4, arrayCast),
 	pure("lc_concat", -1, concat),
@@ -194,6 +195,9 @@ func elemType(typ uint32) uint32 {
 // key makes a function of one that gives the key of a stored value.
 func key(name string, of func([]byte) ([]byte, error)) call {
 	return func(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+		if args[0].Kind == catalog.Text { // a row that pgsql has written as JSON already
+			return args[0], nil
+		}
 		k, err := of(args[0].Bytes)
 		if err != nil {
 			return null, badArgs(name, err)

@@ -114,7 +114,7 @@ func fullOffset(text []byte) []byte {
 }
 
 func (w *jsonWriter) record(dst []byte, v catalog.Value) ([]byte, error) {
-	oids, values, err := catalog.DecodeRecord(v.Bytes)
+	oids, values, names, err := catalog.DecodeNamedRecord(v.Bytes)
 	if err != nil {
 		return nil, badArgs("json", err)
 	}
@@ -124,9 +124,13 @@ func (w *jsonWriter) record(dst []byte, v catalog.Value) ([]byte, error) {
 		if i > 0 {
 			dst = append(dst, sep...)
 		}
-		dst = append(dst, `"f`...)
-		dst = strconv.AppendInt(dst, int64(i+1), 10)
-		dst = append(dst, `":`...)
+		if names != nil {
+			dst = append(catalog.AppendJSONString(dst, names[i].Bytes), ':')
+		} else {
+			dst = append(dst, `"f`...)
+			dst = strconv.AppendInt(dst, int64(i+1), 10)
+			dst = append(dst, `":`...)
+		}
 		if dst, err = w.append(dst, oids[i], -1, values[i]); err != nil {
 			return nil, err
 		}

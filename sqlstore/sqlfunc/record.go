@@ -9,6 +9,7 @@ import (
 
 var recordFuncs = []def{
 	pure("lc_record", -1, makeRecord),
+	pure("lc_named_record", -1, makeNamedRecord),
 	strict("lc_record_out", 1, recordOut),
 	strict("lc_record_cmp", 2, compareRecords),
 	pure("lc_format_type", 2, formatType),
@@ -17,9 +18,25 @@ var recordFuncs = []def{
 
 // makeRecord is ROW(…): type and value of each column.
 func makeRecord(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	return record("lc_record", args)
+}
+
+// makeNamedRecord is a row whose columns have names: these in the row encoding, then type and value of each column.
+func makeNamedRecord(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if len(args) == 0 {
+		return null, badArgs("lc_named_record", errCount)
+	}
+	r, err := record("lc_named_record", args[1:])
+	if err == nil {
+		r.Bytes = append(r.Bytes, args[0].Bytes...)
+	}
+	return r, err
+}
+
+func record(name string, args []catalog.Value) (catalog.Value, error) {
 	n := len(args) / 2
 	if len(args)%2 != 0 {
-		return null, badArgs("lc_record", errCount)
+		return null, badArgs(name, errCount)
 	}
 	if n > 255 {
 		return null, errf("54011", "ROW expressions can have at most 255 entries")
