@@ -151,3 +151,38 @@ func TestBulkInsertTakesTheFirstNumbers(t *testing.T) {
 		t.Errorf("rows and different ids: got %s, want 6000 6000", got)
 	}
 }
+
+// TestKeysOfEqualValues: values that are equal though they are written differently are one key, within a statement, within a
+// transaction, and for ON CONFLICT.
+func TestKeysOfEqualValues(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	for i, v := range []struct{ typ, a, b, c string }{
+		{"jsonb", "'1.50'", "'1.5'", "'{\"a\": 1.500}'"},
+		{"numeric[]", "'{1.50}'", "'{1.5}'", "'{1.5,NULL}'"},
+		{"interval[]", "'{1 mon}'", "'{30 days}'", "'{}'"},
+		{"float8[]", "'{0}'", "'{-0}'", "'{NaN}'"},
+		{"jsonb[]", `'{"[1.0]"}'`, `'{"[1]"}'`, `'{"{}"}'`},
+	} {
+		for j, key := range []string{"PRIMARY KEY", "UNIQUE"} {
+			table := "k" + string(rune('a'+2*i+j))
+			exec(t, conn, "CREATE TABLE "+table+" (k "+v.typ+" "+key+", n int)")
+			insert := "INSERT INTO " + table + " VALUES "
+			fails(t, conn, "23505", insert+"("+v.a+", 1), ("+v.b+", 2)")
+			exec(t, conn, insert+"("+v.a+", 1), ("+v.c+", 2)")
+			fails(t, conn, "23505", insert+"("+v.b+", 3)")
+			exec(t, conn, "BEGIN")
+			exec(t, conn, "DELETE FROM "+table+" WHERE k = "+v.b)
+			exec(t, conn, insert+"("+v.b+", 4)")
+			fails(t, conn, "23505", insert+"("+v.a+", 5)")
+			exec(t, conn, "ROLLBACK")
+			exec(t, conn, insert+"("+v.b+", 6) ON CONFLICT (k) DO UPDATE SET n = excluded.n")
+			exec(t, conn, insert+"("+v.b+", 7) ON CONFLICT DO NOTHING")
+			fails(t, conn, "23505", "UPDATE "+table+" SET k = "+v.b+" WHERE k = "+v.c)
+			got := one(t, conn, "SELECT string_agg(n::text, ' ' ORDER BY n) FROM "+table)
+			if got != "2 6" {
+				t.Errorf("%s %s: got %s, want 2 6", v.typ, key, got)
+			}
+		}
+	}
+}
