@@ -44,7 +44,7 @@ static int string_byte(cursor *c) {
     case 'u':  // of control characters alone
       if (c->end - c->p < 4) return b;
       c->p += 4;
-      return hex(c->p[-2]) << 4 | hex(c->p[-1]);
+      return (hex(c->p[-2]) & 15) << 4 | (hex(c->p[-1]) & 15);
     default: return b;
   }
 }
