@@ -124,7 +124,8 @@ func (c *compiler) minMax(n *pg.MinMaxExpr, s *scope) *expr {
 
 // minMaxOf makes one call of at most maxTerms arguments.
 func (c *compiler) minMaxOf(what string, list []*expr, typ uint32, loc int32) *expr {
-	if len(list) == 2 && list[0].depth+list[1].depth == 0 { // else the operands' text would double
+	keyed := catalog.KeyFunction(typ) != ""
+	if len(list) == 2 && !keyed && list[0].depth+list[1].depth == 0 { // else the operands' text would double
 		fn := "max("
 		if what == "LEAST" {
 			fn = "min("
@@ -145,10 +146,7 @@ func (c *compiler) minMaxOf(what string, list []*expr, typ uint32, loc int32) *e
 			b.WriteString(" AS x")
 		}
 	}
-	b.WriteString(") WHERE x IS NOT NULL ORDER BY x")
-	if coll := catalog.Collation(typ); coll != "" {
-		b.WriteString(" COLLATE " + coll)
-	}
+	b.WriteString(") WHERE x IS NOT NULL ORDER BY " + catalog.Compared("x", catalog.Comparison(typ)))
 	if what == "GREATEST" {
 		b.WriteString(" DESC")
 	}
