@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"slices"
 
 	"layercake/catalog"
@@ -32,7 +34,15 @@ func (s *Store) reform(ctx context.Context) error {
 			}
 		}
 		tx.w.layout = l
-		return tx.reconcile(false)
+		if err := tx.reconcile(false); err != nil {
+			return err
+		}
+		for _, ts := range tx.order { // of the tables whose rows have other identities
+			if err := tx.reformTombstones(ts); err != nil {
+				return err
+			}
+		}
+		return nil
 	}})
 	return err
 }
@@ -128,4 +138,62 @@ func (tx *Tx) reformSpace(l *layout, old *space) error {
 		}
 	}
 	return tx.recount(ts)
+}
+
+// reformTombstones gives a table's tombstones the identities that their rows would have now. Of two that have become one the
+// greater stays, and none where a row is.
+func (tx *Tx) reformTombstones(ts *txSpace) error {
+	type tombstone struct {
+		key  []byte
+		h, o int64
+	}
+	if ts.st.tombs == 0 || ts.sp.key == nil {
+		return nil
+	}
+	sp, c := ts.sp, tx.w.conn
+	var tombs []tombstone
+	of := []catalog.Value{catalog.Int(sp.num)}
+	err := each(c, "SELECT k,h,o FROM lc_tombstones WHERE t=?", of, func(v []catalog.Value) error {
+		if len(v[0].Bytes) > 0 && v[0].Bytes[0] == keyPrimary {
+			tombs = append(tombs, tombstone{slices.Clone(v[0].Bytes), v[1].Int(), v[2].Int()})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range tombs {
+		vals := make([]catalog.Value, len(sp.key))
+		if rest, err := catalog.DecodeRow(vals, t.key[1:]); err != nil || len(rest) > 0 {
+			return errors.Join(errors.New("sqlstore: malformed key of a tombstone"), err)
+		}
+		key := sp.canonicalKey(nil, func(i int) catalog.Value { return vals[i] })
+		if bytes.Equal(key, t.key) {
+			continue
+		}
+		if err := tx.dropTombstone(ts, t.key); err != nil {
+			return err
+		}
+		stamp, err := tx.w.origins.stamp(crdt.HLC(t.h), t.o)
+		if err != nil {
+			return err
+		}
+		other, err := sp.grave(c, &tx.w.origins, key)
+		if err != nil {
+			return err
+		}
+		var r row
+		if there, err := readRow(c, sp.byKeySQL, vals, &r); err != nil {
+			return err
+		} else if there || stamp.Compare(other) <= 0 {
+			continue
+		}
+		if err := tx.dropTombstone(ts, key); err != nil {
+			return err
+		}
+		if err := tx.putTombstone(ts, key, crdt.HLC(t.h), t.o); err != nil {
+			return err
+		}
+	}
+	return nil
 }

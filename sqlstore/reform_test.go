@@ -15,8 +15,8 @@ import (
 	"layercake/sqlstore/storetest"
 )
 
-// TestOldComparison: in a folder of format 4 a column was compared as it is stored. When it is opened, its unique index is made
-// again, and rows whose primary keys are equal now are one row.
+// TestOldComparison: in a folder of format 4 a column was compared as it is stored. When it is opened, its unique index is
+// made again, and rows whose primary keys are equal now are one row.
 func TestOldComparison(t *testing.T) {
 	t.Run("jsonb", func(t *testing.T) {
 		oldComparison(t, catalog.JSONBOID, func(v string) catalog.Value { return catalog.Str(v) })
@@ -34,16 +34,22 @@ func TestOldComparison(t *testing.T) {
 
 func oldComparison(t *testing.T, typ uint32, value func(string) catalog.Value) {
 	sqlfunc.Register()
-	spec := storetest.TableSpec{Name: "marked", Columns: []storetest.Column{{Name: "id", Type: catalog.Int4OID}, {Name: "v", Type: typ}},
-		Key: []string{"id"}, Unique: [][]string{{"v"}}}
-	keyed := storetest.TableSpec{Name: "keyed", Columns: []storetest.Column{{Name: "v", Type: typ}, {Name: "n", Type: catalog.Int4OID}},
-		Key: []string{"v"}}
+	spec := storetest.TableSpec{Name: "marked",
+		Columns: []storetest.Column{{Name: "id", Type: catalog.Int4OID}, {Name: "v", Type: typ}},
+		Key:     []string{"id"}, Unique: [][]string{{"v"}}}
+	keyed := storetest.TableSpec{Name: "keyed",
+		Columns: []storetest.Column{{Name: "v", Type: typ}, {Name: "n", Type: catalog.Int4OID}},
+		Key:     []string{"v"}}
 	dir := t.TempDir()
 	a := openDir(t, dir)
 	marked, table := a.MustCreate(spec), a.MustCreate(keyed)
 	for i, v := range []string{"1.5", "2.5", "3"} {
 		a.Insert(marked, catalog.Int(int64(i)), value(v))
 		a.Insert(table, value(v), catalog.Int(int64(i)))
+	}
+	a.Insert(table, value("7.5"), catalog.Int(9))
+	if !a.Delete(table, value("7.5")) {
+		t.Fatal("no row to delete")
 	}
 	untouched := a.Digest(marked).Rows
 	var undo []string
@@ -59,14 +65,17 @@ func oldComparison(t *testing.T, typ uint32, value func(string) catalog.Value) {
 				keys += ",_u" + ix.Phys
 			}
 			sql := "CREATE UNIQUE INDEX " + ix.Phys + " ON " + tab.Phys + "(" + keys + ")"
-			undo = append(undo, "DROP INDEX "+ix.Phys, "UPDATE "+tab.Phys+" SET "+v+"="+literal(value("1.50"))+" WHERE "+v+"="+literal(value("2.5")), sql,
+			undo = append(undo, "DROP INDEX "+ix.Phys,
+				"UPDATE "+tab.Phys+" SET "+v+"="+literal(value("1.50"))+" WHERE "+v+"="+literal(value("2.5")), sql,
 				"UPDATE lc_objects SET info=json_set(info,'$.sql','"+sql+"') WHERE info->>'$.sql' LIKE '%INDEX "+ix.Phys+" %'")
 		}
 	}
 	if len(undo) != 8 {
 		t.Fatal(undo)
 	}
-	undo = append(undo, "UPDATE lc_objects SET info=json_remove(info,'$.collation')", "PRAGMA user_version=4")
+	grave := func(v catalog.Value) string { return fmt.Sprintf("x'70%x'", catalog.AppendValue(nil, v)) }
+	undo = append(undo, "UPDATE lc_tombstones SET k="+grave(value("7.50"))+" WHERE k>x'70' AND k<x'71'",
+		"UPDATE lc_objects SET info=json_remove(info,'$.collation')", "PRAGMA user_version=4")
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +108,8 @@ func oldComparison(t *testing.T, typ uint32, value func(string) catalog.Value) {
 				return err
 			})
 		}
-		if l, err := a.Collisions(context.Background()); err != nil || len(l) != 1 || !slices.Equal(l[0].Row[1].Bytes, value("1.50").Bytes) {
+		l, err := a.Collisions(context.Background())
+		if err != nil || len(l) != 1 || !slices.Equal(l[0].Row[1].Bytes, value("1.50").Bytes) {
 			t.Errorf("collisions: %v, %v", l, err)
 		}
 		for id, row := range map[catalog.ID][]catalog.Value{
@@ -118,6 +128,23 @@ func oldComparison(t *testing.T, typ uint32, value func(string) catalog.Value) {
 			t.Fatal(err)
 		}
 	}
+	if c, err = sqlite.Open(filepath.Join(dir, "layercake.db"), sqlite.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	st, err := c.StoreStmt("SELECT count(*), sum(k=" + grave(catalog.Canonical(value("7.5"), catalog.Comparison(typ))) +
+		") FROM lc_tombstones WHERE k>x'70' AND k<x'71'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := st.Query(nil)
+	if err != nil || !rows.Next() {
+		t.Fatal(err)
+	}
+	if v := rows.Values(); v[0].Int() != 1 || v[1].Int() != 1 {
+		t.Errorf("%d tombstones, %d under the new key", v[0].Int(), v[1].Int())
+	}
+	rows.Close()
 }
 
 func literal(v catalog.Value) string {
