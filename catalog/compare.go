@@ -7,7 +7,8 @@ import (
 )
 
 // Comparison names what SQLite needs to compare values of type oid as PostgreSQL does: a collation (see Collation), or a
-// function that gives a key which compares bytewise, or "" where stored forms compare as they are. Compared puts it into SQL.
+// function that gives a key which compares bytewise, or "" where stored forms compare as they are. Compared puts it into
+// SQL.
 func Comparison(oid uint32) string {
 	if c := Collation(oid); c != "" {
 		return c

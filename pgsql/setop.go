@@ -137,7 +137,8 @@ const maxTerms = 250
 
 // setText writes one operation.
 func (c *compiler) setText(n *pg.SelectStmt, l, r, out *rel) string {
-	if !(n.All && n.Op == pg.SetOperation_SETOP_UNION) && slices.ContainsFunc(l.cols, func(col relCol) bool { return catalog.KeyFunction(col.typ) != "" }) {
+	keyed := func(col relCol) bool { return catalog.KeyFunction(col.typ) != "" }
+	if !(n.All && n.Op == pg.SetOperation_SETOP_UNION) && slices.ContainsFunc(l.cols, keyed) {
 		out.plain = false
 		return c.setGroups(n, l, r)
 	}
@@ -169,8 +170,8 @@ func (c *compiler) setText(n *pg.SelectStmt, l, r, out *rel) string {
 	return ltext + op + rtext
 }
 
-// setGroups writes a set operation as GROUP BY, for columns that are compared by a function: lc_side is the operand that a row
-// comes from, lc_n counts equal rows of an operand where ALL tells them apart.
+// setGroups writes a set operation as GROUP BY, for columns that are compared by a function: lc_side is the operand that a
+// row comes from, lc_n counts equal rows of an operand where ALL tells them apart.
 func (c *compiler) setGroups(n *pg.SelectStmt, l, r *rel) string {
 	keys := make([]string, len(l.cols))
 	for i := range keys {

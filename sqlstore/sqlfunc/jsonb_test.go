@@ -12,8 +12,8 @@ import (
 
 // randomJSON makes a jsonb of few atoms, so that pairs of them share much.
 func randomJSON(r *rand.Rand, depth int) any {
-	atoms := []any{nil, true, false, json.Number("1"), json.Number("1.0"), json.Number("-1.50"), json.Number("-1.5"), json.Number("0.00"),
-		json.Number("10"), json.Number("9.99"), "", "a", "ab", "\"", "\\", "\n", "a\x01", "é", "[1,", "}"}
+	atoms := []any{nil, true, false, json.Number("1"), json.Number("1.0"), json.Number("-1.50"), json.Number("-1.5"),
+		json.Number("0.00"), json.Number("10"), json.Number("9.99"), "", "a", "ab", "\"", "\\", "\n", "a\x01", "é", "[1,", "}"}
 	n := r.IntN(4)
 	switch k := r.IntN(8); {
 	case depth == 0 || k < 4:
@@ -36,7 +36,8 @@ func randomJSON(r *rand.Rand, depth int) any {
 // TestJSONBOrder holds the collation against the comparison of parsed trees.
 func TestJSONBOrder(t *testing.T) {
 	c := open(t)
-	st, err := c.StoreStmt("SELECT CASE WHEN ?1 < ?2 COLLATE LCJSON THEN -1 ELSE ?1 > ?2 COLLATE LCJSON END, lc_jsonb_cmp(?1, ?2)")
+	st, err := c.StoreStmt("SELECT CASE WHEN ?1 < ?2 COLLATE LCJSON THEN -1 ELSE ?1 > ?2 COLLATE LCJSON END, " +
+		"lc_jsonb_cmp(?1, ?2)")
 	if err != nil {
 		t.Fatal(err)
 	}
