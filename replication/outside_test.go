@@ -70,7 +70,7 @@ func TestFramesFromOutside(t *testing.T) {
 		"a long first message":            {{1, 0, 0, 0, 0, 16, 0, 0, 0, 1}},
 	} {
 		ctx := within(t, 20*time.Second)
-		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/layercake.v2.Replication/Link")
+		s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/layercake.v3.Replication/Link")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestFramesFromOutside(t *testing.T) {
 	for i := range 50 {
 		var answer []byte
 		ask := noise[:i*3]
-		if err := conn.Invoke(within(t, 20*time.Second), "/layercake.v2.Replication/Join", &ask, &answer); err == nil {
+		if err := conn.Invoke(within(t, 20*time.Second), "/layercake.v3.Replication/Join", &ask, &answer); err == nil {
 			t.Errorf("%d bytes of noise joined", len(ask))
 		}
 	}

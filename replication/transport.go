@@ -26,7 +26,7 @@ const (
 
 // service grows its number with each change of messages or entries that a program of before cannot read. The two then do
 // not link, and whoever needs the other's answer is told so at once; else streams would stop at what cannot be read.
-const service = "layercake.v2.Replication"
+const service = "layercake.v3.Replication"
 
 // maxFrame bounds what is given to gRPC at once. Longer messages are cut, so that small ones can pass between the parts,
 // and so that a slow link shows that it is alive: a frame is heard only when all of it is there, and a peer that is not

@@ -40,7 +40,7 @@ type sim struct {
 	lastMarker                         time.Duration
 	purges, trims, snapshots, restores int
 	rewinds, moves                     int
-	jumps                              int // of clocks
+	jumps                              int      // of clocks
 	restored                           *simNode // was put back from an old copy and has not caught up
 	reads                              int
 	floors                             map[string]crdt.Vector   // what has been promised
