@@ -105,9 +105,7 @@ func (n *Node) learnEpoch(o crdt.Origin) bool {
 	}
 	for _, old := range sortedOrigins(n.recvs) {
 		if r := n.recvs[old]; old.Node == o.Node && old != o {
-			n.unsubscribe(r)
-			r.pending = nil
-			delete(n.errs, r.origin)
+			n.forget(r)
 			n.dropIfIdle(r)
 		}
 	}
@@ -153,6 +151,12 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 		if e.Seq < r.next() {
 			continue
 		}
+		if k := len(r.pending); k > 0 && e.Prev != r.pending[k-1].Hash {
+			// What is held back is of another branch than this: perhaps of one that its origin has forgotten, with all that
+			// it depends on. It is asked for anew, and whoever has applied some of it will find the fork.
+			n.forget(r)
+			break
+		}
 		if n.refuses(&e) {
 			n.split(p, m.Origin)
 			n.send(p.id, Forks{n.fork.known})
@@ -162,6 +166,13 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 		r.since = n.now
 	}
 	n.tookFrom(p, m)
+}
+
+// forget drops what is held back of an origin. The review asks for it again.
+func (n *Node) forget(r *recv) {
+	n.unsubscribe(r)
+	r.pending = nil
+	delete(n.errs, r.origin)
 }
 
 // tookFrom counts entries as their sender's ack of them: it has them durably, else it could not have sent them (rule

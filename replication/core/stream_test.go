@@ -317,3 +317,35 @@ func TestASilentPeerIsCutOff(t *testing.T) {
 		t.Errorf("cut off after %v, want 2.5 s", cut)
 	}
 }
+
+// TestWhatIsHeldBackIsOneChain: entries that wait for what nobody has any more, since their origin and the writer of that
+// were rolled back together, are dropped once others come that do not follow them (seed 200579).
+func TestWhatIsHeldBackIsOneChain(t *testing.T) {
+	o, gone := origin(3, 1), origin(2, 1)
+	n, list := testNode("aaa", core.Knobs{})
+	n.Advance(simEpoch, crdt.Vector{o: 1})
+	up(n, list, simEpoch, crdt.Vector{o: 1}, 2, 3)
+	chain := func(seq uint64, deps crdt.Vector, prev, hash byte) crdt.Entry {
+		e := entry(o, seq, deps)
+		e.Prev, e.Hash = [32]byte{prev}, [32]byte{hash}
+		return e
+	}
+	old := []crdt.Entry{chain(2, crdt.Vector{gone: 7}, 1, 2), chain(3, nil, 2, 3)}
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: o, List: old})
+	if got := n.NextBatch(simEpoch); got != nil {
+		t.Fatalf("%v is applied before what it depends on", seqs(got))
+	}
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: o, List: []crdt.Entry{chain(4, nil, 30, 40)}})
+	for now := simEpoch; now.Before(simEpoch.Add(5 * time.Second)); now = now.Add(100 * time.Millisecond) {
+		n.Tick(now)
+		for _, id := range []crdt.NodeID{2, 3} {
+			n.Receive(now, id, core.Pong{})
+			for m, ok := n.NextMessage(id); ok; m, ok = n.NextMessage(id) {
+				if s, is := m.(core.Subscribe); is && s.Origin == o && s.From == 2 {
+					return
+				}
+			}
+		}
+	}
+	t.Error("the entries from 2 on are not asked for again")
+}
