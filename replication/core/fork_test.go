@@ -181,6 +181,25 @@ func TestANewEpochAboveAForgottenOne(t *testing.T) {
 	}
 }
 
+// TestAForgottenLifeIsTold: who has heard of a later epoch of a node than the node itself says so when they meet, though it
+// holds nothing of it: else it would wait for markers of that epoch for ever (seed 201483).
+func TestAForgottenLifeIsTold(t *testing.T) {
+	n, list := testNode("aaa", core.Knobs{})
+	lost := origin(3, 9)
+	up(n, list, simEpoch, nil, 2, 3)
+	n.Receive(simEpoch, 3, core.Entries{Version: 1, Origin: lost, List: []crdt.Entry{entry(lost, 1, crdt.Vector{origin(2, 5): 7})}})
+	n.Down(simEpoch, 3)
+	up(n, list, simEpoch, crdt.Vector{origin(3, 5): 1}, 3)
+	for m, ok := n.NextMessage(3); ok; m, ok = n.NextMessage(3) {
+		if h, is := m.(core.Have); is {
+			if _, told := h.Delta[lost]; told {
+				return
+			}
+		}
+	}
+	t.Error("it is not told")
+}
+
 // TestAForkWaitsForTheBatch: a branch is moved only once what is being applied of it is done, so that no entry is put back
 // that follows nothing any more (seed 43955).
 func TestAForkWaitsForTheBatch(t *testing.T) {

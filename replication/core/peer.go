@@ -108,6 +108,10 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 		n.closes = append(n.closes, id)
 	}
 	n.learnEpochs(h.Vector)
+	if o := (crdt.Origin{Node: id, Epoch: n.newest[id]}); o.Epoch != (crdt.Epoch{}) && h.Vector[o] == 0 {
+		p.dirty[o] = struct{}{} // of a life that it may have forgotten, though nothing of it is here
+		p.poke = true
+	}
 	n.pushOwn(p)
 	if !n.updateReach() {
 		n.tellReach(p)
@@ -239,6 +243,9 @@ func (n *Node) raise(p *peer, delta crdt.Vector) {
 	rose := false
 	for _, o := range sortedOrigins(delta) {
 		seq := delta[o]
+		if o.Node == n.self {
+			n.learnEpoch(o) // even if the peer has nothing of it
+		}
 		if p.have[o] >= seq || p.chains.split[o] {
 			continue
 		}
