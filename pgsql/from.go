@@ -32,6 +32,9 @@ func (c *compiler) from(nodes []*pg.Node, s *scope) string {
 		c.ranged(f.items)
 		if count += f.count; count > maxTables && i > 0 {
 			left := &fromItem{sql: b.String(), items: s.items}
+			if where := c.narrowing(s); where != "" {
+				left.sql += " WHERE " + where
+			}
 			c.enclose(left)
 			b.Reset()
 			b.WriteString(left.sql)

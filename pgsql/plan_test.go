@@ -97,6 +97,8 @@ func TestIndexUse(t *testing.T) {
 func TestLimits(t *testing.T) {
 	d := newDB(t)
 	d.run("CREATE TABLE t (id int PRIMARY KEY, n int)")
+	d.run("CREATE TABLE u (id int PRIMARY KEY)")
+	d.run("INSERT INTO u VALUES (1), (2)")
 	d.run("CREATE VIEW v0 AS SELECT 1 AS a")
 	for i := range 99 {
 		d.run(fmt.Sprintf("CREATE VIEW v%d AS SELECT a FROM v%d", i+1, i))
@@ -121,6 +123,11 @@ func TestLimits(t *testing.T) {
 		{"values", "SELECT count(*) FROM (VALUES " + repeat(2000, ", ", func(i int) string { return fmt.Sprintf("(%d, %d + 1)", i, i) }) + ") x", "2000"},
 		{"joins", "SELECT count(*) FROM " + repeat(70, " CROSS JOIN ", func(i int) string { return fmt.Sprintf("(VALUES (1)) v%d", i) }), "1"},
 		{"tables", "SELECT count(*) FROM " + repeat(100, ", ", func(i int) string { return fmt.Sprintf("t x%d", i) }), "0"},
+		{"tables with rows", "SELECT count(*) FROM " + repeat(130, ", ", func(i int) string { return fmt.Sprintf("u x%d", i) }) +
+			" WHERE x0.id = 1 AND " + repeat(129, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x0.id", i+1) }), "1"},
+		{"grouped tables with rows", "SELECT count(*) FROM " + repeat(70, ", ", func(i int) string { return fmt.Sprintf("u x%d", i) }) +
+			" WHERE (x0.id = 1 OR x0.id = 5) AND x0.id IN (1, 2) AND " +
+			repeat(69, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) }) + " GROUP BY x69.id", "1"},
 		{"left joins", "SELECT count(*) FROM t x0 " + repeat(90, " ", func(i int) string { return fmt.Sprintf("LEFT JOIN t x%d ON x%d.id = x%d.n", i+1, i+1, i) }), "0"},
 		{"case", "SELECT " + strings.Repeat("CASE WHEN true THEN ", 200) + "1" + strings.Repeat(" END", 200), "1"},
 		{"array", "SELECT array_length(ARRAY[" + repeat(3000, ",", itoa) + "], 1)", "3000"},

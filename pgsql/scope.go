@@ -75,8 +75,9 @@ type scope struct {
 	srfMany   string     // the alias that several of them share
 	noSRF     bool       // set-returning functions may not stand here
 
-	inFrom     bool // FROM is being compiled
-	lateralUse bool // … and something in it names what stands to its left
+	inFrom     bool     // FROM is being compiled
+	condition  *pg.Node // … and this is WHERE
+	lateralUse bool     // … and something in it names what stands to its left
 
 	filter bool // FALSE and NULL are the same here (WHERE, at its top)
 }

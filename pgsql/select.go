@@ -69,7 +69,9 @@ type selecting struct {
 // simpleSelect compiles SELECT … FROM … without set operations.
 func (c *compiler) simpleSelect(sel *pg.SelectStmt, s *scope) *rel {
 	q := &selecting{scope: s, c: c, node: sel}
+	s.condition = sel.WhereClause
 	q.from = c.from(sel.FromClause, s)
+	s.condition = nil
 	q.where = c.where(sel.WhereClause, s)
 	if len(sel.GroupClause) > 0 && hasGroupingSets(sel.GroupClause) {
 		return c.groupingSets(sel, s, q)

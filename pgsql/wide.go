@@ -1,6 +1,12 @@
 package pgsql
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
 
 // maxTables is how many tables go into one join; SQLite refuses 65.
 const maxTables = 60
@@ -39,4 +45,52 @@ func (c *compiler) enclose(f *fromItem) {
 	}
 	f.sql = "(SELECT " + strings.Join(list, ", ") + " FROM " + f.sql + " LIMIT -1) AS " + alias
 	f.join, f.outer, f.count = false, false, 1
+}
+
+// narrowing is what WHERE says of the items so far alone: without it a subquery of many tables would be all their
+// combinations. WHERE says it again of the whole.
+func (c *compiler) narrowing(s *scope) string {
+	var parts []string
+	var visit func(n *pg.Node)
+	visit = func(n *pg.Node) {
+		if b := n.GetBoolExpr(); b != nil && b.Boolop == pg.BoolExprType_AND_EXPR {
+			for _, a := range b.Args {
+				visit(a)
+			}
+			return
+		}
+		if n != nil && s.speaksOnlyOf(n.ProtoReflect()) {
+			parts = append(parts, c.operand(c.coerceBool(c.exprIn(ctxWhere, n, s), "WHERE")))
+		}
+	}
+	visit(s.condition)
+	return balance(parts, " AND ")
+}
+
+// speaksOnlyOf says whether an expression names no columns but those of s's items, each with its table, and calls nothing.
+func (s *scope) speaksOnlyOf(m protoreflect.Message) bool {
+	switch x := m.Interface().(type) {
+	case *pg.SubLink, *pg.FuncCall, *pg.SQLValueFunction:
+		return false
+	case *pg.ColumnRef:
+		if len(x.Fields) != 2 || x.Fields[1].GetString_() == nil {
+			return false
+		}
+		name := x.Fields[0].GetString_().GetSval()
+		return slices.ContainsFunc(s.items, func(it *rangeItem) bool { return it.name == name && !it.relHidden })
+	}
+	only := true
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				only = only && s.speaksOnlyOf(v.List().Get(i).Message())
+			}
+		default:
+			only = s.speaksOnlyOf(v.Message())
+		}
+		return only
+	})
+	return only
 }
