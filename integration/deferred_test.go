@@ -24,6 +24,8 @@ func TestDeferredHoldsFinalRows(t *testing.T) {
 		{[]string{"UPDATE c SET p = 2", "UPDATE c SET p = 9"}, "23503"},
 		{[]string{"UPDATE c SET p = 9", "SAVEPOINT s", "UPDATE c SET p = 1", "ROLLBACK TO s"}, "23503"},
 		{[]string{"INSERT INTO c VALUES (1, 9)", "UPDATE c SET note = 'x'"}, "23503"},
+		{[]string{"INSERT INTO c VALUES (1, 9)", "UPDATE c SET id = 2 WHERE id = 1"}, "23503"},
+		{[]string{"INSERT INTO c VALUES (1, 9)", "UPDATE c SET id = 2 WHERE id = 1", "UPDATE c SET p = 2 WHERE id = 2"}, "2:2 7:1"},
 		{[]string{"DELETE FROM p WHERE id = 1", "UPDATE c SET p = 2"}, "7:2"},
 		{[]string{"DELETE FROM p WHERE id = 1", "INSERT INTO p VALUES (1)"}, "7:1"},
 		{[]string{"DELETE FROM p WHERE id = 1"}, "23503"},

@@ -261,7 +261,9 @@ func (r *rowChange) update(list []*pg.Node) {
 	}
 	m.NotNull = notNulls(t, changed)
 	m.Uniques = r.uniques(t, changed)
-	m.References = r.references(t, changed)
+	if m.References = r.references(t, changed); m.KeyChange {
+		m.References = r.references(t, nil) // with another key the row is a new one, with all that it still owes
+	}
 	m.Referenced = r.referenced(t, changed)
 	m.NeedOld = len(m.Referenced) > 0 || len(m.Uniques) > 0 || m.KeyChange
 	old := r.columnExprs(r.it)

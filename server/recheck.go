@@ -23,12 +23,11 @@ func (s *session) recheck(w *worker, ops []op, r *replayState) error {
 				continue
 			}
 			err := o.rows.each(func(j int, row []catalog.Value) error {
-				if !r.stillOwn(o.table.ID, i, j) {
+				if ids := r.inserted[i]; j >= ids.Len() {
 					return nil
 				}
-				row = last().row(i, o, &ownRow{i, j}, row)
-				if row == nil {
-					return nil
+				if row = last().row(i, o, &ownRow{i, j}, row); row == nil {
+					return nil // with another key it is still there
 				}
 				return w.checkParents(o.plan, row, nil)
 			})
@@ -106,16 +105,6 @@ func (f finals) row(i int, o *op, own *ownRow, row []catalog.Value) []catalog.Va
 		return row
 	}
 	return c.new
-}
-
-// stillOwn says whether row j of op i is there at the end of the transaction.
-func (r *replayState) stillOwn(table catalog.ID, i, j int) bool {
-	ids := r.inserted[i]
-	if j >= ids.Len() {
-		return false
-	}
-	own, ok := r.ownRowOf(rowRef{table, ids.At(j)})
-	return ok && own == ownRow{i, j}
 }
 
 // recheckChildren makes sure that no child has come, from elsewhere, for a row that the transaction removed. A child
