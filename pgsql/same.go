@@ -18,7 +18,7 @@ type made struct {
 // findsAgain says whether expressions of this context are looked for among others of it.
 func (s *scope) findsAgain() bool {
 	switch s.ctx {
-	case ctxGroup, ctxSelect, ctxOrder, ctxDistinctOn, ctxAggArg:
+	case ctxGroup, ctxSelect, ctxHaving, ctxOrder, ctxDistinctOn, ctxAggArg:
 		return true
 	}
 	return false
