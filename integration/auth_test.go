@@ -213,6 +213,13 @@ func TestRolesAreReplicated(t *testing.T) {
 	// Passwords that are no longer valid, and a node's sessions of one role.
 	exec(t, admin, "CREATE ROLE expired LOGIN PASSWORD 'x' VALID UNTIL '2020-01-01'")
 	c.refuses(1, "expired", "x", "28P01")
+	fails(t, admin, "22007", "ALTER ROLE expired VALID UNTIL 'garbage'")
+	fails(t, admin, "22007", "ALTER ROLE expired VALID UNTIL ''")
+	exec(t, admin, "SET TimeZone = 'America/New_York'")
+	exec(t, admin, "ALTER ROLE expired VALID UNTIL '2020-01-01'")
+	wantOne(t, admin, "2020-01-01 05:00:00", "SELECT rolvaliduntil AT TIME ZONE 'UTC' FROM pg_authid WHERE rolname = 'expired'")
+	exec(t, admin, "RESET TimeZone")
+	c.refuses(1, "expired", "x", "28P01")
 	exec(t, admin, "ALTER ROLE expired VALID UNTIL 'infinity'")
 	c.mustLogin(1, "expired", "x")
 	exec(t, admin, "CREATE ROLE few LOGIN PASSWORD 'x' CONNECTION LIMIT 1")

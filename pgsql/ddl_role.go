@@ -133,7 +133,10 @@ func (x *command) roleOptions(id catalog.ID, name string, def *catalog.RoleDef, 
 				def.Verifier = x.verifier(d.GetArg().GetString_().GetSval())
 			}
 		case "validUntil":
-			def.ValidUntil, _ = nodeText(d.GetArg())
+			text, _ := nodeText(d.GetArg())
+			v, err := catalog.DecodeText(catalog.TimestamptzOID, -1, []byte(text), x.env.Output)
+			x.check(err, -1)
+			def.ValidUntil = string(catalog.AppendText(nil, catalog.TimestamptzOID, -1, v, nil)) // with its zone
 		case "sysid":
 			x.notice(pgerror.Notice("SYSID can no longer be specified"))
 		case "addroleto":
