@@ -253,7 +253,11 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string,
 		sql = "lc_rows(" + c.arg(Arg{Kind: ArgCTE, Index: q.index}) + ", " + itoa(len(q.cols)) + ") AS " + alias
 	}
 	c.renameColumns(it, names, rv.Location)
-	return &fromItem{sql: sql, items: []*rangeItem{it}, top: it, count: 1}
+	count := 1
+	if q.rel != nil && q.hint != " MATERIALIZED" {
+		count = max(q.rel.joins, 1)
+	}
+	return &fromItem{sql: sql, items: []*rangeItem{it}, top: it, count: count}
 }
 
 // withSQL is the "WITH … " text of s's common table expressions, "" for none.

@@ -50,7 +50,7 @@ func (c *compiler) from(nodes []*pg.Node, s *scope) string {
 			b.WriteString(f.sql)
 		}
 	}
-	s.inFrom = inFrom
+	s.inFrom, s.joins = inFrom, count
 	return b.String()
 }
 
@@ -268,7 +268,11 @@ func (c *compiler) relItem(r *rel, name string) *fromItem {
 	if r.once {
 		sql = "SELECT * FROM (" + sql + ")" + fence
 	}
-	return &fromItem{sql: "(" + sql + ") AS " + alias, items: []*rangeItem{it}, top: it, count: 1}
+	count := max(r.joins, 1)
+	if r.once {
+		count = 1
+	}
+	return &fromItem{sql: "(" + sql + ") AS " + alias, items: []*rangeItem{it}, top: it, count: count}
 }
 
 func relColumns(r *rel, alias string) []rangeCol {

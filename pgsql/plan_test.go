@@ -110,6 +110,7 @@ func TestLimits(t *testing.T) {
 		}
 		return strings.Join(parts, sep)
 	}
+	chain := repeat(100, ", ", func(i int) string { return fmt.Sprintf("u x%d", i) }) + " WHERE " + repeat(99, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) })
 	for _, c := range []struct{ name, sql, want string }{
 		{"or", "SELECT count(*) FROM t WHERE " + repeat(3000, " OR ", func(i int) string { return fmt.Sprintf("n = %d", i) }), "0"},
 		{"and", "SELECT " + repeat(3000, " AND ", func(i int) string { return fmt.Sprintf("%d <> -1", i) }), "t"},
@@ -128,6 +129,8 @@ func TestLimits(t *testing.T) {
 		{"grouped tables with rows", "SELECT count(*) FROM " + repeat(70, ", ", func(i int) string { return fmt.Sprintf("u x%d", i) }) +
 			" WHERE (x0.id = 1 OR x0.id = 5) AND x0.id IN (1, 2) AND " +
 			repeat(69, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) }) + " GROUP BY x69.id", "1"},
+		{"subqueries with many tables", "SELECT count(*) FROM (SELECT x0.id FROM " + chain + ") a, (SELECT x0.id FROM " + chain + ") b WHERE a.id = b.id", "2"},
+		{"WITH with many tables", "WITH c AS (SELECT x0.id FROM " + chain + ") SELECT count(*) FROM c a, c b WHERE a.id = b.id", "2"},
 		{"left joins", "SELECT count(*) FROM t x0 " + repeat(90, " ", func(i int) string { return fmt.Sprintf("LEFT JOIN t x%d ON x%d.id = x%d.n", i+1, i+1, i) }), "0"},
 		{"case", "SELECT " + strings.Repeat("CASE WHEN true THEN ", 200) + "1" + strings.Repeat(" END", 200), "1"},
 		{"array", "SELECT array_length(ARRAY[" + repeat(3000, ",", itoa) + "], 1)", "3000"},

@@ -16,6 +16,7 @@ type rel struct {
 	build func() string
 	locks []*lockedItem
 	one   bool       // at most one row
+	joins int        // tables that it brings into a join when SQLite merges it into the query around it; 0: one
 	once  bool       // calls volatile functions: SQLite must not merge it into the query around it, and call them anew at each use
 	point bool       // see Query.Point
 	over  catalog.ID // see Query.Overlay

@@ -75,6 +75,7 @@ type scope struct {
 	srfMany   string     // the alias that several of them share
 	noSRF     bool       // set-returning functions may not stand here
 
+	joins      int      // tables that FROM joins
 	inFrom     bool     // FROM is being compiled
 	condition  *pg.Node // … and this is WHERE
 	lateralUse bool     // … and something in it names what stands to its left

@@ -77,6 +77,9 @@ func (c *compiler) simpleSelect(sel *pg.SelectStmt, s *scope) *rel {
 		return c.groupingSets(sel, s, q)
 	}
 	q.run()
+	if !q.grouped && !q.distinct && !s.hasAgg && !s.hasWindow && sel.LimitCount == nil {
+		q.rel.joins = s.joins
+	}
 	return q.rel
 }
 
