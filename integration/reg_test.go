@@ -65,3 +65,28 @@ func TestRegTypesInBinary(t *testing.T) {
 		}
 	}
 }
+
+// TestRegTypesInText: functions that make text or JSON of any value show reg… types by name.
+func TestRegTypesInText(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE r (a regclass, n int)")
+	exec(t, conn, "INSERT INTO r VALUES ('r', 1)")
+	for _, tc := range [][2]string{
+		{"to_json(a)", `"r"`},
+		{"to_json('pg_class'::regclass)", `"pg_class"`},
+		{"json_build_object('a', a, 'b', 'int4'::regtype)", `{"a" : "r", "b" : "integer"}`},
+		{"jsonb_build_array(a, NULL::regclass)", `["r", null]`},
+		{"row_to_json(r)", `{"a":"r","n":1}`},
+		{"json_agg(a)", `["r"]`},
+		{"jsonb_agg(DISTINCT a)", `["r"]`},
+		{"format('%s %I', a, a)", "r r"},
+		{"concat(a, '/', 'now'::regproc)", "r/now"},
+		{"concat_ws(',', a, n)", "r,1"},
+		{"quote_literal(a)", "'r'"},
+	} {
+		if got := one(t, conn, "SELECT "+tc[0]+" FROM r"); got != tc[1] {
+			t.Errorf("%s: got %s, want %s", tc[0], got, tc[1])
+		}
+	}
+}

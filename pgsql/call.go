@@ -264,6 +264,9 @@ func (c *compiler) resolveCall(n *pg.FuncCall, schema, name string, args []*expr
 				a = c.resolveUnknown(a)
 			}
 		}
+		if catalog.IsReg(a.typ) && strings.Contains(best.fn.Impl, "$env") {
+			a = c.regOut(a) // it shows its argument as text
+		}
 		args[i] = a
 	}
 	x := &call{fn: best.fn, args: args, ret: ret, loc: n.Location, scope: s, node: n, array: n.FuncVariadic}

@@ -54,16 +54,18 @@ type shared struct {
 	env        *Env
 	src        string // locations are byte offsets into it; "" while a view or a stored expression is compiled
 	params     []uint32
-	fixed      int       // params[:fixed] were given by the client
-	volatiles  int       // calls of volatile functions compiled so far
-	deepest    int       // depth of the deepest expression of the query at hand
-	views      []uint32  // that are being expanded, each within the one before
-	as         string    // the owner of the view being expanded, "" outside of views
-	access     []access  // privileges needed
-	innerLocks bool      // FOR UPDATE in a subquery is accepted: the statement changes rows
-	within     bool      // a data-modifying WITH query is compiled: what it returns goes to other queries
-	agg        *aggArgs  // the aggregate whose arguments are being compiled
-	macro      [][]*expr // arguments of the SQL-bodied functions being expanded
+	fixed      int                 // params[:fixed] were given by the client
+	volatiles  int                 // calls of volatile functions compiled so far
+	deepest    int                 // depth of the deepest expression of the query at hand
+	flats      []flat              // see flatten
+	sums       map[*pg.Node]uint64 // see syntaxSum
+	views      []uint32            // that are being expanded, each within the one before
+	as         string              // the owner of the view being expanded, "" outside of views
+	access     []access            // privileges needed
+	innerLocks bool                // FOR UPDATE in a subquery is accepted: the statement changes rows
+	within     bool                // a data-modifying WITH query is compiled: what it returns goes to other queries
+	agg        *aggArgs            // the aggregate whose arguments are being compiled
+	macro      [][]*expr           // arguments of the SQL-bodied functions being expanded
 }
 
 type argKey struct {

@@ -142,7 +142,7 @@ func (c *compiler) update(n *pg.UpdateStmt, outer *scope) *Modify {
 		c.unsupported(-1, "WHERE CURRENT OF")
 	}
 	r := &rowChange{compiler: c, m: m, t: t, s: s}
-	r.target(n.GetRelation(), n.GetFromClause())
+	r.target(n.GetRelation(), n.GetFromClause(), n.GetWhereClause())
 	from := c.asked
 	c.asked = nil
 	r.sets, r.again = c.settings(t, n.GetTargetList(), s)
@@ -169,8 +169,8 @@ type rowChange struct {
 	after []string // appended to Source after the row and before RETURNING
 }
 
-// target puts the table and what FROM or USING names into the scope.
-func (r *rowChange) target(rv *pg.RangeVar, others []*pg.Node) {
+// target puts the table and what FROM or USING names into the scope. where is the statement's.
+func (r *rowChange) target(rv *pg.RangeVar, others []*pg.Node, where *pg.Node) {
 	name, names := aliasOf(rv.GetAlias())
 	r.it = r.addTable(r.s, r.t, name)
 	r.it.loc, r.it.changed = rv.GetLocation(), true
@@ -179,23 +179,14 @@ func (r *rowChange) target(rv *pg.RangeVar, others []*pg.Node) {
 	}
 	r.read(r.t)
 	r.from = quoteIdent(r.t.Phys) + " AS " + r.it.alias
-	r.s.inFrom = true
-	r.it.relHidden, r.it.colsHidden = true, true // FROM does not see the table
-	var more []*rangeItem
-	for _, n := range others {
-		f := r.fromItem(n, r.s)
-		r.checkConflicts(append([]*rangeItem{{name: r.it.name, schema: r.it.schema}}, more...), f.items)
-		more = append(more, f.items...)
-		r.s.items = append(r.s.items, f.items...)
-		r.join = true
-		if f.outer || f.join {
-			r.from += " JOIN (" + f.sql + ")"
-		} else {
-			r.from += " JOIN " + f.sql
-		}
+	if r.join = len(others) > 0; r.join {
+		r.it.relHidden, r.it.colsHidden = true, true // FROM does not see the table
+		r.s.condition = where
+		r.from += " JOIN " + r.compiler.from(others, r.s)
+		r.s.condition = nil
+		r.it.relHidden, r.it.colsHidden = false, false
+		r.checkConflicts(r.s.items[:1], r.s.items[1:])
 	}
-	r.it.relHidden, r.it.colsHidden = false, false
-	r.s.inFrom = false
 }
 
 func (r *rowChange) where(n *pg.Node) {
@@ -398,7 +389,7 @@ func (c *compiler) delete(n *pg.DeleteStmt, outer *scope) *Modify {
 		c.unsupported(-1, "WHERE CURRENT OF")
 	}
 	r := &rowChange{compiler: c, m: m, t: t, s: s}
-	r.target(n.GetRelation(), n.GetUsingClause())
+	r.target(n.GetRelation(), n.GetUsingClause(), n.GetWhereClause())
 	r.where(n.GetWhereClause())
 	out := append([]string{version(r.it.alias)}, r.rowText(r.columnExprs(r.it))...)
 	r.finishSource(out, n.GetReturningList(), nil)

@@ -1,10 +1,14 @@
 package pgsql
 
 import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"layercake/catalog"
-	"layercake/pgerror"
 )
 
 // exprKind tells apart the expressions that a context may still give a type, and those that it looks through.
@@ -139,14 +143,10 @@ func (c *compiler) expr(n *pg.Node, s *scope) *expr {
 	e := c.exprNode(n, s)
 	s.filter = filter
 	if c.rels > names && len(s.srfs) == srfs && s.findsAgain() {
-		s.made = append(s.made, made{n, e, c.agg})
+		s.made = append(s.made, made{n, c.syntaxSum(n), e, c.agg})
 	}
-	if e.nest > maxNest {
-		c.fail(pgerror.New(pgerror.StatementTooComplex, "stack depth limit exceeded").
-			WithDetail("An expression is nested more than %d deep.", maxNest))
-	}
-	if e.depth > maxDepth {
-		e = c.flatten(e)
+	if e.depth > maxDepth || e.nest > maxNest {
+		e = c.flatten(e, s)
 	}
 	c.deepest = max(c.deepest, e.depth)
 	if s.groups != nil {
@@ -171,13 +171,58 @@ func keepsFilter(n *pg.Node) bool {
 // maxDepth is the depth of expression from which parts are moved out of line: SQLite refuses 1,000.
 const maxDepth = 400
 
-// maxNest is how deep an expression may nest before SQLite's parser gives up.
-const maxNest = 800
+// maxNest is how deep an expression nests before parts are moved out of line: SQLite's parser has a stack of 2,500 symbols,
+// of which a call or CASE takes some five.
+const maxNest = 150
 
-// flatten hides an expression's depth from SQLite, which does not count what stands in a FROM clause.
-func (c *compiler) flatten(e *expr) *expr {
+// flat is a part of an expression that was moved out of line.
+type flat struct {
+	scope *scope
+	name  string
+	sql   string   // what stands in its place
+	with  []string // the common table expressions that sql has: the part's own, and before it those that it reads
+}
+
+// flatten moves an expression out of line, into a common table expression: SQLite counts the depth of what stands in FROM
+// apart. Those that were moved out of the expression before go beside it, so that the text does not nest either. An
+// expression of which parts may not be worked out reads them by subqueries, and SQLite then counts the depth of all.
+func (c *compiler) flatten(e *expr, s *scope) *expr {
+	sql := c.text(e)
+	if strings.Contains(sql, ") OVER ") {
+		return e // a window is one of the query's own rows
+	}
+	lazy := slices.ContainsFunc([]string{"CASE ", "coalesce(", " AND ", " OR "}, func(word string) bool { return strings.Contains(sql, word) })
+	n := flat{scope: s}
+	var from []string
+	for _, in := range c.flats {
+		if in.scope != s || !strings.Contains(sql, in.sql) {
+			continue
+		}
+		if lazy {
+			sql = strings.ReplaceAll(sql, in.sql, "(SELECT v FROM "+in.name+")")
+		} else {
+			sql = strings.ReplaceAll(sql, in.sql, in.name+".v")
+			from = append(from, in.name)
+		}
+		for _, w := range in.with {
+			if !slices.Contains(n.with, w) {
+				n.with = append(n.with, w)
+			}
+		}
+	}
+	h := fnv.New64a()
+	h.Write([]byte(sql))
+	n.name = "f" + strconv.FormatUint(h.Sum64(), 36) // what is compiled twice has to look alike, for GROUP BY
+	part := n.name + "(v) AS (SELECT " + sql
+	if len(from) > 0 {
+		part += " FROM " + strings.Join(from, ", ")
+	}
+	n.with = append(n.with, part+")")
+	n.sql = "(WITH " + strings.Join(n.with, ", ") + " SELECT v FROM " + n.name + ")"
+	if !slices.ContainsFunc(c.flats, func(in flat) bool { return in.scope == s && in.name == n.name }) {
+		c.flats = append(c.flats, n)
+	}
 	f := *e
-	f.sql = "(SELECT v FROM (SELECT " + c.text(e) + " AS v))"
-	f.atomic, f.depth, f.kind = true, 2, exprPlain
+	f.sql, f.atomic, f.depth, f.nest, f.kind = n.sql, true, 2, 2, exprPlain
 	return &f
 }

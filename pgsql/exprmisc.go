@@ -22,7 +22,7 @@ func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
 	conds := make([]string, len(n.Args))
 	// the ELSE result stands first when the common type is looked for, as in transformCaseExpr
 	results := make([]*expr, 1, len(n.Args)+1)
-	depth := 0
+	depth, nest := 0, 0
 	simple := arg != nil && arg.kind != exprRow // CASE x WHEN y as it is
 	values := make([]string, len(n.Args))
 	for i, a := range n.Args {
@@ -40,7 +40,7 @@ func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
 			cond = c.coerceBool(cond, "CASE/WHEN")
 		}
 		conds[i] = c.text(cond)
-		depth = max(depth, cond.depth)
+		depth, nest = max(depth, cond.depth), max(nest, cond.nest)
 		results = append(results, c.expr(w.Result, s))
 	}
 	if n.Defresult != nil {
@@ -67,8 +67,7 @@ func (c *compiler) caseExpr(n *pg.CaseExpr, s *scope) *expr {
 	}
 	b.WriteString(" END")
 	e := plain(b.String(), typ, true, n.Location, results...)
-	e.depth = max(e.depth, depth+1)
-	e.nest++
+	e.depth, e.nest = max(e.depth, depth+1), max(e.nest, nest+1)+1
 	e.typmod = typmod
 	return e
 }

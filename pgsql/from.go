@@ -20,31 +20,33 @@ type fromItem struct {
 	count int          // tables joined in it
 }
 
-// from compiles a FROM clause into s and returns its text without the word FROM, "" for none.
+// from compiles a FROM clause into s and returns its text without the word FROM, "" for none. An item that is in s before
+// is the table of an UPDATE or DELETE, to which the caller joins the text.
 func (c *compiler) from(nodes []*pg.Node, s *scope) string {
 	var b strings.Builder
 	inFrom := s.inFrom
 	s.inFrom = true
-	count := 0
+	first := len(s.items)
+	count := first
 	for i, n := range nodes {
 		f := c.fromItem(n, s)
 		c.checkConflicts(s.items, f.items)
 		c.ranged(f.items)
 		if count += f.count; count > maxTables && i > 0 {
-			left := &fromItem{sql: b.String(), items: s.items}
-			if where := c.narrowing(s); where != "" {
+			left := &fromItem{sql: b.String(), items: s.items[first:]}
+			if where := c.narrowing(left.items, s); where != "" {
 				left.sql += " WHERE " + where
 			}
 			c.enclose(left)
 			b.Reset()
 			b.WriteString(left.sql)
-			count = 1 + f.count
+			count = first + 1 + f.count
 		}
 		s.items = append(s.items, f.items...)
 		if i > 0 {
 			b.WriteString(" JOIN ")
 		}
-		if i > 0 && f.outer {
+		if first+i > 0 && f.outer {
 			b.WriteString("(" + f.sql + ")")
 		} else {
 			b.WriteString(f.sql)

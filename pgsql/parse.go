@@ -94,7 +94,7 @@ func syntaxError(err error) error {
 		code = pgerror.FeatureNotSupported
 	case strings.HasPrefix(m, "invalid Unicode"), strings.HasPrefix(m, "invalid byte sequence"):
 		code = pgerror.CharacterNotInRepertoire
-	case strings.Contains(m, "stack depth limit"), strings.Contains(m, "memory exhausted"):
+	case strings.Contains(m, "stack depth limit"):
 		code = pgerror.StatementTooComplex
 	case strings.Contains(m, "identifier too long"):
 		code = pgerror.NameTooLong

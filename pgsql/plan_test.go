@@ -110,13 +110,21 @@ func TestLimits(t *testing.T) {
 		}
 		return strings.Join(parts, sep)
 	}
+	deep := func(n int, e string) string { return strings.Repeat("abs(", n) + e + strings.Repeat(")", n) }
 	chain := repeat(100, ", ", func(i int) string { return fmt.Sprintf("u x%d", i) }) + " WHERE " + repeat(99, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) })
 	for _, c := range []struct{ name, sql, want string }{
 		{"or", "SELECT count(*) FROM t WHERE " + repeat(3000, " OR ", func(i int) string { return fmt.Sprintf("n = %d", i) }), "0"},
 		{"and", "SELECT " + repeat(3000, " AND ", func(i int) string { return fmt.Sprintf("%d <> -1", i) }), "t"},
 		{"concat", "SELECT length(" + repeat(3000, " || ", func(i int) string { return "'x'::text" }) + ")", "3000"},
-		{"plus", "SELECT " + repeat(700, " + ", func(i int) string { return "1" }), "700"},
-		{"nested calls", "SELECT " + strings.Repeat("abs(", 400) + "-7" + strings.Repeat(")", 400), "7"},
+		{"plus", "SELECT " + repeat(3000, " + ", func(i int) string { return "1" }), "3000"},
+		{"nested calls", "SELECT " + strings.Repeat("abs(", 3000) + "-7" + strings.Repeat(")", 3000), "7"},
+		{"nested calls of columns", "SELECT " + deep(2000, "u.id") + ", (SELECT " + deep(500, "u.id + v.id") + " FROM u v WHERE " + deep(500, "v.id") + " = 2)" +
+			" FROM u WHERE " + deep(2000, "id") + " = 1 GROUP BY u.id, " + deep(2000, "u.id") + " ORDER BY " + deep(2000, "u.id"), "1|3"},
+		{"nested calls of a query", "SELECT " + deep(2000, "(SELECT max(id) FROM u WHERE id < v.id)") + " FROM u v GROUP BY 1 HAVING " +
+			deep(2000, "(SELECT max(id) FROM u WHERE id < v.id)") + " > 0", "1"},
+		{"nested calls of a window", "SELECT " + deep(300, "sum(id) OVER ()") + " FROM u LIMIT 1", "3"},
+		{"parts not worked out", "SELECT " + strings.Repeat("CASE WHEN id > 9 THEN 1 / 0 ELSE ", 600) + "id" + strings.Repeat(" END", 600) + " FROM u WHERE id = 2", "2"},
+		{"a sum not worked out", "SELECT CASE WHEN id > 9 THEN " + repeat(900, " + ", func(int) string { return "2147483647" }) + " ELSE id END FROM u WHERE id = 2", "2"},
 		{"in", "SELECT 4999 IN (" + repeat(5000, ",", itoa) + ")", "t"},
 		{"in params", "SELECT count(*) FROM t WHERE n IN (" + repeat(40000, ",", func(i int) string { return "$" + itoa(i+1) }) + ")", "0"},
 		{"union", "SELECT count(*) FROM (" + repeat(1200, " UNION ALL ", func(i int) string { return "SELECT 1" }) + ") x", "1200"},
@@ -132,7 +140,7 @@ func TestLimits(t *testing.T) {
 		{"subqueries with many tables", "SELECT count(*) FROM (SELECT x0.id FROM " + chain + ") a, (SELECT x0.id FROM " + chain + ") b WHERE a.id = b.id", "2"},
 		{"WITH with many tables", "WITH c AS (SELECT x0.id FROM " + chain + ") SELECT count(*) FROM c a, c b WHERE a.id = b.id", "2"},
 		{"left joins", "SELECT count(*) FROM t x0 " + repeat(90, " ", func(i int) string { return fmt.Sprintf("LEFT JOIN t x%d ON x%d.id = x%d.n", i+1, i+1, i) }), "0"},
-		{"case", "SELECT " + strings.Repeat("CASE WHEN true THEN ", 200) + "1" + strings.Repeat(" END", 200), "1"},
+		{"case", "SELECT " + strings.Repeat("CASE WHEN true THEN ", 800) + "1" + strings.Repeat(" END", 800), "1"},
 		{"array", "SELECT array_length(ARRAY[" + repeat(3000, ",", itoa) + "], 1)", "3000"},
 		{"coalesce", "SELECT coalesce(" + repeat(3000, ",", func(int) string { return "NULL" }) + ", 7)", "7"},
 		{"greatest", "SELECT greatest(" + repeat(2000, ",", itoa) + ")", "1999"},

@@ -79,7 +79,9 @@ func (c *compiler) rowToJSON(e *expr, jsonb bool, loc int32) *expr {
 		if x.kind == exprRow {
 			f = c.rowToJSON(x, jsonb, loc)
 		} else {
-			x = c.resolveUnknown(x)
+			if x = c.resolveUnknown(x); catalog.IsReg(x.typ) {
+				x = c.regOut(x)
+			}
 			f = c.emit(&template{impl: fn + "($1, $t1, $m1, $env)", args: []*expr{x}, ret: typ, typmod: -1}, loc)
 		}
 		key := jsonString(e.rowNames[i]) + colon

@@ -47,9 +47,9 @@ func (c *compiler) enclose(f *fromItem) {
 	f.join, f.outer, f.count = false, false, 1
 }
 
-// narrowing is what WHERE says of the items so far alone: without it a subquery of many tables would be all their
+// narrowing is what s's WHERE says of the items alone: without it a subquery of many tables would be all their
 // combinations. WHERE says it again of the whole.
-func (c *compiler) narrowing(s *scope) string {
+func (c *compiler) narrowing(items []*rangeItem, s *scope) string {
 	var parts []string
 	var visit func(n *pg.Node)
 	visit = func(n *pg.Node) {
@@ -59,7 +59,7 @@ func (c *compiler) narrowing(s *scope) string {
 			}
 			return
 		}
-		if n != nil && s.speaksOnlyOf(n.ProtoReflect()) {
+		if n != nil && speaksOnlyOf(items, n.ProtoReflect()) {
 			parts = append(parts, c.operand(c.coerceBool(c.exprIn(ctxWhere, n, s), "WHERE")))
 		}
 	}
@@ -67,8 +67,8 @@ func (c *compiler) narrowing(s *scope) string {
 	return balance(parts, " AND ")
 }
 
-// speaksOnlyOf says whether an expression names no columns but those of s's items, each with its table, and calls nothing.
-func (s *scope) speaksOnlyOf(m protoreflect.Message) bool {
+// speaksOnlyOf says whether an expression names no columns but those of items, each with its table, and calls nothing.
+func speaksOnlyOf(items []*rangeItem, m protoreflect.Message) bool {
 	switch x := m.Interface().(type) {
 	case *pg.SubLink, *pg.FuncCall, *pg.SQLValueFunction:
 		return false
@@ -77,7 +77,7 @@ func (s *scope) speaksOnlyOf(m protoreflect.Message) bool {
 			return false
 		}
 		name := x.Fields[0].GetString_().GetSval()
-		return slices.ContainsFunc(s.items, func(it *rangeItem) bool { return it.name == name && !it.relHidden })
+		return slices.ContainsFunc(items, func(it *rangeItem) bool { return it.name == name && !it.relHidden })
 	}
 	only := true
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
@@ -85,10 +85,10 @@ func (s *scope) speaksOnlyOf(m protoreflect.Message) bool {
 		case f.Message() == nil:
 		case f.IsList():
 			for i := range v.List().Len() {
-				only = only && s.speaksOnlyOf(v.List().Get(i).Message())
+				only = only && speaksOnlyOf(items, v.List().Get(i).Message())
 			}
 		default:
-			only = s.speaksOnlyOf(v.Message())
+			only = speaksOnlyOf(items, v.Message())
 		}
 		return only
 	})

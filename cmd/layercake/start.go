@@ -70,6 +70,9 @@ func widen(getenv func(string) string) {
 	}
 }
 
+// stopLimit is how long the node may take to stop. A statement that SQLite does not let go of would keep it for ever.
+const stopLimit = 15 * time.Second
+
 func runStart(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) error {
 	o, err := parseOptions("start", startOptions, args, getenv, stderr)
 	if err != nil {
@@ -86,6 +89,11 @@ func runStart(ctx context.Context, args []string, getenv func(string) string, st
 		cfg.Logger.Error("the disk failed: what is on it is unknown; stopping at once", "err", err)
 		os.Exit(3)
 	}
+	context.AfterFunc(ctx, func() {
+		time.Sleep(stopLimit)
+		cfg.Logger.Error("the node does not stop: leaving as a crash would, which loses nothing acknowledged", "after", stopLimit)
+		os.Exit(3)
+	})
 	widen(getenv)
 	n, err := server.New(cfg)
 	if err != nil {
