@@ -14,7 +14,7 @@ const datetimeFunctions = `
 1218 date_trunc text,interval interval fis lc_date_trunc_iv($1, $2)
 6177 date_bin interval,timestamp,timestamp timestamp fis lc_date_bin
 6178 date_bin interval,timestamptz,timestamptz timestamptz fis lc_date_bin
-1384 date_part text,date float8 fis lc_n2f(lc_extract($1, $2, 1082, $tz))
+1384 date_part text,date float8 fis lc_n2f(lc_extract($1, lc_date_ts($2), 1114, $tz))
 1385 date_part text,time float8 fis lc_n2f(lc_extract($1, $2, 1083, $tz))
 1273 date_part text,timetz float8 fis lc_n2f(lc_extract($1, $2, 1266, $tz))
 2021 date_part text,timestamp float8 fis lc_n2f(lc_extract($1, $2, 1114, $tz))

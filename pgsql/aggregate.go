@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -108,8 +109,11 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 	return c.emitAggregate(a)
 }
 
-// unknownFunction refuses a function that PostgreSQL has and we lack.
+// unknownFunction refuses a schema that does not exist, and a function that PostgreSQL has and we lack.
 func (c *compiler) unknownFunction(schema, name string, loc int32) {
+	if schema != "" && !isSystemSchema(schema) && !slices.ContainsFunc(c.env.Schema.Namespaces, func(ns *catalog.Namespace) bool { return ns.Name == schema }) {
+		c.failAt(loc, pgerror.InvalidSchemaName, "schema \"%s\" does not exist", schema)
+	}
 	if (schema == "" || schema == "pg_catalog") && catalog.FunctionKnown(name) {
 		c.unsupported(loc, "function %s", name)
 	}
@@ -194,6 +198,9 @@ func (c *compiler) emitAggregate(a *aggCall) *expr {
 	inner, final, hasFinal := strings.Cut(impl, " => ")
 	suffix := ""
 	if a.distinct && len(a.args) > 0 {
+		if f.Name == "array_agg" && f.Distinct == "" {
+			c.unsupported(a.loc, "array_agg(DISTINCT) of arrays")
+		}
 		c.distinctOrder(a)
 	}
 	if len(a.order) > 0 {
@@ -226,6 +233,9 @@ func (c *compiler) emitAggregate(a *aggCall) *expr {
 				body.WriteString("(" + c.collated(args[0]))
 			} else {
 				c.expand(&body, t)
+				if a.distinct && args[0].typ == catalog.JSONBOID {
+					body.WriteString(" COLLATE " + catalog.Collation(catalog.JSONBOID))
+				}
 			}
 			b.WriteString(body.String()[1:])
 		} else {

@@ -54,9 +54,10 @@ type shared struct {
 	env        *Env
 	src        string // locations are byte offsets into it; "" while a view or a stored expression is compiled
 	params     []uint32
-	fixed      int                 // params[:fixed] were given by the client
-	volatiles  int                 // calls of volatile functions compiled so far
-	deepest    int                 // depth of the deepest expression of the query at hand
+	fixed      int // params[:fixed] were given by the client
+	volatiles  int // calls of volatile functions compiled so far
+	deepest    int // depth of the deepest expression of the query at hand
+	recursions []recursion
 	flats      []flat              // see flatten
 	sums       map[*pg.Node]uint64 // see syntaxSum
 	views      []uint32            // that are being expanded, each within the one before

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -23,6 +24,7 @@ type cte struct {
 	modify *Modify // a data-modifying one: index in With
 	index  int
 
+	loc       int32
 	pending   bool // it is being compiled: a reference is recursive
 	recursive bool
 	term      *scope // where the recursive term's outermost queries stand
@@ -51,7 +53,11 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 	}
 	defer func(was bool) { c.innerLocks = was }(c.innerLocks)
 	c.innerLocks = c.innerLocks || modifiesInWith(w)
-	for _, n := range w.Ctes {
+	list := w.Ctes
+	if w.Recursive {
+		list = c.inReadingOrder(list)
+	}
+	for _, n := range list {
 		x := n.GetCommonTableExpr()
 		for _, have := range s.ctes {
 			if have.name == x.Ctename && have.own == s {
@@ -80,6 +86,10 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 			c.recursiveCTE(q, sel, names, s)
 		default:
 			before := c.volatiles
+			if w.Recursive {
+				q.pending, q.loc, q.listed = true, x.Location, true
+				s.ctes = append(s.ctes, q)
+			}
 			q.rel = c.selectQuery(sel, s)
 			q.cols = q.rel.cols
 			if c.volatiles > before {
@@ -124,9 +134,16 @@ func (c *compiler) modifyingCTE(q *cte, x *pg.CommonTableExpr, s *scope) {
 
 // recursiveCTE compiles a query of WITH RECURSIVE that may name itself.
 func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *scope) {
-	if len(sel.SortClause) > 0 || sel.LimitCount != nil || sel.LimitOffset != nil {
-		c.unsupported(-1, "ORDER BY or LIMIT in a recursive query")
+	refuse := func(what string, n *pg.Node) {
+		if n != nil {
+			c.failAt(exprLocation(n), pgerror.FeatureNotSupported, "%s in a recursive query is not implemented", what)
+		}
 	}
+	for _, by := range sel.SortClause {
+		refuse("ORDER BY", by.GetSortBy().GetNode())
+	}
+	refuse("OFFSET", sel.LimitOffset)
+	refuse("LIMIT", sel.LimitCount)
 	inner := &scope{outer: s, ctx: ctxFrom}
 	c.withClause(sel.WithClause, inner)
 	left := c.query(sel.Larg, inner)
@@ -211,9 +228,62 @@ func (c *compiler) checkRecursion(q *cte) {
 	}
 }
 
+// inReadingOrder sorts the queries of a WITH RECURSIVE so that each comes after those that it reads.
+func (c *compiler) inReadingOrder(list []*pg.Node) []*pg.Node {
+	names := map[string]bool{}
+	for _, n := range list {
+		names[n.GetCommonTableExpr().Ctename] = true
+	}
+	reads := make([]map[string]bool, len(list))
+	for i, n := range list {
+		reads[i] = map[string]bool{}
+		walk(n.GetCommonTableExpr().Ctequery, func(m proto.Message) bool {
+			if rv, ok := m.(*pg.RangeVar); ok && rv.Schemaname == "" && names[rv.Relname] && rv.Relname != n.GetCommonTableExpr().Ctename {
+				reads[i][rv.Relname] = true
+			}
+			return true
+		})
+	}
+	var out []*pg.Node
+	for done := make([]bool, len(list)); len(out) < len(list); {
+		next := -1
+		for i := range list {
+			if !done[i] && len(reads[i]) == 0 {
+				next = i
+				break
+			}
+		}
+		if next < 0 {
+			i := slices.Index(done, false)
+			c.failAt(list[i].GetCommonTableExpr().Location, pgerror.FeatureNotSupported, "mutual recursion between WITH items is not implemented")
+		}
+		done[next] = true
+		out = append(out, list[next])
+		for i := range reads {
+			delete(reads[i], list[next].GetCommonTableExpr().Ctename)
+		}
+	}
+	return out
+}
+
+// recursion is a recursive reference.
+type recursion struct {
+	q   *cte
+	loc int32
+}
+
+// refuseRecursion refuses the recursive references from the n-th on, which are on the side of an outer join that may be null.
+func (c *compiler) refuseRecursion(n int) {
+	if n < len(c.recursions) {
+		r := c.recursions[n]
+		c.failAt(r.loc, pgerror.InvalidRecursion, "recursive reference to query \"%s\" must not appear within an outer join", r.q.name)
+	}
+}
+
 // recursiveUse notes where s names q recursively: subqueries in expressions may not.
 func (c *compiler) recursiveUse(q *cte, s *scope, loc int32) {
 	q.recursive, q.user = true, s
+	c.recursions = append(c.recursions, recursion{q, loc})
 	for level := s.outer; level != nil && level != q.term; level = level.outer {
 		q.below = true
 		if level.sibling == nil && level.ctx != ctxFrom && !level.inFrom {
@@ -233,6 +303,9 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string,
 		it.name = q.name
 	}
 	if q.pending {
+		if q.term == nil {
+			c.failAt(q.loc, pgerror.InvalidRecursion, "recursive query \"%s\" does not have the form non-recursive-term UNION [ALL] recursive-term", q.name)
+		}
 		if q.recursive {
 			c.failAt(rv.Location, pgerror.InvalidRecursion, "recursive reference to query \"%s\" must not appear more than once", q.name)
 		}

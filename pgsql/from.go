@@ -354,13 +354,21 @@ func (s *scope) outerForFrom() *scope {
 
 // joinItem compiles a JOIN.
 func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
+	recursions := len(c.recursions)
 	l := c.fromItem(n.Larg, s)
+	if n.Jointype == pg.JoinType_JOIN_RIGHT || n.Jointype == pg.JoinType_JOIN_FULL {
+		c.refuseRecursion(recursions)
+	}
+	recursions = len(c.recursions)
 	saved := s.items
 	s.items = append(saved[:len(saved):len(saved)], l.items...)
 	if n.Jointype == pg.JoinType_JOIN_RIGHT || n.Jointype == pg.JoinType_JOIN_FULL {
 		setIllegal(l.items, true)
 	}
 	r := c.fromItem(n.Rarg, s)
+	if n.Jointype == pg.JoinType_JOIN_LEFT || n.Jointype == pg.JoinType_JOIN_FULL {
+		c.refuseRecursion(recursions)
+	}
 	setIllegal(l.items, false)
 	s.items = saved
 	c.checkConflicts(l.items, r.items)

@@ -187,13 +187,18 @@ func (j rawJSON) result(asText bool) catalog.Value {
 
 func jsonArg(v catalog.Value) rawJSON { return rawJSON(v.Bytes).trim() }
 
-func jsonGet(_, asText bool) call {
+func jsonGet(jsonb, asText bool) call {
 	return func(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 		j := jsonArg(args[0])
 		var v rawJSON
 		var ok bool
 		if args[1].Kind == catalog.Integer {
-			v, ok = j.index(args[1].Int())
+			n := args[1].Int()
+			if k := j.kind(); jsonb && k != '[' && k != '{' {
+				v, ok = j, n == 0 || n == -1 // jsonb keeps a scalar as an array of one
+			} else {
+				v, ok = j.index(n)
+			}
 		} else {
 			v, ok = j.field(text(args[1]))
 		}
