@@ -145,7 +145,11 @@ func TestLimits(t *testing.T) {
 		{"coalesce", "SELECT coalesce(" + repeat(3000, ",", func(int) string { return "NULL" }) + ", 7)", "7"},
 		{"greatest", "SELECT greatest(" + repeat(2000, ",", itoa) + ")", "1999"},
 		{"views", "SELECT a FROM v99", "1"},
-		{"subqueries", "SELECT " + strings.Repeat("(SELECT ", 60) + "1" + strings.Repeat(")", 60), "1"},
+		{"subqueries", "SELECT " + strings.Repeat("(SELECT ", 100) + "1" + strings.Repeat(")", 100), "1"},
+		{"nested IN", "SELECT id FROM u WHERE id IN " + strings.Repeat("(SELECT id FROM u WHERE id IN ", 100) + "(2)" + strings.Repeat(")", 100), "2"},
+		{"nested EXISTS", "SELECT id FROM u x0 WHERE " + repeat(80, "", func(i int) string {
+			return fmt.Sprintf("EXISTS (SELECT 1 FROM u x%d WHERE x%d.id = x%d.id AND ", i+1, i+1, i)
+		}) + "x0.id = 2" + strings.Repeat(")", 80), "2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d.t = t

@@ -19,12 +19,12 @@ func (c *compiler) subLink(n *pg.SubLink, s *scope) *expr {
 	}
 	switch n.SubLinkType {
 	case pg.SubLinkType_EXISTS_SUBLINK:
-		r := c.selectQuery(sel, s)
+		r := c.nested(func() *rel { return c.selectQuery(sel, s) })
 		return &expr{sql: "EXISTS (" + r.sql() + ")", typ: catalog.BoolOID, typmod: -1, loc: n.Location, atomic: true, depth: 2}
 	case pg.SubLinkType_EXPR_SUBLINK:
 		outside := c.deepest
 		c.deepest = 0
-		r := c.selectQuery(sel, s)
+		r := c.nested(func() *rel { return c.selectQuery(sel, s) })
 		if len(r.cols) != 1 {
 			c.failAt(n.Location, pgerror.SyntaxError, "subquery must return only one column")
 		}
@@ -40,10 +40,25 @@ func (c *compiler) subLink(n *pg.SubLink, s *scope) *expr {
 			name = c.operatorName(n.OperName, n.Location)
 		}
 		l := c.expr(n.Testexpr, s)
-		return c.quantified(name, l, c.query(sel, s), n.SubLinkType == pg.SubLinkType_ALL_SUBLINK, filter, n.Location)
+		return c.quantified(name, l, c.nested(func() *rel { return c.query(sel, s) }), n.SubLinkType == pg.SubLinkType_ALL_SUBLINK, filter, n.Location)
 	}
 	c.unsupported(n.Location, "subquery of this kind")
 	return nil
+}
+
+// nested compiles a query in an expression. Where such queries are nested deep it goes into a FROM clause, for SQLite
+// counts the depths of all expressions around one together, and in them the queries' own.
+func (c *compiler) nested(compile func() *rel) *rel {
+	beside := c.queries
+	c.queries = 0
+	r := compile()
+	if c.queries++; c.queries > maxQueries && !r.rows {
+		build, n := r.build, len(r.cols)
+		r.build = func() string { return "SELECT " + columnNames(n) + " FROM (" + build() + ")" }
+		c.deepest = 0
+	}
+	c.queries = max(c.queries, beside)
+	return r
 }
 
 // scalarSubquery is a subquery as a value. SQLite takes the first of several rows; PostgreSQL says 21000.

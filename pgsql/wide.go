@@ -11,6 +11,9 @@ import (
 // maxTables is how many tables go into one join; SQLite refuses 65.
 const maxTables = 60
 
+// maxQueries is how deep queries in expressions nest before they are moved into FROM.
+const maxQueries = 8
+
 // maxArgs is how many arguments a call gets; SQLite refuses more than 1,000, lc_array has one of its own.
 const maxArgs = 900
 
