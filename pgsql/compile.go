@@ -58,6 +58,7 @@ type shared struct {
 	volatiles  int // calls of volatile functions compiled so far
 	deepest    int // depth of the deepest expression of the query at hand
 	recursions []recursion
+	looped     int                 // loops made
 	queries    int                 // how deep queries are nested in the expression at hand
 	flats      []flat              // see flatten
 	sums       map[*pg.Node]uint64 // see syntaxSum

@@ -67,7 +67,7 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 		if x.SearchClause != nil || x.CycleClause != nil {
 			c.unsupported(x.Location, "SEARCH or CYCLE clause")
 		}
-		q := &cte{name: x.Ctename, sqlName: "w" + c.alias(), own: s}
+		q := &cte{name: x.Ctename, sqlName: "w" + c.alias(), own: s, loc: x.Location}
 		c.ranges = append(c.ranges, Range{q.sqlName, x.Ctename, nil})
 		switch x.Ctematerialized {
 		case pg.CTEMaterialize_CTEMaterializeAlways:
@@ -87,7 +87,7 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 		default:
 			before := c.volatiles
 			if w.Recursive {
-				q.pending, q.loc, q.listed = true, x.Location, true
+				q.pending, q.listed = true, true
 				s.ctes = append(s.ctes, q)
 			}
 			q.rel = c.selectQuery(sel, s)
@@ -162,7 +162,7 @@ func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *s
 	q.term = inner
 	right := c.query(sel.Rarg, inner)
 	q.pending = false
-	c.checkRecursion(q)
+	loop := c.checkRecursion(q)
 	if len(left.cols) != len(right.cols) {
 		c.failAt(-1, pgerror.SyntaxError, "each UNION query must have the same number of columns")
 	}
@@ -187,6 +187,10 @@ func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *s
 			q.cols[i].typmod = -1
 		}
 	}
+	if q.recursive && (loop || !right.plain || right.terms > 1) {
+		c.loop(q, left, right, inner, sel.All)
+		return
+	}
 	q.rel = &rel{cols: q.cols, build: func() string {
 		op := " UNION "
 		if sel.All {
@@ -206,26 +210,50 @@ func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *s
 		}
 		return text
 	}}
-	if q.recursive && (!right.plain || right.terms > 1) {
-		c.unsupported(-1, "recursive term with ORDER BY, LIMIT or set operations")
-	}
 }
 
-// checkRecursion refuses what may not be done with the recursive reference.
-func (c *compiler) checkRecursion(q *cte) {
+// loop makes a recursive query one that is run in steps. Whoever runs the plan does so before the query that reads it, so
+// it may read neither the rows of a query around it nor those of another recursive query.
+func (c *compiler) loop(q *cte, left, right *rel, inner *scope, all bool) {
+	var with []string
+	for level := inner; level != nil; level = level.outer {
+		if len(level.items) > 0 || slices.ContainsFunc(level.ctes, func(x *cte) bool { return x != q && x.pending }) {
+			c.unsupported(q.loc, "a recursive term with window functions, GROUP BY, set operations or a recursive reference in a subquery, within another query")
+		}
+		with = append(c.withParts(level), with...)
+	}
+	l := &Loop{All: all, Types: make([]uint32, len(q.cols))}
+	for i, col := range q.cols {
+		l.Types[i] = col.typ
+	}
+	l.First = c.finish(withText(with)+left.sql(), nil, "")
+	work := q.sqlName + "(" + columnNames(len(q.cols)) + ") AS (" + c.rowSet(Arg{Kind: ArgWork}, len(q.cols)) + ")"
+	l.Step = c.finish(withText(append(with, work))+right.sql(), nil, "")
+	l.First.With, l.Step.With = nil, nil // those that they read are run before
+	c.looped++
+	rows := c.rowSet(Arg{Kind: ArgLoop, Index: c.looped, Loop: l}, len(q.cols))
+	q.rel = &rel{cols: q.cols, build: func() string { return rows }}
+}
+
+// rowSet selects a row set's columns as c1, c2 ….
+func (c *compiler) rowSet(a Arg, cols int) string {
+	list := make([]string, max(cols, 1))
+	for i := range list {
+		list[i] = rowsColumn(i) + " AS c" + itoa(i+1)
+	}
+	return "SELECT " + strings.Join(list, ", ") + " FROM lc_rows(" + c.arg(a) + ", " + itoa(cols) + ")"
+}
+
+// checkRecursion refuses what may not be done with the recursive reference, and says whether SQLite lacks the form: it
+// takes the rows one by one, and only as a table of the outermost FROM.
+func (c *compiler) checkRecursion(q *cte) (loop bool) {
 	if !q.recursive {
-		return
+		return false
 	}
-	switch {
-	case q.user.hasAgg:
+	if q.user.hasAgg {
 		c.failAt(-1, pgerror.InvalidRecursion, "aggregate functions are not allowed in a recursive query's recursive term")
-	case q.user.hasWindow:
-		c.unsupported(-1, "window functions in a recursive term")
-	case q.user.hasGroup:
-		c.unsupported(-1, "GROUP BY in a recursive term")
-	case q.below:
-		c.unsupported(-1, "a recursive reference within a subquery in FROM")
 	}
+	return q.user.hasWindow || q.user.hasGroup || q.below
 }
 
 // inReadingOrder sorts the queries of a WITH RECURSIVE so that each comes after those that it reads.
@@ -272,11 +300,11 @@ type recursion struct {
 	loc int32
 }
 
-// refuseRecursion refuses the recursive references from the n-th on, which are on the side of an outer join that may be null.
-func (c *compiler) refuseRecursion(n int) {
+// refuseRecursion refuses the recursive references from the n-th on, which stand where they may not.
+func (c *compiler) refuseRecursion(n int, where string) {
 	if n < len(c.recursions) {
 		r := c.recursions[n]
-		c.failAt(r.loc, pgerror.InvalidRecursion, "recursive reference to query \"%s\" must not appear within an outer join", r.q.name)
+		c.failAt(r.loc, pgerror.InvalidRecursion, "recursive reference to query \"%s\" must not appear within %s", r.q.name, where)
 	}
 }
 
@@ -335,6 +363,18 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string,
 
 // withSQL is the "WITH … " text of s's common table expressions, "" for none.
 func (c *compiler) withSQL(s *scope) string {
+	return withText(c.withParts(s))
+}
+
+func withText(parts []string) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	return "WITH RECURSIVE " + strings.Join(parts, ", ") + " "
+}
+
+// withParts is the text of each of s's common table expressions that is used.
+func (c *compiler) withParts(s *scope) []string {
 	var parts []string
 	for _, q := range s.ctes {
 		if q.modify != nil || q.rel == nil || !q.used {
@@ -349,8 +389,5 @@ func (c *compiler) withSQL(s *scope) string {
 		}
 		parts = append(parts, q.sqlName+"("+strings.Join(cols, ", ")+") AS"+q.hint+" ("+q.rel.sql()+")")
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return "WITH RECURSIVE " + strings.Join(parts, ", ") + " "
+	return parts
 }

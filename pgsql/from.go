@@ -357,7 +357,7 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	recursions := len(c.recursions)
 	l := c.fromItem(n.Larg, s)
 	if n.Jointype == pg.JoinType_JOIN_RIGHT || n.Jointype == pg.JoinType_JOIN_FULL {
-		c.refuseRecursion(recursions)
+		c.refuseRecursion(recursions, "an outer join")
 	}
 	recursions = len(c.recursions)
 	saved := s.items
@@ -367,7 +367,7 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	}
 	r := c.fromItem(n.Rarg, s)
 	if n.Jointype == pg.JoinType_JOIN_LEFT || n.Jointype == pg.JoinType_JOIN_FULL {
-		c.refuseRecursion(recursions)
+		c.refuseRecursion(recursions, "an outer join")
 	}
 	setIllegal(l.items, false)
 	s.items = saved

@@ -35,6 +35,8 @@ const (
 	ArgCTE                     // the RETURNING rows of Modify.With[Index] (or Query.With[Index]), as a row set
 	ArgHidden                  // rowids of Table's rows that the open transaction has changed, for lc_holds (see Query.Overlaid)
 	ArgOwn                     // the transaction's own rows of Table, each after its version, as a row set
+	ArgLoop                    // Loop's rows, as a row set; Index tells the loops of a plan apart
+	ArgWork                    // the rows of the last step of the loop at hand, as a row set
 )
 
 // Arg is the source of one SQLite parameter.
@@ -45,11 +47,20 @@ type Arg struct {
 	Value catalog.Value
 	Pack  []Arg
 	Table catalog.ID // ArgHidden, ArgOwn
+	Loop  *Loop      // ArgLoop
+}
+
+// Loop is a recursive WITH query of which SQLite does not have the form: First's rows, then again and again those that
+// Step makes of the last ones (ArgWork), until it makes none.
+type Loop struct {
+	First, Step *Query
+	All         bool     // UNION ALL; else rows that were there before are left out, and are no part of the next step
+	Types       []uint32 // of the columns
 }
 
 // Query is a statement that returns rows: compiled SQLite SQL whose parameters ?1, ?2 … are Args[0], Args[1] …
 //
-// A row set, bound for ArgProvided and ArgCTE, is a BLOB of rows in catalog's row encoding, which the SQL reads through
+// A row set, bound for ArgProvided, ArgCTE and others, is a BLOB of rows in catalog's row encoding, which the SQL reads through
 // the table-valued function lc_rows(blob, ncols).
 type Query struct {
 	SQL     string

@@ -80,9 +80,20 @@ func (c *compiler) setTree(sel *pg.SelectStmt, s *scope, top bool) *rel {
 		chain = append(chain, n)
 		n = n.Larg
 	}
+	recursions := len(c.recursions)
 	left := c.setLeaf(n, s)
 	for i := len(chain) - 1; i >= 0; i-- {
-		left = c.combine(chain[i], left, c.setLeaf(chain[i].Rarg, s))
+		op, leftOnly := chain[i].Op, len(c.recursions)
+		right := c.setLeaf(chain[i].Rarg, s)
+		switch {
+		case op == pg.SetOperation_SETOP_EXCEPT && chain[i].All:
+			c.refuseRecursion(recursions, "EXCEPT")
+		case op == pg.SetOperation_SETOP_EXCEPT:
+			c.refuseRecursion(leftOnly, "EXCEPT")
+		case op == pg.SetOperation_SETOP_INTERSECT && chain[i].All:
+			c.refuseRecursion(recursions, "INTERSECT")
+		}
+		left = c.combine(chain[i], left, right)
 	}
 	return left
 }

@@ -69,6 +69,10 @@ func (s *session) argValue(ctx context.Context, a *pgsql.Arg, params []catalog.V
 		return ra.old[a.Index], nil
 	case pgsql.ArgRowID:
 		return catalog.Int(ra.rowid), nil
+	case pgsql.ArgLoop:
+		return ra.loops[a.Loop], nil
+	case pgsql.ArgWork:
+		return ra.work, nil
 	case pgsql.ArgCTE:
 		data, err := ra.ctes[a.Index].whole()
 		return catalog.BlobBytes(data), err

@@ -60,6 +60,8 @@ type rowArgs struct {
 	new, old []catalog.Value
 	rowid    int64
 	ctes     []*rowBuffer
+	loops    map[*pgsql.Loop]catalog.Value
+	work     catalog.Value
 }
 
 // query runs q with its parameters bound. On a reader it sees what the open transaction has changed so far, too.
@@ -75,6 +77,10 @@ func (w *worker) query(q *pgsql.Query, ra *rowArgs) (*sqlite.Rows, error) {
 
 // committed is query that, on a reader, sees committed rows only.
 func (w *worker) committed(q *pgsql.Query, ra *rowArgs) (*sqlite.Rows, error) {
+	ra, err := w.loops(q.Args, ra)
+	if err != nil {
+		return nil, err
+	}
 	args, err := w.s.bind(w.ctx, q.Args, w.params, ra)
 	if err != nil {
 		return nil, err
