@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"layercake/server"
 )
@@ -42,12 +42,12 @@ func runBackup(ctx context.Context, args []string, getenv func(string) string, s
 		return err
 	}
 	defer cancel()
-	conn, err := connect(ctx, o.get("url"), func(c *pgx.ConnConfig) { c.OnNotice = notices(stderr) })
+	conn, err := connect(ctx, o.get("url"), func(c *pgconn.Config) { c.OnNotice = notices(stderr) })
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.Background())
-	if _, err := conn.Exec(ctx, "SELECT set_config('read_consistency', $1, false)", o.get("consistency")); err != nil {
+	if _, err := conn.query(ctx, "SELECT set_config('read_consistency', $1, false)", o.get("consistency")); err != nil {
 		return err
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".partial-")
@@ -98,7 +98,7 @@ func syncFolder(dir string) error {
 }
 
 // receiveBackup has the node send its backup, and writes the chunks of the COPY one after the other.
-func receiveBackup(ctx context.Context, conn *pgx.Conn, to io.Writer) error {
+func receiveBackup(ctx context.Context, conn *client, to io.Writer) error {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
@@ -106,7 +106,7 @@ func receiveBackup(ctx context.Context, conn *pgx.Conn, to io.Writer) error {
 		r.CloseWithError(errors.Join(err, io.ErrClosedPipe))
 		done <- err
 	}()
-	_, err := conn.PgConn().CopyTo(ctx, w, "COPY layercake.backup TO STDOUT (FORMAT binary)")
+	_, err := conn.CopyTo(ctx, w, "COPY layercake.backup TO STDOUT (FORMAT binary)")
 	w.CloseWithError(err) // nil is io.EOF
 	if werr := <-done; werr != nil && (err == nil || errors.Is(err, io.ErrClosedPipe)) {
 		return werr

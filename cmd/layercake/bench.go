@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -78,7 +78,7 @@ func (b *bench) run(ctx context.Context, stdout io.Writer) (err error) {
 	if err := b.load(ctx, conn); err != nil {
 		return err
 	}
-	conns := make([]*pgx.Conn, b.clients)
+	conns := make([]*client, b.clients)
 	defer func() {
 		for _, c := range conns {
 			if c != nil {
@@ -91,8 +91,8 @@ func (b *bench) run(ctx context.Context, stdout io.Writer) (err error) {
 			return err
 		}
 	}
-	var level string
-	if err := conns[0].QueryRow(ctx, "SELECT current_setting('read_consistency') || '/' || current_setting('write_consistency')").Scan(&level); err != nil {
+	level, err := conns[0].one(ctx, "SELECT current_setting('read_consistency') || '/' || current_setting('write_consistency')")
+	if err != nil {
 		return err
 	}
 
@@ -113,7 +113,7 @@ func (b *bench) run(ctx context.Context, stdout io.Writer) (err error) {
 	for i := range tallies[1:] {
 		sum.add(&tallies[i+1])
 	}
-	if err := b.report(stdout, sum, took, level); err != nil {
+	if err := b.report(stdout, sum, took, string(level[0])); err != nil {
 		return err
 	}
 	if len(sum.errors) > 0 {
@@ -122,16 +122,16 @@ func (b *bench) run(ctx context.Context, stdout io.Writer) (err error) {
 	return nil
 }
 
-func (b *bench) connect(ctx context.Context, client int) (*pgx.Conn, error) {
-	conn, err := connect(ctx, b.urls[client%len(b.urls)], func(c *pgx.ConnConfig) { c.RuntimeParams["application_name"] = "layercake bench" })
+func (b *bench) connect(ctx context.Context, client int) (*client, error) {
+	conn, err := connect(ctx, b.urls[client%len(b.urls)], func(c *pgconn.Config) { c.RuntimeParams["application_name"] = "layercake bench" })
 	if err != nil {
 		return nil, err
 	}
 	if b.consistency != "" {
-		_, err = conn.Exec(ctx, "SELECT set_config('consistency', $1, false)", b.consistency)
+		_, err = conn.query(ctx, "SELECT set_config('consistency', $1, false)", b.consistency)
 	}
 	if err == nil && b.token != "" {
-		_, err = conn.Exec(ctx, "SELECT layercake.wait_for($1)", b.token)
+		_, err = conn.query(ctx, "SELECT layercake.wait_for($1)", b.token)
 	}
 	if err != nil {
 		conn.Close(context.Background())
@@ -141,21 +141,29 @@ func (b *bench) connect(ctx context.Context, client int) (*pgx.Conn, error) {
 }
 
 // load makes the table.
-func (b *bench) load(ctx context.Context, conn *pgx.Conn) error {
-	if _, err := conn.Exec(ctx, "CREATE TABLE "+b.table+" (id int PRIMARY KEY, v text NOT NULL)"); err != nil {
+func (b *bench) load(ctx context.Context, conn *client) error {
+	if _, err := conn.query(ctx, "CREATE TABLE "+b.table+" (id int PRIMARY KEY, v text NOT NULL)"); err != nil {
 		return err
 	}
-	i := 0
-	_, err := conn.CopyFrom(ctx, pgx.Identifier{b.table}, []string{"id", "v"}, pgx.CopyFromFunc(func() ([]any, error) {
-		if i++; i > b.rows {
-			return nil, nil
+	r, w := io.Pipe()
+	go func() {
+		buf := bufio.NewWriter(w)
+		for i := range b.rows {
+			fmt.Fprintf(buf, "%d\t%s\n", i+1, b.text())
 		}
-		return []any{int32(i), b.text()}, nil
-	}))
+		w.CloseWithError(buf.Flush()) // nil is io.EOF
+	}()
+	_, err := conn.CopyFrom(ctx, r, "COPY "+b.table+" FROM STDIN")
+	r.Close()
 	if err != nil {
 		return err
 	}
-	return conn.QueryRow(ctx, "SELECT layercake.session_token()").Scan(&b.token)
+	token, err := conn.one(ctx, "SELECT layercake.session_token()")
+	if err != nil {
+		return err
+	}
+	b.token = string(token[0])
+	return nil
 }
 
 func (b *bench) text() string {
@@ -168,7 +176,7 @@ func (b *bench) text() string {
 }
 
 // drop removes the table, also after Ctrl-C and through another connection when the first is gone.
-func (b *bench) drop(conn *pgx.Conn) error {
+func (b *bench) drop(conn *client) error {
 	ctx, cancel := context.WithTimeout(context.Background(), benchGrace)
 	defer cancel()
 	var errs []error
@@ -181,7 +189,7 @@ func (b *bench) drop(conn *pgx.Conn) error {
 			}
 			defer c.Close(context.Background())
 		}
-		if _, err = c.Exec(ctx, "DROP TABLE IF EXISTS "+b.table); err == nil {
+		if _, err = c.query(ctx, "DROP TABLE IF EXISTS "+b.table); err == nil {
 			return nil
 		}
 		errs = append(errs, err)
@@ -191,14 +199,28 @@ func (b *bench) drop(conn *pgx.Conn) error {
 
 // client runs statements until stop ends; those under way are given up when work ends. It returns its connection, nil
 // when it has none.
-func (b *bench) client(stop, work context.Context, i int, conn *pgx.Conn, t *tally) *pgx.Conn {
+func (b *bench) client(stop, work context.Context, i int, conn *client, t *tally) *client {
 	t.errors = map[string]int{}
-	text := b.text()
+	text := []byte(b.text())
 	read, write := "SELECT v FROM "+b.table+" WHERE id = $1", "UPDATE "+b.table+" SET v = $2 WHERE id = $1"
-	for stop.Err() == nil {
-		if conn == nil || conn.IsClosed() {
+	prepare := func(err error) error {
+		for _, s := range []struct{ name, sql string }{{"read", read}, {"write", write}} {
+			if err == nil {
+				_, err = conn.Prepare(stop, s.name, s.sql, nil)
+			}
+		}
+		return err
+	}
+	for ready := false; stop.Err() == nil; {
+		if !ready || conn.IsClosed() {
 			var err error
-			if conn, err = b.connect(stop, i); err != nil {
+			if conn == nil || conn.IsClosed() {
+				conn, err = b.connect(stop, i)
+			}
+			if err = prepare(err); err != nil {
+				if conn != nil {
+					conn.Close(context.Background())
+				}
 				if stop.Err() == nil {
 					t.fail(err)
 					select {
@@ -208,20 +230,24 @@ func (b *bench) client(stop, work context.Context, i int, conn *pgx.Conn, t *tal
 				}
 				continue
 			}
+			ready = true
 		}
-		id := int32(rand.IntN(b.rows) + 1)
+		id := strconv.AppendInt(nil, int64(rand.IntN(b.rows)+1), 10)
 		began := time.Now()
-		var err error
+		var r *pgconn.Result
 		to := &t.reads
 		if rand.IntN(100) < b.reads {
-			var v string
-			err = conn.QueryRow(work, read, id).Scan(&v)
+			r = conn.ExecPrepared(work, "read", [][]byte{id}, nil, nil).Read()
 		} else {
 			to = &t.writes
-			_, err = conn.Exec(work, write, id, text)
+			r = conn.ExecPrepared(work, "write", [][]byte{id, text}, nil, nil).Read()
 		}
-		if err != nil {
-			t.fail(err)
+		if r.Err != nil {
+			t.fail(r.Err)
+			continue
+		}
+		if to == &t.reads && len(r.Rows) != 1 {
+			t.errors[fmt.Sprintf("%d rows have one id", len(r.Rows))]++
 			continue
 		}
 		to.add(time.Since(began))

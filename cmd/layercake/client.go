@@ -8,11 +8,11 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -53,7 +53,7 @@ func runClient(ctx context.Context, cmd string, args []string, getenv func(strin
 		}
 	}
 	// What is asked is how this node sees the cluster, all the more when a default level can't be met.
-	if _, err := conn.Exec(ctx, "SET read_consistency = 'none'"); err != nil {
+	if _, err := conn.query(ctx, "SET read_consistency = 'none'"); err != nil {
 		return err
 	}
 	switch cmd {
@@ -87,8 +87,8 @@ func bounded(ctx context.Context, timeout string) (context.Context, context.Canc
 
 // connect connects to the node that --url or libpq's variables name. change, unless it is nil, changes the
 // configuration before. A node that does not answer within ten seconds is given up, unless connect_timeout says else.
-func connect(ctx context.Context, url string, change func(*pgx.ConnConfig)) (*pgx.Conn, error) {
-	cfg, err := pgx.ParseConfig(url)
+func connect(ctx context.Context, url string, change func(*pgconn.Config)) (*client, error) {
+	cfg, err := pgconn.ParseConfig(url)
 	if err != nil {
 		return nil, usageError(fmt.Sprintf("--url: %v", err))
 	}
@@ -98,7 +98,37 @@ func connect(ctx context.Context, url string, change func(*pgx.ConnConfig)) (*pg
 	if change != nil {
 		change(cfg)
 	}
-	return pgx.ConnectConfig(ctx, cfg)
+	conn, err := pgconn.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &client{conn}, nil
+}
+
+// client is a connection to a node. pgconn alone is less than half of pgx, and all of the binary that is read stays in the
+// memory of a node, too.
+type client struct{ *pgconn.PgConn }
+
+// query runs a statement with parameters of text, and returns its rows as text, NULL as nil.
+func (c *client) query(ctx context.Context, sql string, args ...string) ([][][]byte, error) {
+	params := make([][]byte, len(args))
+	for i, a := range args {
+		params[i] = []byte(a)
+	}
+	r := c.ExecParams(ctx, sql, params, nil, nil, nil).Read()
+	return r.Rows, r.Err
+}
+
+// one runs a statement that gives one row.
+func (c *client) one(ctx context.Context, sql string, args ...string) ([][]byte, error) {
+	rows, err := c.query(ctx, sql, args...)
+	if err == nil && len(rows) != 1 {
+		err = fmt.Errorf("the node answers with %d rows", len(rows))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rows[0], nil
 }
 
 // notices prints what a node says besides its answers.
@@ -148,40 +178,33 @@ func runHealth(ctx context.Context, args []string, getenv func(string) string, s
 	return nil
 }
 
-func nodeList(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
-	rows, err := conn.Query(ctx, `SELECT name, id, dc, state, is_self, pg_addr, rpc_addr, rtt_ms, applied FROM layercake.nodes ORDER BY name`)
+func nodeList(ctx context.Context, conn *client, stdout io.Writer) error {
+	rows, err := conn.query(ctx, `SELECT name, id, dc, state, is_self, pg_addr, rpc_addr, rtt_ms, applied FROM layercake.nodes ORDER BY name`)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
 	tw := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(tw, "NAME\tID\tDC\tSTATE\tCLIENTS\tREPLICATION\tRTT\tAPPLIED")
 	down := 0
-	for rows.Next() {
-		var name, id, dc, state, pg, rpc string
-		var self bool
-		var rtt *float64
-		var applied *int64
-		if err := rows.Scan(&name, &id, &dc, &state, &self, &pg, &rpc, &rtt, &applied); err != nil {
-			return err
-		}
+	for _, row := range rows {
+		name, state, rtt, applied := string(row[0]), string(row[3]), "-", "-"
 		if state != "alive" {
 			down++
 		}
-		if self {
+		if string(row[4]) == "t" {
 			name += " *"
 		}
-		r, a := "-", "-"
-		if rtt != nil {
-			r = fmt.Sprintf("%.2f ms", *rtt)
+		if row[7] != nil {
+			ms, err := strconv.ParseFloat(string(row[7]), 64)
+			if err != nil {
+				return err
+			}
+			rtt = fmt.Sprintf("%.2f ms", ms)
 		}
-		if applied != nil {
-			a = fmt.Sprint(*applied)
+		if row[8] != nil {
+			applied = string(row[8])
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, id, dc, state, pg, rpc, r, a)
-	}
-	if err := rows.Err(); err != nil {
-		return err
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, row[1], row[2], state, row[5], row[6], rtt, applied)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -194,9 +217,8 @@ func nodeList(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 }
 
 // changeMembers removes a member or has the node asked leave, and prints what came of it.
-func changeMembers(ctx context.Context, conn *pgx.Conn, stdout io.Writer, sql string, args ...any) error {
-	var said string
-	err := conn.QueryRow(ctx, sql, args...).Scan(&said)
+func changeMembers(ctx context.Context, conn *client, stdout io.Writer, sql string, args ...string) error {
+	said, err := conn.one(ctx, sql, args...)
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {
 		fmt.Fprintln(stdout, refused.Message)
@@ -210,40 +232,34 @@ func changeMembers(ctx context.Context, conn *pgx.Conn, stdout io.Writer, sql st
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, said)
+	_, err = fmt.Fprintf(stdout, "%s\n", said[0])
 	return err
 }
 
 // levels prints the levels that sessions start with.
-func levels(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
-	var v, read, write string
-	if err := conn.QueryRow(ctx, `SELECT current_setting('server_version'), current_setting('read_consistency'), current_setting('write_consistency')`).Scan(&v, &read, &write); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(stdout, "speaks PostgreSQL %s; default levels here: read %s, write %s\n\n", v, read, write)
-	return err
-}
-
-func status(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
-	members := nodeList(ctx, conn, stdout)
-	rows, err := conn.Query(ctx, `SELECT peer, origin, sent, acked, lag_entries, lag_ms, state FROM layercake.replication ORDER BY peer, origin`)
+func levels(ctx context.Context, conn *client, stdout io.Writer) error {
+	row, err := conn.one(ctx, `SELECT current_setting('server_version'), current_setting('read_consistency'), current_setting('write_consistency')`)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	_, err = fmt.Fprintf(stdout, "speaks PostgreSQL %s; default levels here: read %s, write %s\n\n", row[0], row[1], row[2])
+	return err
+}
+
+func status(ctx context.Context, conn *client, stdout io.Writer) error {
+	members := nodeList(ctx, conn, stdout)
+	rows, err := conn.query(ctx, `SELECT peer, origin, sent, acked, lag_entries, lag_ms, state FROM layercake.replication ORDER BY peer, origin`)
+	if err != nil {
+		return err
+	}
 	tw := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(tw, "\nPEER\tORIGIN\tSENT\tACKED\tLAG\tLAG TIME\tSTATE")
-	for rows.Next() {
-		var peer, origin, state string
-		var sent, acked, lag int64
-		var ms float64
-		if err := rows.Scan(&peer, &origin, &sent, &acked, &lag, &ms, &state); err != nil {
+	for _, row := range rows {
+		ms, err := strconv.ParseFloat(string(row[5]), 64)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%d\t%d\t%.1f ms\t%s\n", peer, origin, sent, acked, lag, ms, state)
-	}
-	if err := rows.Err(); err != nil {
-		return err
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%.1f ms\t%s\n", row[0], row[1], row[2], row[3], row[4], ms, row[6])
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -252,38 +268,29 @@ func status(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 }
 
 // verify has every member read its rows, prints their digests, and says whether they agree and what differs.
-func verify(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
-	rows, err := conn.Query(ctx, `SELECT node, relation, rows, digest, ok, detail FROM layercake.verify()`)
+func verify(ctx context.Context, conn *client, stdout io.Writer) error {
+	rows, err := conn.query(ctx, `SELECT node, relation, rows, digest, ok, detail FROM layercake.verify()`)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
 	tw := tabwriter.NewWriter(stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(tw, "RELATION\tNODE\tROWS\tDIGEST")
 	relations, nodes := map[string]bool{}, map[string]bool{}
 	var different, silent, found []string
-	for rows.Next() {
-		var node, relation, digest, detail string
-		var n int64
-		var ok bool
-		if err := rows.Scan(&node, &relation, &n, &digest, &ok, &detail); err != nil {
-			return err
-		}
+	for _, row := range rows {
+		node, relation, n, digest, ok, detail := string(row[0]), string(row[1]), row[2], row[3], string(row[4]) == "t", string(row[5])
 		if relation == "" {
 			silent = append(silent, fmt.Sprintf("%s: %s", node, detail))
 			continue
 		}
 		relations[relation], nodes[node] = true, true
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\n", relation, node, n, digest)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", relation, node, n, digest)
 		if !ok && !slices.Contains(different, relation) {
 			different = append(different, relation)
 		}
 		if detail != "" {
 			found = append(found, fmt.Sprintf("  %s on %s: %s", relation, node, detail))
 		}
-	}
-	if err := rows.Err(); err != nil {
-		return err
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -309,11 +316,11 @@ func verify(ctx context.Context, conn *pgx.Conn, stdout io.Writer) error {
 }
 
 // repair puts right what the members hold differently of a table.
-func repair(ctx context.Context, conn *pgx.Conn, table string, stdout io.Writer) error {
-	var rows int64
-	if err := conn.QueryRow(ctx, `SELECT layercake.repair($1::text::regclass)`, table).Scan(&rows); err != nil {
+func repair(ctx context.Context, conn *client, table string, stdout io.Writer) error {
+	row, err := conn.one(ctx, `SELECT layercake.repair($1::text::regclass)`, table)
+	if err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(stdout, "%d row(s) put right; the replicas of %s are equal\n", rows, table)
+	_, err = fmt.Fprintf(stdout, "%s row(s) put right; the replicas of %s are equal\n", row[0], table)
 	return err
 }
