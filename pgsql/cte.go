@@ -26,6 +26,7 @@ type cte struct {
 
 	loc       int32
 	pending   bool // it is being compiled: a reference is recursive
+	first     bool // … and its non-recursive term is
 	recursive bool
 	term      *scope // where the recursive term's outermost queries stand
 	user      *scope // the query that names it recursively
@@ -146,6 +147,8 @@ func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *s
 	refuse("LIMIT", sel.LimitCount)
 	inner := &scope{outer: s, ctx: ctxFrom}
 	c.withClause(sel.WithClause, inner)
+	q.pending, q.first, q.listed = true, true, true
+	s.ctes = append(s.ctes, q)
 	left := c.query(sel.Larg, inner)
 	c.resolve(left)
 	q.cols = append([]relCol(nil), left.cols...)
@@ -156,10 +159,7 @@ func (c *compiler) recursiveCTE(q *cte, sel *pg.SelectStmt, names []string, s *s
 			q.cols[i].name = names[i]
 		}
 	}
-	q.pending = true
-	s.ctes = append(s.ctes, q)
-	q.listed = true
-	q.term = inner
+	q.first, q.term = false, inner
 	right := c.query(sel.Rarg, inner)
 	q.pending = false
 	loop := c.checkRecursion(q)
@@ -331,7 +331,10 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string,
 		it.name = q.name
 	}
 	if q.pending {
-		if q.term == nil {
+		switch {
+		case q.first:
+			c.failAt(rv.Location, pgerror.InvalidRecursion, "recursive reference to query \"%s\" must not appear within its non-recursive term", q.name)
+		case q.term == nil:
 			c.failAt(q.loc, pgerror.InvalidRecursion, "recursive query \"%s\" does not have the form non-recursive-term UNION [ALL] recursive-term", q.name)
 		}
 		if q.recursive {

@@ -27,6 +27,7 @@ func TestRefused(t *testing.T) {
 		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION (SELECT n FROM r INTERSECT SELECT 1)) SELECT * FROM r", "", ""},
 		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < (SELECT max(id) FROM a)) SELECT * FROM r", "", ""},
 		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT x.id FROM r, LATERAL (SELECT id FROM a WHERE id > r.n) x) SELECT sum(n) FROM r GROUP BY n", "", ""},
+		{"WITH RECURSIVE r(n) AS (SELECT n FROM r UNION ALL SELECT 1) SELECT * FROM r", "42P19", `recursive reference to query "r" must not appear within its non-recursive term`},
 		{"WITH RECURSIVE r(n) AS (SELECT n FROM r) SELECT * FROM r", "42P19", `recursive query "r" does not have the form non-recursive-term UNION [ALL] recursive-term`},
 		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r ORDER BY 1) SELECT * FROM r", "0A000", "ORDER BY in a recursive query is not implemented"},
 		{"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT 3) SELECT * FROM r", "0A000", "LIMIT in a recursive query is not implemented"},
