@@ -148,7 +148,7 @@ func (c *compiler) update(n *pg.UpdateStmt, outer *scope) *Modify {
 	r.sets, r.again = c.settings(t, n.GetTargetList(), s)
 	sets := c.asked
 	c.asked = from
-	r.where(n.GetWhereClause())
+	r.where(n.GetWhereClause(), n.GetTargetList()...)
 	c.asked = append(c.asked, sets...)
 	r.update(n.GetReturningList())
 	return m
@@ -189,13 +189,26 @@ func (r *rowChange) target(rv *pg.RangeVar, others []*pg.Node, where *pg.Node) {
 	}
 }
 
-func (r *rowChange) where(n *pg.Node) {
+// where compiles WHERE; sets are SET's entries.
+func (r *rowChange) where(n *pg.Node, sets ...*pg.Node) {
 	r.cond = r.compiler.where(n, r.s)
 	r.m.Source = &Query{}
 	if !r.join {
 		r.m.Source.Overlay = r.t.ID
-		r.m.Source.Point = r.pinned(n)
+		r.m.Source.Point = r.pinned(n) && !slices.ContainsFunc(append(sets, n), hasSubLink)
 	}
+}
+
+// hasSubLink says whether an expression has a query in it.
+func hasSubLink(n *pg.Node) bool {
+	found := false
+	walk(n, func(m proto.Message) bool {
+		if _, ok := m.(*pg.SubLink); ok {
+			found = true
+		}
+		return !found
+	})
+	return found
 }
 
 // pinned says whether the condition fixes every primary key column by a constant or parameter.

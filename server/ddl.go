@@ -140,6 +140,9 @@ func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
 	if err := w.validate(d, true); err != nil {
 		return nil, err
 	}
+	if w.s.tran != nil {
+		w.wantTables(d.Changes)
+	}
 	var ops []op
 	for _, t := range d.Truncate {
 		w.want = append(w.want, tableKey(t.ID))
@@ -187,6 +190,55 @@ func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
 		}
 	}
 	return run, w.validate(d, false)
+}
+
+// wantTables asks for the tables that changes are of: what was found of their rows must hold at COMMIT too, and rows that
+// others write meanwhile could not be what the changes make of them.
+func (w *worker) wantTables(changes []catalog.Change) {
+	sch := w.tx.Schema()
+	want := func(id catalog.ID) {
+		if t := sch.RelationByID(id); t != nil && t.Kind == catalog.KindTable && !slices.Contains(w.want, tableKey(id)) {
+			w.want = append(w.want, tableKey(id))
+		}
+	}
+	for i := range changes {
+		c := &changes[i]
+		if !ofRows(c) {
+			continue
+		}
+		want(c.ID)
+		if c.Op == catalog.Create {
+			parent, _ := catalog.IDFromBytes(c.Attrs[catalog.AttrParent].Bytes)
+			want(parent)
+			if string(c.Attrs[catalog.AttrKind].Bytes) == string(catalog.ObjectConstraint) {
+				var def catalog.ConstraintDef
+				if catalog.DecodeDef(c.Attrs[catalog.AttrDef], &def) == nil {
+					want(def.RefTable)
+				}
+			}
+			continue
+		}
+		for _, t := range sch.Relations {
+			if slices.ContainsFunc(t.Columns, func(x *catalog.Column) bool { return x.ID == c.ID }) ||
+				slices.ContainsFunc(t.Constraints, func(x *catalog.Constraint) bool { return x.ID == c.ID }) ||
+				slices.ContainsFunc(t.Indexes, func(x *catalog.Index) bool { return x.ID == c.ID }) {
+				want(t.ID)
+			}
+		}
+	}
+}
+
+// ofRows says whether a change is of what rows may hold, not of a comment, an owner or a grant.
+func ofRows(c *catalog.Change) bool {
+	if c.Op == catalog.Create {
+		return string(c.Attrs[catalog.AttrKind].Bytes) != string(catalog.ObjectGrant)
+	}
+	for a := range c.Attrs {
+		if a != catalog.AttrComment && a != catalog.AttrOwner {
+			return true
+		}
+	}
+	return c.Op == catalog.Drop
 }
 
 // sameDirection refuses to turn a sequence round: the register that grants its blocks counts one way.

@@ -153,12 +153,7 @@ func (s *session) runQuery(ctx context.Context, c *compiled, q *pgsql.Query, par
 		t.show(nil)
 	}
 	if t != nil && t.isolation == "serializable" {
-		if t.reads == nil {
-			t.reads = map[catalog.ID]bool{}
-		}
-		for _, id := range q.Reads {
-			t.reads[id] = true
-		}
+		t.hasRead(q)
 	}
 	if len(q.Locks) > 0 {
 		return s.runLocking(ctx, c, q, params, out)
@@ -315,6 +310,9 @@ func (s *session) runModifying(ctx context.Context, c *compiled, params []catalo
 	if s.readOnly() {
 		verb, _, _ := strings.Cut(planTag(c.plan), " ")
 		return 0, pgerror.New(pgerror.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", verb)
+	}
+	if t := s.tran; t != nil && t.isolation == "serializable" {
+		t.hasRead(c.plan)
 	}
 	var o *outcome
 	var err error

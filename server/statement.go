@@ -126,7 +126,32 @@ func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self *int64
 			if s.tran.touched[rowRef{s.m.Table.ID, found[0].Int()}] {
 				return errNeedsWriter
 			}
+			if !s.s.node.locks.free(s.s.owner, lk) { // its holder has freed the key, if that counts in the end
+				return &blockedError{lk, true}
+			}
 			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(u, row))
+		}
+	}
+	return nil
+}
+
+// freeKeys reserves the unique keys that a row had and that an open transaction takes from it: whoever wants them waits
+// for the end. set says which columns changed, nil: all.
+func (s *statement) freeKeys(old []catalog.Value, set map[int]bool) error {
+	if s.tran == nil {
+		return nil
+	}
+	for i := range s.m.Uniques {
+		u := &s.m.Uniques[i]
+		if set != nil && !touches(u, set) {
+			continue
+		}
+		key, err := s.uniqueKeyOf(u, old)
+		if err != nil {
+			return err
+		}
+		if key != nil {
+			s.wantRow(s.m.Table.ID, uniqueKey(s.m.Table.ID, u.Index.OID, key))
 		}
 	}
 	return nil
@@ -261,6 +286,11 @@ func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Versio
 	if err := s.claimKeys(row, inSet, self); err != nil {
 		return err
 	}
+	if old != nil {
+		if err := s.freeKeys(old, inSet); err != nil {
+			return err
+		}
+	}
 	if keyChange && s.keyDiffers(row, old) {
 		o.kind = opDelete
 		s.ops = append(s.ops, o)
@@ -369,6 +399,9 @@ func (s *statement) delete(source *rowBuffer) error {
 		t := s.m.Table
 		o := op{kind: opDelete, plan: s.m, table: t, rowid: rowid, seen: seen}
 		s.claimRow(&o, len(s.m.Referenced) > 0)
+		if err := s.freeKeys(v[versionColumns:versionColumns+n], nil); err != nil {
+			return err
+		}
 		if len(s.m.Referenced) > 0 {
 			o.old = cloneRow(v[versionColumns : versionColumns+n])
 		}

@@ -63,6 +63,7 @@ type savepoint struct {
 	settings savedSettings
 	deferAll *bool
 	deferOne map[catalog.ID]bool
+	notified int
 }
 
 func (s *session) newTransaction(explicit bool) *transaction {
@@ -201,6 +202,9 @@ func (t *transaction) run(tx *sqlstore.Tx, check bool, only map[catalog.ID]bool,
 		case errors.Is(err, errChanged):
 			return nil, errSerialization()
 		}
+		if err != nil && t.snapshotIsolated() && o.plan != nil && o.plan.OnConflict != nil && pgerror.Code(err) == pgerror.UniqueViolation {
+			return nil, errSerialization() // its snapshot did not show the row that it conflicts with
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -335,9 +339,11 @@ func (s *session) commit(ctx context.Context) (err error) {
 	defer s.endTransaction(t)
 	if t.failed {
 		s.settings.restore(t.settings.values, t.settings.local)
+		s.pendingNotify = nil
 		return nil
 	}
 	if len(t.ops) == 0 {
+		s.flushNotifications()
 		return nil
 	}
 	if err := s.node.takes(); err != nil {
@@ -423,7 +429,7 @@ func (s *session) dropPortals() {
 func (s *session) savepoint(name string) {
 	t := s.tran
 	sp := savepoint{name: name, ops: len(t.ops), locks: len(s.owner.order), schema: t.schema,
-		deferAll: t.deferAll, deferOne: t.deferOne}
+		deferAll: t.deferAll, deferOne: t.deferOne, notified: len(s.pendingNotify)}
 	sp.settings.values, sp.settings.local = s.settings.snapshot()
 	t.savepoints = append(t.savepoints, sp)
 }
@@ -458,6 +464,7 @@ func (s *session) rollbackTo(name string) error {
 		}
 	}
 	t.schema, t.deferAll, t.deferOne = sp.schema, sp.deferAll, sp.deferOne
+	s.pendingNotify = s.pendingNotify[:min(sp.notified, len(s.pendingNotify))]
 	t.savepoints = t.savepoints[:i+1]
 	t.failed = false
 	s.settings.restore(sp.settings.values, sp.settings.local)
@@ -540,4 +547,39 @@ func (s *session) waitAndRetry(ctx context.Context, err error) (again bool, _ er
 		return err == nil, err
 	}
 	return false, s.storeError(err)
+}
+
+// hasRead notes the tables that a statement of a serializable transaction reads. A row that it finds by its primary key, and
+// changes, is compared at COMMIT anyway.
+func (t *transaction) hasRead(plan pgsql.Plan) {
+	if t.reads == nil {
+		t.reads = map[catalog.ID]bool{}
+	}
+	query := func(q *pgsql.Query, changed *catalog.Table) {
+		if q == nil {
+			return
+		}
+		for _, id := range q.Reads {
+			if changed == nil || id != changed.ID || !q.Point {
+				t.reads[id] = true
+			}
+		}
+	}
+	switch p := plan.(type) {
+	case *pgsql.Query:
+		query(p, nil)
+		for _, m := range p.With {
+			t.hasRead(m)
+		}
+	case *pgsql.Modify:
+		if p.Source != nil {
+			query(p.Source, p.Table)
+			for _, m := range p.Source.With {
+				if m != p {
+					t.hasRead(m)
+				}
+			}
+		}
+		query(p.ReturnQuery, p.Table)
+	}
 }
