@@ -41,8 +41,8 @@ type worker struct {
 	settles  bool      // … at those only that are deferrable, and not deferred
 }
 
-// bulkRows is how many rows of a table one statement reserves one by one; beyond, it reserves the table.
-const bulkRows = 1000
+// bulkRows is how many rows and keys of a table one statement reserves one by one; beyond, it reserves the table.
+const bulkRows = 2000
 
 // errNeedsWriter says that a statement can't be worked out on a reader, since it meets rows of its own transaction.
 var errNeedsWriter = errors.New("server: the statement must be worked out on the writer")
