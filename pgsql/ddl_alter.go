@@ -32,11 +32,23 @@ func (x *command) alterTable(n *pg.AlterTableStmt) Plan {
 		cmds = append(cmds, c.GetAlterTableCmd())
 	}
 	slices.SortStableFunc(cmds, func(a, b *pg.AlterTableCmd) int { return alterPass(a) - alterPass(b) })
-	for _, c := range cmds {
+	for i, c := range cmds {
 		x.alterCommand(cr, c)
+		if alterPass(c) == passType && (i+1 == len(cmds) || alterPass(cmds[i+1]) > passType) {
+			x.recompile(t)
+		}
+		if alterPass(c) <= passAdd && (i+1 == len(cmds) || alterPass(cmds[i+1]) > passAdd) {
+			x.finishRetyped()
+		}
 	}
 	return x.ddlPlan(tag)
 }
+
+// The passes of ALTER TABLE after which something has to be done.
+const (
+	passType = 1 // ALTER COLUMN TYPE
+	passAdd  = 2 // ADD COLUMN
+)
 
 // alterPass is the pass in which PostgreSQL runs a sub-command.
 func alterPass(c *pg.AlterTableCmd) int {
@@ -45,9 +57,9 @@ func alterPass(c *pg.AlterTableCmd) int {
 		pg.AlterTableType_AT_DropExpression, pg.AlterTableType_AT_DropIdentity:
 		return 0
 	case pg.AlterTableType_AT_AlterColumnType:
-		return 1
+		return passType
 	case pg.AlterTableType_AT_AddColumn:
-		return 2
+		return passAdd
 	case pg.AlterTableType_AT_AddConstraint:
 		if k := c.GetDef().GetConstraint().GetContype(); k == pg.ConstrType_CONSTR_FOREIGN {
 			return 6
@@ -55,9 +67,15 @@ func alterPass(c *pg.AlterTableCmd) int {
 			return 5
 		}
 		return 4
-	case pg.AlterTableType_AT_SetNotNull, pg.AlterTableType_AT_AddIdentity, pg.AlterTableType_AT_ColumnDefault,
-		pg.AlterTableType_AT_SetIdentity:
+	case pg.AlterTableType_AT_SetNotNull, pg.AlterTableType_AT_SetIdentity:
 		return 3
+	case pg.AlterTableType_AT_ColumnDefault:
+		if c.GetDef() == nil {
+			return 0
+		}
+		return 5
+	case pg.AlterTableType_AT_AddIdentity:
+		return 5
 	}
 	return 7
 }

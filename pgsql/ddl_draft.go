@@ -19,6 +19,8 @@ type draft struct {
 	created []*catalog.Table
 	dropped map[catalog.ID]bool // objects of any kind
 	plan    *DDL
+	retyped map[catalog.ID]*retyped // columns whose type ALTER TABLE has changed, by the ID that they now have
+	first   []catalog.Change        // the changes that come before plan.Then, where what is in changes belongs after it
 }
 
 func newDraft(s *catalog.Schema) *draft {
@@ -28,6 +30,11 @@ func newDraft(s *catalog.Schema) *draft {
 // ddlPlan returns the plan with the changes made.
 func (d *draft) ddlPlan(tag string) *DDL {
 	d.plan.Tag, d.plan.Changes = tag, d.changes
+	if d.first != nil {
+		d.plan.Changes = d.first
+		swap, rest := d.plan.Finish, d.changes
+		d.plan.Finish = func(s *catalog.Schema) []catalog.Change { return mergeChanges(s, swap(s), rest) }
+	}
 	return d.plan
 }
 

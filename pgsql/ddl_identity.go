@@ -160,6 +160,9 @@ func widens(typ uint32, from, to int32) bool {
 // otherwise a new column takes the old one's place.
 func (x *command) alterType(t *catalog.Table, n *pg.AlterTableCmd) {
 	col := x.alteredColumn(t, n.GetName())
+	if x.retyped[col.ID] != nil {
+		x.fail(pgerror.New(pgerror.FeatureNotSupported, "cannot alter type of column \"%s\" twice", col.Name))
+	}
 	def := n.GetDef().GetColumnDef()
 	typ, typmod, serial := x.columnType(col.Name, def.GetTypeName())
 	if serial != 0 {
@@ -172,6 +175,7 @@ func (x *command) alterType(t *catalog.Table, n *pg.AlterTableCmd) {
 	if plainUse && sameStorage(col.Type, typ) && widens(typ, col.Typmod, typmod) {
 		x.checkDefaultType(col, typ, typmod)
 		x.setType(col, typ, typmod)
+		x.noteRetyped(col, false)
 		x.retypeSequence(col, typ)
 		return
 	}

@@ -42,18 +42,97 @@ func (x *command) rewriteType(t *catalog.Table, col *catalog.Column, typ uint32,
 	moved := old
 	moved.ID, moved.Type, moved.Typmod = fresh.ID, typ, typmod
 	*col = moved
+	x.noteRetyped(col, true)
 	tid := t.ID
 	before := x.plan.Finish
 	x.plan.Finish = func(s *catalog.Schema) []catalog.Change {
 		d := newDraft(s)
 		if before != nil {
-			d.changes = before(s)
-			for i, ch := range d.changes {
-				d.at[ch.ID] = i
-			}
+			d.resume(before(s))
 		}
 		d.replaceColumn(tid, oldID, &moved)
 		return d.changes
+	}
+}
+
+// retyped is a column whose type the statement has changed.
+type retyped struct {
+	rewritten bool // by rewriteType: its rows are new
+}
+
+func (x *command) noteRetyped(col *catalog.Column, rewritten bool) {
+	if x.retyped == nil {
+		x.retyped = map[catalog.ID]*retyped{}
+	}
+	x.retyped[col.ID] = &retyped{rewritten: rewritten}
+}
+
+// finishRetyped puts off what the statement does after ALTER TYPE until the new columns are filled and have their names:
+// a default, NOT NULL or constraint is for the column as it then is.
+func (x *command) finishRetyped() {
+	if x.plan.Finish == nil {
+		return
+	}
+	x.first, x.changes, x.at = x.changes, nil, map[catalog.ID]int{}
+}
+
+// resume takes over changes that were made before.
+func (d *draft) resume(changes []catalog.Change) {
+	d.changes = changes
+	for i, ch := range d.changes {
+		d.at[ch.ID] = i
+	}
+}
+
+// mergeChanges lets changes follow others; of one object they become one.
+func mergeChanges(s *catalog.Schema, changes, more []catalog.Change) []catalog.Change {
+	d := newDraft(s)
+	d.resume(changes)
+	for _, ch := range more {
+		if ch.Op == catalog.Alter {
+			d.set(ch.ID, ch.Attrs)
+		} else {
+			d.changes = append(d.changes, ch)
+		}
+	}
+	return d.changes
+}
+
+// recompile compiles again, with the new types, what is computed from the columns whose types were changed: CHECKs, and
+// the expressions and predicates of indexes. The rows are held against a CHECK again where their values are new.
+func (x *command) recompile(t *catalog.Table) {
+	uses := func(expr string) (any, rewritten bool) {
+		for _, col := range t.Columns {
+			if r := x.retyped[col.ID]; r != nil && namesColumn(expr, col.Name) {
+				any, rewritten = true, rewritten || r.rewritten
+			}
+		}
+		return any, rewritten
+	}
+	again := func(expr string, ctx exprContext) bool {
+		if expr == "" {
+			return false
+		}
+		any, rewritten := uses(expr)
+		if any {
+			c := x.sub()
+			e := c.storedExpr(expr, ctx, x.tableScope(t))
+			if what := map[exprContext]string{ctxCheck: "CHECK", ctxIndexPredicate: "WHERE"}[ctx]; what != "" {
+				c.coerceBool(e, what)
+			}
+		}
+		return rewritten
+	}
+	for _, i := range t.Indexes {
+		for _, k := range i.Keys {
+			again(k.Expr, ctxIndexExpr)
+		}
+		again(i.Where, ctxIndexPredicate)
+	}
+	for _, c := range t.Constraints {
+		if c.Kind == catalog.Check && again(c.Expr, ctxCheck) && !c.NotValid {
+			x.validateCheck(t, c)
+		}
 	}
 }
 
