@@ -413,3 +413,27 @@ SELECT nspname || '.' || r.relname, 2, 0, '', '  index ' || ic.relname || CASE W
 	}
 	return b.String()
 }
+
+// TestRenameTags holds the command tags of ALTER … RENAME.
+func TestRenameTags(t *testing.T) {
+	d := newDB(t)
+	d.run("CREATE TABLE a (id int PRIMARY KEY, n int, CONSTRAINT pos CHECK (n > 0)); CREATE VIEW v AS SELECT id FROM a; CREATE SEQUENCE s; CREATE INDEX i ON a (n); CREATE SCHEMA c")
+	for _, x := range []struct{ sql, want string }{
+		{"ALTER TABLE a RENAME CONSTRAINT pos TO positive", "ALTER TABLE"},
+		{"ALTER TABLE a RENAME n TO m", "ALTER TABLE"},
+		{"ALTER TABLE a RENAME TO b", "ALTER TABLE"},
+		{"ALTER VIEW v RENAME id TO x", "ALTER VIEW"},
+		{"ALTER VIEW v RENAME TO w", "ALTER VIEW"},
+		{"ALTER SEQUENCE s RENAME TO s2", "ALTER SEQUENCE"},
+		{"ALTER INDEX i RENAME TO i2", "ALTER INDEX"},
+		{"ALTER TABLE i RENAME TO i2", "ALTER TABLE"},
+		{"ALTER SCHEMA c RENAME TO c2", "ALTER SCHEMA"},
+	} {
+		p, err := d.compile(x.sql)
+		if err != nil {
+			t.Errorf("%s: %v", x.sql, err)
+		} else if got := p.(*pgsql.DDL).Tag; got != x.want {
+			t.Errorf("%s: %s, want %s", x.sql, got, x.want)
+		}
+	}
+}

@@ -77,7 +77,7 @@ func utilityTag(n *pg.Node) string {
 		return "DROP " + objectWords[s.DropStmt.GetRemoveType()]
 	case *pg.Node_RenameStmt:
 		r := s.RenameStmt
-		if r.GetRenameType() == pg.ObjectType_OBJECT_COLUMN || r.GetRenameType() == pg.ObjectType_OBJECT_TABCONSTRAINT {
+		if r.GetRenameType() == pg.ObjectType_OBJECT_COLUMN { // a constraint's node does not tell the relation's type
 			return "ALTER " + objectWords[orTable(r.GetRelationType())]
 		}
 		return "ALTER " + objectWords[r.GetRenameType()]
