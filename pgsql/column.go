@@ -77,7 +77,7 @@ func (c *compiler) findColumn(s *scope, name string, loc int32) *expr {
 		}
 		var e *expr
 		for _, it := range level.items {
-			if it.colsHidden || it.table == nil {
+			if it.colsHidden || it.table == nil || it.noSystem {
 				continue
 			}
 			if f := c.systemColumn(it, name, loc); f != nil {

@@ -43,8 +43,7 @@ func (c *compiler) onConflict(m *Modify, n *pg.InsertStmt, outer *scope) {
 	r.from = quoteIdent(m.Table.Phys) + " AS " + r.it.alias
 	excluded := sub.argItem(m.Table, "excluded", ArgNew)
 	s.items = append(s.items, excluded)
-	// A column named without its table is the existing row's: excluded's are found only by their full name.
-	excluded.colsHidden = true
+	excluded.noSystem = true
 	r.sets, r.again = sub.settings(m.Table, oc.GetTargetList(), s)
 	r.cond = r.it.alias + ".rowid = " + sub.arg(Arg{Kind: ArgRowID})
 	if w := sub.where(oc.GetWhereClause(), s); w != "" {

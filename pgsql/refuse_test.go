@@ -73,6 +73,11 @@ func TestRefused(t *testing.T) {
 		{"DECLARE c CURSOR FOR WITH i AS (INSERT INTO a VALUES (1) RETURNING *) SELECT * FROM i",
 			"0A000", "DECLARE CURSOR must not contain data-modifying statements in WITH"},
 		{"DECLARE c CURSOR FOR WITH s AS (SELECT 1) SELECT * FROM s", "", ""},
+
+		{"INSERT INTO a VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = name || 'y'", "42702", `column reference "name" is ambiguous`},
+		{"INSERT INTO a VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = 'y' WHERE id > 0", "42702", `column reference "id" is ambiguous`},
+		{"INSERT INTO a VALUES (1, 'x') ON CONFLICT (id) WHERE id > 0 DO UPDATE SET name = 'y' WHERE a.id > 0 RETURNING name", "", ""},
+		{"INSERT INTO a VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET name = (SELECT max(name) FROM a) RETURNING id", "", ""},
 	} {
 		_, err := d.compile(x.sql)
 		var e *pgerror.Error

@@ -115,6 +115,7 @@ type rangeItem struct {
 
 	relHidden  bool // name.col does not find it (an unnamed join)
 	colsHidden bool // col does not find it (it is part of a join that shows them)
+	noSystem   bool // it has no system columns (excluded)
 	lateral    bool // seen only from LATERAL items: it stands to the left in a FROM under construction
 	illegal    bool // such a reference is an error (RIGHT or FULL JOIN above it)
 
