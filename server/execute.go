@@ -58,6 +58,9 @@ func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement,
 	if err := s.node.takes(); err != nil {
 		return "", err
 	}
+	if s.tran != nil && s.tran.explicit && !withoutSnapshot(c.plan) {
+		s.tran.queried = true
+	}
 	for try := 0; ; try++ {
 		tag, err := s.executeOnce(ctx, c, st, params, out)
 		if !errors.Is(err, errStale) {
@@ -75,6 +78,15 @@ func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement,
 		}
 		c = next
 	}
+}
+
+// withoutSnapshot says whether a statement takes no snapshot in PostgreSQL: a transaction's modes may be set after it.
+func withoutSnapshot(p pgsql.Plan) bool {
+	switch p.(type) {
+	case *pgsql.Transaction, *pgsql.Set, *pgsql.Show, *pgsql.SetConstraints, *pgsql.LockTable:
+		return true
+	}
+	return false
 }
 
 func sameColumns(a, b []pgsql.Column) bool {

@@ -18,6 +18,7 @@ import (
 type transaction struct {
 	explicit  bool // BEGIN was seen; else it is the implicit one of a message
 	failed    bool
+	queried   bool // a statement has been run: the modes are settled
 	isolation string
 	readOnly  bool
 	start     time.Time
@@ -318,12 +319,25 @@ func (s *session) begin(p *pgsql.Transaction) error {
 func (s *session) setTransaction(p *pgsql.Transaction) error {
 	t := s.tran
 	if p.Isolation != "" {
-		if (len(t.ops) > 0 || t.snapshot != nil) && p.Isolation != t.isolation {
-			return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION ISOLATION LEVEL must be called before any query")
+		if p.Isolation != t.isolation {
+			if t.queried {
+				return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION ISOLATION LEVEL must be called before any query")
+			}
+			if len(t.savepoints) > 0 {
+				return pgerror.New(pgerror.ActiveSQLTransaction, "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction")
+			}
 		}
 		t.isolation = p.Isolation
 	}
 	if p.ReadOnly != nil {
+		if !*p.ReadOnly && t.readOnly {
+			if len(t.savepoints) > 0 {
+				return pgerror.New(pgerror.ActiveSQLTransaction, "cannot set transaction read-write mode inside a read-only transaction")
+			}
+			if t.queried {
+				return pgerror.New(pgerror.ActiveSQLTransaction, "transaction read-write mode must be set before any query")
+			}
+		}
 		t.readOnly = *p.ReadOnly
 	}
 	return nil
