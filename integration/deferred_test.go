@@ -107,3 +107,25 @@ func TestSetConstraintsImmediate(t *testing.T) {
 	exec(t, conn, "COMMIT")
 	wantOne(t, conn, "2", "SELECT count(*) FROM c WHERE p = 9")
 }
+
+// TestRestrictIsNotDeferred: RESTRICT is looked at when the statement is done, whatever the constraint's timing.
+func TestRestrictIsNotDeferred(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE p (id int PRIMARY KEY)")
+	exec(t, conn, "CREATE TABLE c (id int REFERENCES p ON DELETE RESTRICT ON UPDATE RESTRICT DEFERRABLE INITIALLY DEFERRED)")
+	exec(t, conn, "INSERT INTO p VALUES (1)")
+	exec(t, conn, "INSERT INTO c VALUES (1)")
+	for _, sql := range []string{"DELETE FROM p WHERE id = 1", "UPDATE p SET id = 2"} {
+		exec(t, conn, "BEGIN")
+		fails(t, conn, "23503", sql)
+		exec(t, conn, "ROLLBACK")
+	}
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "INSERT INTO c VALUES (5)") // the other side is deferred
+	exec(t, conn, "INSERT INTO p VALUES (5)")
+	exec(t, conn, "DELETE FROM c WHERE id = 1")
+	exec(t, conn, "DELETE FROM p WHERE id = 1")
+	exec(t, conn, "INSERT INTO p VALUES (1)")
+	exec(t, conn, "COMMIT")
+}

@@ -233,7 +233,12 @@ func (w *worker) checkChildren(o *op) error {
 			}
 			continue
 		}
-		if w.deferred(r.Constraint) {
+		rule := r.Constraint.OnDelete
+		if o.new != nil {
+			rule = r.Constraint.OnUpdate
+		}
+		// RESTRICT is never deferred: PostgreSQL looks at the end of the statement.
+		if w.deferred(r.Constraint) && (rule != 'r' || w.settles) {
 			continue
 		}
 		found, err := w.first(r.Find, ra)
