@@ -39,7 +39,7 @@ func ZoneAbbreviations(f func(abbrev string, offset int, dst bool)) {
 }
 
 // LookupZone returns the time zone called name, in any case, and its name's right spelling: a name of the IANA
-// database, or a POSIX specification of a fixed offset such as "UTC+3" or "<-03>3" (west positive). nil: no such zone.
+// database, or a POSIX specification of a fixed offset such as "UTC+3", "<-03>3" or "+3" (west positive). nil: no such zone.
 func LookupZone(name string) (*time.Location, string) {
 	if canon, ok := zoneByLowerName()[strings.ToLower(name)]; ok {
 		if l, ok := zoneCache.Load(canon); ok {
@@ -69,8 +69,8 @@ func posixZone(name string) (*time.Location, string) {
 		for n < len(rest) && (rest[n] >= 'a' && rest[n] <= 'z' || rest[n] >= 'A' && rest[n] <= 'Z') {
 			n++
 		}
-		if n == 0 {
-			return nil, ""
+		if n == 0 && (rest == "" || !strings.ContainsRune("+-0123456789", rune(rest[0]))) {
+			return nil, "" // an offset alone is a zone without an abbreviation
 		}
 		abbrev, rest = strings.ToUpper(rest[:n]), rest[n:]
 	}
