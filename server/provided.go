@@ -82,9 +82,9 @@ func (s *session) providedRows(ctx context.Context, t *catalog.Table) ([]provide
 			if r.readOnly {
 				ctxName = "internal"
 			}
-			out = append(out, providedRow{"name": text(r.name), "setting": text(v), "unit": orNull(r.unit), "category": text("layercake"),
+			out = append(out, providedRow{"name": text(r.name), "setting": text(r.inUnit(v)), "unit": orNull(r.unit), "category": text("layercake"),
 				"short_desc": text(r.desc), "context": text(ctxName), "vartype": text(r.vartype), "source": text(r.source),
-				"boot_val": text(r.setting.value), "reset_val": text(r.reset), "pending_restart": catalog.Bool(false)})
+				"boot_val": text(r.inUnit(r.setting.value)), "reset_val": text(r.inUnit(r.reset)), "pending_restart": catalog.Bool(false)})
 		}
 	case "layercake.settings":
 		for _, r := range s.settings.rows() {

@@ -40,8 +40,8 @@ func isLevel(v string) (string, error) {
 	return l.String(), nil
 }
 
-// settingList has every parameter, in the order of SHOW ALL.
-var settingList = []setting{
+// settingList has every parameter.
+var settingList = append(unusedSettings(), []setting{
 	{name: "application_name", vartype: "string", report: true, desc: "Sets the application name to be reported in statistics and logs."},
 	{name: "backslash_quote", value: "safe_encoding", vartype: "enum", values: []string{"safe_encoding", "on", "off"}, desc: "Sets whether \"\\'\" is allowed in string literals."},
 	{name: "bytea_output", value: "hex", vartype: "enum", values: []string{"escape", "hex"}, desc: "Sets the output format for bytea."},
@@ -63,7 +63,6 @@ var settingList = []setting{
 	{name: "integer_datetimes", value: "on", vartype: "bool", readOnly: true, report: true, desc: "Shows whether datetimes are integer based."},
 	{name: "IntervalStyle", value: "postgres", vartype: "enum", values: []string{"postgres", "postgres_verbose", "sql_standard", "iso_8601"}, report: true, desc: "Sets the display format for interval values."},
 	{name: "is_superuser", value: "on", vartype: "bool", readOnly: true, report: true, desc: "Shows whether the current user is a superuser."},
-	{name: "jit", value: "off", vartype: "bool", desc: "Allow JIT compilation."},
 	{name: causalToken, value: "", vartype: "string", check: checkToken, desc: "Names what the session has seen elsewhere (layercake.session_token()): setting it waits until this node has that too."},
 	{name: "lc_collate", value: "C", vartype: "string", readOnly: true, desc: "Shows the collation order locale."},
 	{name: "lc_ctype", value: "C.UTF-8", vartype: "string", readOnly: true, desc: "Shows the character classification and case conversion locale."},
@@ -72,7 +71,6 @@ var settingList = []setting{
 	{name: "lc_numeric", value: "C", vartype: "string", desc: "Sets the locale for formatting numbers."},
 	{name: "lc_time", value: "C", vartype: "string", desc: "Sets the locale for formatting date and time values."},
 	{name: "lock_timeout", value: "0", vartype: "integer", unit: "ms", check: checkDuration, desc: "Sets the maximum allowed duration of any wait for a lock."},
-	{name: "maintenance_work_mem", value: "64MB", vartype: "string", desc: "Accepted for PostgreSQL's clients; SQLite needs no such bound."},
 	{name: "max_connections", value: "1000", vartype: "integer", readOnly: true, desc: "Sets the maximum number of concurrent connections."},
 	{name: "max_identifier_length", value: "63", vartype: "integer", readOnly: true, desc: "Shows the maximum identifier length."},
 	{name: "max_index_keys", value: "32", vartype: "integer", readOnly: true, desc: "Shows the maximum number of index keys."},
@@ -86,16 +84,15 @@ var settingList = []setting{
 	{name: "session_authorization", value: "", vartype: "string", report: true, desc: "Sets the session user name."},
 	{name: "standard_conforming_strings", value: "on", vartype: "bool", report: true, check: mustBe("on"), desc: "Causes '...' strings to treat backslashes literally."},
 	{name: "statement_timeout", value: "0", vartype: "integer", unit: "ms", check: checkDuration, desc: "Sets the maximum allowed duration of any statement."},
-	{name: "synchronous_commit", value: "on", vartype: "enum", values: []string{"on", "local", "remote_write", "remote_apply"}, desc: "Accepted for PostgreSQL's clients: every commit is fsynced here; write_consistency says where else."},
+	{name: "synchronous_commit", value: "on", vartype: "enum", check: checkSynchronous, desc: "Accepted for PostgreSQL's clients: every commit is fsynced here; write_consistency says where else."},
 	{name: "synchronize_seqscans", value: "on", vartype: "bool", desc: "Enable synchronized sequential scans."},
 	{name: "TimeZone", value: "UTC", vartype: "string", report: true, check: checkTimeZone, desc: "Sets the time zone for displaying and interpreting time stamps."},
 	{name: "transaction_deferrable", value: "off", vartype: "bool", desc: "Whether to defer a read-only serializable transaction until it can be executed with no possible serialization failures."},
 	{name: "transaction_isolation", value: "read committed", vartype: "enum", values: []string{"serializable", "repeatable read", "read committed", "read uncommitted"}, desc: "Sets the current transaction's isolation level."},
 	{name: "transaction_read_only", value: "off", vartype: "bool", desc: "Sets the current transaction's read-only status."},
-	{name: "work_mem", value: "4MB", vartype: "string", desc: "Accepted for PostgreSQL's clients; SQLite needs no such bound."},
 	{name: "write_consistency", value: "quorum", vartype: "enum", check: isLevel, desc: "Sets on how many nodes a write is durable before it returns."},
 	{name: "xmloption", value: "content", vartype: "enum", values: []string{"content", "document"}, desc: "Sets whether XML data in implicit parsing and serialization operations is to be considered as documents or content fragments."},
-}
+}...)
 
 var settingByName = func() map[string]*setting {
 	m := make(map[string]*setting, len(settingList))
@@ -230,7 +227,38 @@ func checkEncoding(v string) (string, error) {
 	case "SQLASCII":
 		return "SQL_ASCII", nil
 	}
-	return "", pgerror.New(pgerror.FeatureNotSupported, "client encoding \"%s\" is not supported: the server speaks UTF8", v)
+	for _, known := range strings.Fields(otherEncodings) {
+		if name == known {
+			return "", pgerror.New(pgerror.FeatureNotSupported, "client encoding \"%s\" is not supported: the server speaks UTF8", v)
+		}
+	}
+	return "", pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter \"%s\": \"%s\"", "client_encoding", v)
+}
+
+// otherEncodings are the encodings that PostgreSQL knows besides UTF8, as it compares their names.
+const otherEncodings = `abc alt big5 euccn eucjis2004 eucjp euckr euctw gb18030 gbk iso88591 iso885910 iso885913 iso885914
+	iso885915 iso885916 iso88592 iso88593 iso88594 iso88595 iso88596 iso88597 iso88598 iso88599 johab koi8 koi8r koi8u latin1
+	latin10 latin2 latin3 latin4 latin5 latin6 latin7 latin8 latin9 mskanji muleinternal shiftjis shiftjis2004 sjis tcvn tcvn5712
+	uhc vscii win win1250 win1251 win1252 win1253 win1254 win1255 win1256 win1257 win1258 win866 win874 win932 win936 win949
+	win950 windows1250 windows1251 windows1252 windows1253 windows1254 windows1255 windows1256 windows1257 windows1258 windows866
+	windows874 windows932 windows936 windows949 windows950`
+
+// checkSynchronous takes PostgreSQL's values: none makes a commit less than durable.
+func checkSynchronous(v string) (string, error) {
+	switch w := strings.ToLower(v); w {
+	case "local", "remote_write", "remote_apply":
+		return w, nil
+	}
+	if strings.TrimSpace(v) == v {
+		switch strings.ToLower(v) {
+		case "on", "true", "yes", "1":
+			return "on", nil
+		case "off", "false", "no", "0":
+			return "off", nil
+		}
+	}
+	return "", pgerror.New(pgerror.InvalidParameterValue, "invalid value for parameter \"%s\": \"%s\"", "synchronous_commit", v).
+		WithHint("Available values: local, remote_write, remote_apply, on, off.")
 }
 
 // parseDuration reads a time setting: a number of milliseconds, or a number with a unit (us, ms, s, min, h, d).
