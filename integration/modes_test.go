@@ -34,3 +34,17 @@ func TestTransactionModes(t *testing.T) {
 		exec(t, conn, "ROLLBACK")
 	}
 }
+
+// TestConcurrentlyAlone: an index is not made or dropped CONCURRENTLY within a transaction block.
+func TestConcurrentlyAlone(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE t (id int)")
+	exec(t, conn, "CREATE INDEX CONCURRENTLY i ON t (id)")
+	for _, sql := range []string{"CREATE INDEX CONCURRENTLY j ON t (id)", "DROP INDEX CONCURRENTLY i"} {
+		exec(t, conn, "BEGIN")
+		fails(t, conn, "25001", sql)
+		exec(t, conn, "ROLLBACK")
+	}
+	exec(t, conn, "DROP INDEX CONCURRENTLY i")
+}

@@ -9,6 +9,9 @@ import (
 
 // dropStatement is DROP TABLE, VIEW, INDEX, SEQUENCE and SCHEMA.
 func (x *command) dropStatement(n *pg.DropStmt) Plan {
+	if n.GetConcurrent() {
+		x.plan.Alone = "DROP INDEX CONCURRENTLY"
+	}
 	var objs []object
 	kind := n.GetRemoveType()
 	for _, o := range n.GetObjects() {

@@ -13,6 +13,9 @@ import (
 var indexMethods = map[string]bool{"btree": true, "hash": true, "gist": true, "gin": true, "spgist": true, "brin": true}
 
 func (x *command) createIndex(n *pg.IndexStmt) Plan {
+	if n.GetConcurrent() {
+		x.plan.Alone = "CREATE INDEX CONCURRENTLY"
+	}
 	t := x.relation(n.GetRelation())
 	if t.Kind != catalog.KindTable {
 		x.fail(pgerror.New(pgerror.WrongObjectType, "cannot create index on relation \"%s\"", t.Name).

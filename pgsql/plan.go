@@ -229,6 +229,8 @@ type DDL struct {
 	// Finish gives changes to make once Then has run, against the schema as it is by then (ALTER COLUMN TYPE puts the
 	// new column in the old one's place). nil: none. Validate runs after them.
 	Finish func(*catalog.Schema) []catalog.Change
+	// Alone names a statement that may not run in a transaction block (CREATE INDEX CONCURRENTLY), "" else.
+	Alone string
 	// Setting is the setting that ALTER ROLE or ALTER DATABASE … SET keeps, for its value to be checked.
 	Setting *Set
 	// Restart lists sequences to reset (TRUNCATE … RESTART IDENTITY, ALTER SEQUENCE RESTART).

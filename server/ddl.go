@@ -125,6 +125,9 @@ func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
 	if !ok {
 		return nil, errStale
 	}
+	if t := w.s.tran; d.Alone != "" && t != nil && t.explicit {
+		return nil, pgerror.New(pgerror.ActiveSQLTransaction, "%s cannot run inside a transaction block", d.Alone)
+	}
 	if err := w.s.mayRunDDL(d, env.Schema); err != nil {
 		return nil, err
 	}
