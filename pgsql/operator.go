@@ -139,6 +139,9 @@ func startOf(a, b int32) int32 {
 }
 
 func (c *compiler) operatorError(name string, lt, rt uint32, ambiguous bool, loc int32) {
+	if (name == "@?" || name == "@@") && lt == catalog.JSONBOID && rt == catalog.UnknownOID {
+		c.unsupported(loc, "jsonb %s jsonpath", name)
+	}
 	shown := name + " " + typeDisplay(rt)
 	if lt != 0 {
 		shown = typeDisplay(lt) + " " + shown

@@ -53,6 +53,9 @@ func TestRefused(t *testing.T) {
 		{"SELECT jsonb_path_query('{}', '$')", "0A000", "function jsonb_path_query is not supported"},
 		{"SELECT * FROM pg_catalog.to_tsvector('a')", "0A000", ""},
 		{"SELECT xmlagg('a')", "0A000", ""},
+		{"SELECT '{}'::jsonb @? '$.a'", "0A000", "jsonb @? jsonpath is not supported"},
+		{"SELECT '{}'::jsonb @@ '$.a == 1'", "0A000", "jsonb @@ jsonpath is not supported"},
+		{"SELECT '{}'::jsonb @@ 1", "42883", ""},
 		{"SELECT public.to_tsvector('a')", "42883", ""},
 		{"SELECT nosuch(1)", "42883", ""},
 
