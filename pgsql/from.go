@@ -268,7 +268,9 @@ func (c *compiler) relItem(r *rel, name string) *fromItem {
 	}
 	sql := r.sql()
 	if r.once {
-		sql = "SELECT * FROM (" + sql + ")" + fence
+		// SQLite leaves out the columns of a subquery that nobody reads, but not those of a common table expression.
+		w := c.alias()
+		sql = "WITH " + w + " AS MATERIALIZED (" + sql + ") SELECT * FROM " + w + fence
 	}
 	count := max(r.joins, 1)
 	if r.once {
