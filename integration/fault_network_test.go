@@ -51,7 +51,7 @@ func TestFaultNetwork(t *testing.T) {
 	// Cut off, and killed at once, before anybody has noticed: what its clients were told meanwhile is on no other disk.
 	// Nothing that was acknowledged above none is lost with it; what was at none is not with the others, as it says.
 	net.part([]int{0, 1}, []int{2})
-	l.more(at(nodes[2], "none"), 20)
+	l.more(at(nodes[2], "none"), 30) // some of the first may have left before
 	sigkill(nodes[2])
 	detected(t, nodes[0], nodes[2]) // until then the kernel would deliver, once it can, what the dead process has sent
 	detected(t, nodes[1], nodes[2])
