@@ -76,7 +76,7 @@ func TestAQuietClusterHoldsNothing(t *testing.T) {
 	exec(t, conn, "CREATE TABLE t (id int PRIMARY KEY, v text)")
 	exec(t, conn, "CREATE TABLE kept (id serial PRIMARY KEY, v text UNIQUE)")
 	exec(t, conn, "INSERT INTO kept (v) SELECT 'kept ' || g FROM generate_series(1, 500) g")
-	var sizes [2]int64
+	var sizes [3]int64 // the first round's rows may still be in the WAL when it is measured
 	for round := range sizes {
 		exec(t, conn, "INSERT INTO t SELECT g, repeat('x', 200) FROM generate_series(1, 5000) g")
 		exec(t, conn, "DELETE FROM t")
@@ -87,8 +87,8 @@ func TestAQuietClusterHoldsNothing(t *testing.T) {
 		}
 		sizes[round] = fileSize(t, filepath.Join(c.cfgs[1].Dir, "layercake.db"))
 	}
-	if sizes[1] > sizes[0]+sizes[0]/4 {
-		t.Errorf("the file grew from %d to %d bytes", sizes[0], sizes[1])
+	if sizes[2] > sizes[1]+sizes[1]/4 {
+		t.Errorf("the file grew from %d to %d bytes", sizes[1], sizes[2])
 	}
 
 	writing, stop := context.WithCancel(context.Background())
