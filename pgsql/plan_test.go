@@ -134,6 +134,12 @@ func TestLimits(t *testing.T) {
 		{"tables", "SELECT count(*) FROM " + repeat(100, ", ", func(i int) string { return fmt.Sprintf("t x%d", i) }), "0"},
 		{"tables with rows", "SELECT count(*) FROM " + repeat(130, ", ", func(i int) string { return fmt.Sprintf("u x%d", i) }) +
 			" WHERE x0.id = 1 AND " + repeat(129, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x0.id", i+1) }), "1"},
+		{"joins with WHERE", "SELECT count(*), min(x69.id) FROM u x0 " + repeat(69, " ", func(i int) string {
+			return fmt.Sprintf("JOIN u x%d ON %s", i+1, []string{"true", fmt.Sprintf("x%d.id = x%d.id", i+1, i)}[i%2])
+		}) +
+			" WHERE x0.id = 2 AND " + repeat(69, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) }), "1|2"},
+		{"cross joins with WHERE", "SELECT x0.id, x99.id FROM u x0 " + repeat(99, " ", func(i int) string { return fmt.Sprintf("CROSS JOIN u x%d", i+1) }) +
+			" WHERE " + repeat(99, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) }) + " GROUP BY 1, 2 ORDER BY x0.id DESC LIMIT 1", "2|2"},
 		{"grouped tables with rows", "SELECT count(*) FROM " + repeat(70, ", ", func(i int) string { return fmt.Sprintf("u x%d", i) }) +
 			" WHERE (x0.id = 1 OR x0.id = 5) AND x0.id IN (1, 2) AND " +
 			repeat(69, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) }) + " GROUP BY x69.id", "1"},
