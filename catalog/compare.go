@@ -132,7 +132,7 @@ func elementsKey(elem uint32, b []byte) ([]byte, error) {
 	}
 	var key []byte
 	for _, e := range elems {
-		key = AppendKey(key, elem, e)
+		key = appendKey(key, elem, e)
 	}
 	return appendDims(append(key, 1), dims), nil
 }
@@ -157,13 +157,13 @@ func RecordKey(b []byte) ([]byte, error) {
 	}
 	var key []byte
 	for i, v := range values {
-		key = AppendKey(key, oids[i], v)
+		key = appendKey(key, oids[i], v)
 	}
 	return append(key, 1), nil
 }
 
-// AppendKey appends bytes that compare as the values of a type do, and are equal where these are.
-func AppendKey(b []byte, typ uint32, v Value) []byte {
+// appendKey writes a value's key as appendElementKey does, of values too whose stored form does not sort.
+func appendKey(b []byte, typ uint32, v Value) []byte {
 	switch {
 	case typ == JSONBOID && v.Kind == Text:
 		v = BlobBytes(appendJSONBKey(nil, v.Bytes))

@@ -1,7 +1,6 @@
 package pgsql
 
 import (
-	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -99,7 +98,7 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 	if x.fn.Volatility == 's' {
 		c.unstable = true
 	}
-	a := &aggCall{call: x, distinct: n.AggDistinct, order: order, filter: filter, star: n.AggStar}
+	a := &aggCall{call: x, distinct: n.AggDistinct, order: order, filter: filter, star: n.AggStar, bound: windowed || vars.at == nil}
 	if n.AggWithinGroup && len(n.AggOrder) == 1 {
 		a.desc = n.AggOrder[0].GetSortBy().SortbyDir == pg.SortByDir_SORTBY_DESC
 	}
@@ -111,7 +110,7 @@ func (c *compiler) aggregateCall(n *pg.FuncCall, schema, name string, s *scope) 
 
 // unknownFunction refuses a schema that does not exist, and a function that PostgreSQL has and we lack.
 func (c *compiler) unknownFunction(schema, name string, loc int32) {
-	if schema != "" && !isSystemSchema(schema) && !slices.ContainsFunc(c.env.Schema.Namespaces, func(ns *catalog.Namespace) bool { return ns.Name == schema }) {
+	if schema != "" && !isSystemSchema(schema) && c.env.Schema.Namespace(schema) == nil {
 		c.failAt(loc, pgerror.InvalidSchemaName, "schema \"%s\" does not exist", schema)
 	}
 	if (schema == "" || schema == "pg_catalog") && catalog.FunctionKnown(name) {
@@ -182,6 +181,7 @@ type aggCall struct {
 	order    []sortTerm
 	filter   string
 	over     string
+	bound    bool // only where it stands SQLite knows of which query's rows it is
 }
 
 // emitAggregate writes the call: DISTINCT, ORDER BY, FILTER and OVER belong to the outermost call of the Impl's first
@@ -263,6 +263,9 @@ func (c *compiler) emitAggregate(a *aggCall) *expr {
 		sql += " FILTER (WHERE " + a.filter + ")"
 	}
 	sql += a.over
+	if a.bound {
+		a.scope.bound = append(a.scope.bound, sql)
+	}
 	e := plain(sql, a.ret, a.over == "" && a.filter == "", a.loc)
 	e.depth = depth + 2
 	if hasFinal {

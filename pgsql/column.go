@@ -173,7 +173,7 @@ func (c *compiler) missingItem(s *scope, schema, table string, loc int32) {
 	}
 	for level := s; level != nil; level = level.outer {
 		if len(level.items) > 0 && level.items[0].changed && level.items[0].relHidden && level.items[0].name == table {
-			c.outOfReach(pgerror.UndefinedTable, shown, table, loc) // from the FROM of an UPDATE
+			c.outOfReach(shown, table, loc) // from the FROM of an UPDATE
 		}
 		for _, it := range level.items {
 			if it.table != nil && it.table.Name == table && it.name != table && !it.relHidden {
@@ -189,7 +189,7 @@ func (c *compiler) missingItem(s *scope, schema, table string, loc int32) {
 		}
 		for _, it := range level.sibling.items {
 			if it.name == table && !it.relHidden {
-				c.outOfReach(pgerror.UndefinedTable, shown, table, loc)
+				c.outOfReach(shown, table, loc)
 			}
 		}
 	}
@@ -197,8 +197,8 @@ func (c *compiler) missingItem(s *scope, schema, table string, loc int32) {
 }
 
 // outOfReach reports a table that is there but may not be named here.
-func (c *compiler) outOfReach(code, shown, table string, loc int32) {
-	e := pgerror.New(code, "invalid reference to FROM-clause entry for table \"%s\"", shown)
+func (c *compiler) outOfReach(shown, table string, loc int32) {
+	e := pgerror.New(pgerror.UndefinedTable, "invalid reference to FROM-clause entry for table \"%s\"", shown)
 	e.Hint = fmt.Sprintf("There is an entry for table \"%s\", but it cannot be referenced from this part of the query.", table)
 	c.fail(e.At(c.position(loc)))
 }

@@ -185,11 +185,12 @@ type flat struct {
 
 // flatten moves an expression out of line, into a common table expression: SQLite counts the depth of what stands in FROM
 // apart. Those that were moved out of the expression before go beside it, so that the text does not nest either. An
-// expression of which parts may not be worked out reads them by subqueries, and SQLite then counts the depth of all.
+// expression of which parts may not be worked out reads them by subqueries, and SQLite then counts the depth of all. One
+// with count(*) or a window function in it stays where it is.
 func (c *compiler) flatten(e *expr, s *scope) *expr {
 	sql := c.text(e)
-	if strings.Contains(sql, ") OVER ") {
-		return e // a window is one of the query's own rows
+	if slices.ContainsFunc(s.bound, func(agg string) bool { return strings.Contains(sql, agg) }) {
+		return e // elsewhere it would be of the one row there
 	}
 	lazy := slices.ContainsFunc([]string{"CASE ", "coalesce(", " AND ", " OR "}, func(word string) bool { return strings.Contains(sql, word) })
 	n := flat{scope: s}

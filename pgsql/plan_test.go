@@ -122,6 +122,7 @@ func TestLimits(t *testing.T) {
 			" FROM u WHERE " + deep(2000, "id") + " = 1 GROUP BY u.id, " + deep(2000, "u.id") + " ORDER BY " + deep(2000, "u.id"), "1|3"},
 		{"nested calls of a query", "SELECT " + deep(2000, "(SELECT max(id) FROM u WHERE id < v.id)") + " FROM u v GROUP BY 1 HAVING " +
 			deep(2000, "(SELECT max(id) FROM u WHERE id < v.id)") + " > 0", "1"},
+		{"nested calls of aggregates", "SELECT " + deep(300, "count(*)") + ", " + deep(300, "sum(1)") + ", " + deep(2000, "sum(id)") + " FROM u HAVING " + deep(300, "count(*)") + " > 1", "2|2|3"},
 		{"nested calls of a window", "SELECT " + deep(300, "sum(id) OVER ()") + " FROM u LIMIT 1", "3"},
 		{"parts not worked out", "SELECT " + strings.Repeat("CASE WHEN id > 9 THEN 1 / 0 ELSE ", 600) + "id" + strings.Repeat(" END", 600) + " FROM u WHERE id = 2", "2"},
 		{"a sum not worked out", "SELECT CASE WHEN id > 9 THEN " + repeat(900, " + ", func(int) string { return "2147483647" }) + " ELSE id END FROM u WHERE id = 2", "2"},

@@ -76,6 +76,7 @@ type scope struct {
 	noSRF     bool       // set-returning functions may not stand here
 
 	joins      int      // tables that FROM joins
+	bound      []string // the query's windows, and its aggregates that name no column: see flatten
 	inFrom     bool     // FROM is being compiled
 	condition  *pg.Node // … and this is WHERE
 	lateralUse bool     // … and something in it names what stands to its left
