@@ -83,6 +83,20 @@ func TestKeysThatAreBeingFreed(t *testing.T) {
 	exec(t, a, "INSERT INTO k VALUES (3, 3, 'three')")
 	exec(t, a, "COMMIT")
 	wantOne(t, see, "1", "SELECT count(*) FROM k")
+
+	// Many at once are reserved with their table.
+	exec(t, see, "INSERT INTO k SELECT g, g, g::text FROM generate_series(100, 1099) g")
+	exec(t, b, "SET lock_timeout = '50ms'")
+	for below, code := range map[int]string{300: "", 1000: "55P03"} { // each has a row and three keys
+		exec(t, a, "BEGIN")
+		exec(t, a, "DELETE FROM k WHERE id BETWEEN 100 AND $1", below)
+		_, err := b.Exec(context.Background(), "INSERT INTO k VALUES (1, 1, 'one')")
+		if got := sqlstate(err); got != code {
+			t.Errorf("beside the DELETE of those below %d: got %q, want %q", below, got, code)
+		}
+		exec(t, a, "ROLLBACK")
+		exec(t, b, "DELETE FROM k WHERE id = 1")
+	}
 }
 
 // TestSerializableReadsOfChanges: what INSERT … SELECT, UPDATE and DELETE read counts as read.

@@ -33,6 +33,8 @@ func TestRecursionInSteps(t *testing.T) {
 		// Beside changes.
 		{"WITH RECURSIVE r(n) AS (SELECT 20 UNION ALL SELECT * FROM (SELECT n + 1 FROM r WHERE n < 22) x), i AS (INSERT INTO e SELECT n, 1 FROM r RETURNING id) SELECT sum(id) FROM i", "63"},
 		{"WITH RECURSIVE d AS (DELETE FROM e WHERE id >= 20 RETURNING id), r(n) AS (SELECT min(id) FROM d UNION ALL SELECT * FROM (SELECT n + 1 FROM r JOIN d ON d.id = r.n) x)" + rows, "(20) (21) (22) (23)"},
+		{"WITH RECURSIVE d AS (DELETE FROM e WHERE id >= 20 RETURNING id), r(n) AS (SELECT 1 UNION ALL SELECT * FROM (SELECT n + 1 FROM r WHERE n < (SELECT 3 + count(*) FROM d)) x)" +
+			" INSERT INTO e VALUES (30, 1) RETURNING (SELECT max(n) FROM r)", "3"},
 	} {
 		if got := one(t, conn, tc[0]); got != tc[1] {
 			t.Errorf("%s: got %s, want %s", tc[0], got, tc[1])
@@ -54,7 +56,7 @@ func TestRecursionInSteps(t *testing.T) {
 	exec(t, conn, "SET statement_timeout = '200ms'")
 	fails(t, conn, "57014", "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT * FROM (SELECT n FROM r) x) SELECT count(*) FROM r")
 	exec(t, conn, "RESET statement_timeout")
-	if got := one(t, conn, "SELECT count(*) FROM e"); got != "6" {
+	if got := one(t, conn, "SELECT count(*) FROM e"); got != "7" {
 		t.Errorf("%s rows are left", got)
 	}
 }

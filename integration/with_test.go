@@ -112,3 +112,23 @@ func TestWithMeetsInOneRow(t *testing.T) {
 		}
 	}
 }
+
+// TestWithInReturning: RETURNING and ON CONFLICT of an INSERT read WITH queries.
+func TestWithInReturning(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE w (id int PRIMARY KEY, v int)")
+	exec(t, conn, "CREATE SEQUENCE s")
+	for _, tc := range [][2]string{
+		{"WITH a(x) AS (VALUES (7)) INSERT INTO w VALUES (1, 1) RETURNING (SELECT x FROM a) || '/' || v", "7/1"},
+		{"WITH RECURSIVE a(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM a WHERE x < 3) INSERT INTO w VALUES (2, 1) RETURNING (SELECT max(x) FROM a)", "3"},
+		{"WITH a(x) AS (VALUES (7)), b(y) AS (SELECT x + '1'::int FROM a) INSERT INTO w VALUES (1, 1)" +
+			" ON CONFLICT (id) DO UPDATE SET v = (SELECT y FROM b) WHERE w.v < (SELECT x FROM a) RETURNING v || '/' || (SELECT x FROM a)", "8/7"},
+		{"WITH a(x) AS (SELECT v FROM w WHERE id = 1) INSERT INTO w SELECT 3, x FROM a RETURNING (SELECT x FROM a) + v", "16"},
+	} {
+		if got := one(t, conn, tc[0]); got != tc[1] {
+			t.Errorf("%s: got %s, want %s", tc[0], got, tc[1])
+		}
+	}
+	fails(t, conn, "0A000", "WITH a(x) AS (SELECT nextval('s')) INSERT INTO w VALUES (9, 1) RETURNING (SELECT x FROM a)")
+}

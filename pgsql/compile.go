@@ -93,6 +93,15 @@ func newCompiler(env *Env, src string, paramTypes []uint32) *compiler {
 // sub returns a compiler for another SQLite statement of the same plan.
 func (c *compiler) sub() *compiler { return &compiler{shared: c.shared} }
 
+// beside returns a compiler for another SQLite statement of the same plan, in which the text of s's WITH queries may stand:
+// that is numbered with the arguments of c.
+func (c *compiler) beside(s *scope) *compiler {
+	if len(s.ctes) > 0 {
+		return c
+	}
+	return c.sub()
+}
+
 // statement dispatches on the statement's node.
 func (c *compiler) statement(n *pg.Node) Plan {
 	switch n.Node.(type) {

@@ -13,13 +13,14 @@ import (
 
 // cte is a WITH query.
 type cte struct {
-	name    string
-	sqlName string // unique within the statement
-	cols    []relCol
-	rel     *rel
-	hint    string // " MATERIALIZED", " NOT MATERIALIZED"
-	used    bool
-	asked   []int // data-modifying ones that it reads
+	name     string
+	sqlName  string // unique within the statement
+	cols     []relCol
+	rel      *rel
+	hint     string // " MATERIALIZED", " NOT MATERIALIZED"
+	used     bool
+	volatile bool  // calls volatile functions
+	asked    []int // data-modifying ones that it reads
 
 	modify *Modify // a data-modifying one: index in With
 	index  int
@@ -93,7 +94,7 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 			}
 			q.rel = c.selectQuery(sel, s)
 			q.cols = q.rel.cols
-			if c.volatiles > before {
+			if q.volatile = c.volatiles > before; q.volatile {
 				q.hint = " MATERIALIZED" // whatever was asked for: PostgreSQL too works it out once
 			}
 		}
@@ -367,6 +368,23 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string,
 // withSQL is the "WITH … " text of s's common table expressions, "" for none.
 func (c *compiler) withSQL(s *scope) string {
 	return withText(c.withParts(s))
+}
+
+// withRead is sql, of a query that is run for each row, after those of s's common table expressions that it reads.
+func (c *compiler) withRead(s *scope, sql string) string {
+	reads := false
+	for _, q := range s.ctes {
+		if q.modify != nil || !strings.Contains(sql, q.sqlName+" AS ") {
+			continue
+		}
+		if reads = true; q.volatile {
+			c.unsupported(q.loc, "a WITH query that calls volatile functions, in RETURNING or ON CONFLICT of an INSERT")
+		}
+	}
+	if reads {
+		return c.withSQL(s) + sql
+	}
+	return sql
 }
 
 func withText(parts []string) string {

@@ -34,7 +34,7 @@ func (c *compiler) onConflict(m *Modify, n *pg.InsertStmt, outer *scope) {
 		return
 	}
 	c.need(m.Table, catalog.PrivUpdate)
-	sub := c.sub()
+	sub := c.beside(outer)
 	s := newScope(nil)
 	s.ctes = outer.ctes
 	r := &rowChange{compiler: sub, m: &Modify{Op: Update, Table: m.Table}, t: m.Table, s: s}
@@ -89,7 +89,7 @@ func (c *compiler) conflictAction(m *Modify, r *rowChange) {
 	if r.cond != "" {
 		sql += " WHERE " + r.cond
 	}
-	out.Action = c.finish(sql, nil, "")
+	out.Action = c.finish(c.withRead(r.s, sql), nil, "")
 	out.Action.Point = true
 }
 

@@ -377,7 +377,7 @@ func (in *inserting) returned() {
 	if len(list) == 0 {
 		return
 	}
-	c := in.compiler.sub()
+	c := in.compiler.beside(in.s)
 	s := newScope(nil)
 	name, _ := aliasOf(in.n.GetRelation().GetAlias())
 	s.items = append(s.items, c.argItem(in.t, name, ArgNew))
@@ -394,8 +394,7 @@ func (in *inserting) returned() {
 		in.m.ReturnCols = plainCols
 		return
 	}
-	q := "SELECT " + strings.Join(sql, ", ")
-	in.m.ReturnQuery = c.finish(q, cols, "")
+	in.m.ReturnQuery = c.finish(c.withRead(s, "SELECT "+strings.Join(sql, ", ")), cols, "")
 	in.volatile = in.volatile || c.volatile
 }
 

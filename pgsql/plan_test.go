@@ -125,6 +125,7 @@ func TestLimits(t *testing.T) {
 		{"nested calls of aggregates", "SELECT " + deep(300, "count(*)") + ", " + deep(300, "sum(1)") + ", " + deep(2000, "sum(id)") + " FROM u HAVING " + deep(300, "count(*)") + " > 1", "2|2|3"},
 		{"nested calls of a window", "SELECT " + deep(300, "sum(id) OVER ()") + " FROM u LIMIT 1", "3"},
 		{"parts not worked out", "SELECT " + strings.Repeat("CASE WHEN id > 9 THEN 1 / 0 ELSE ", 600) + "id" + strings.Repeat(" END", 600) + " FROM u WHERE id = 2", "2"},
+		{"a part within one not worked out", "SELECT " + deep(200, "CASE WHEN id > 9 THEN "+deep(200, "1 / (id - 2)")+" ELSE id END") + " FROM u WHERE id = 2", "2"},
 		{"a sum not worked out", "SELECT CASE WHEN id > 9 THEN " + repeat(900, " + ", func(int) string { return "2147483647" }) + " ELSE id END FROM u WHERE id = 2", "2"},
 		{"in", "SELECT 4999 IN (" + repeat(5000, ",", itoa) + ")", "t"},
 		{"in params", "SELECT count(*) FROM t WHERE n IN (" + repeat(40000, ",", func(i int) string { return "$" + itoa(i+1) }) + ")", "0"},

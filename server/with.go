@@ -79,12 +79,6 @@ func (c *command) binds(args []pgsql.Arg) error {
 			if err := c.binds(a.Pack); err != nil {
 				return err
 			}
-		case pgsql.ArgLoop:
-			for _, q := range []*pgsql.Query{a.Loop.First, a.Loop.Step} {
-				if err := c.reads(q); err != nil {
-					return err
-				}
-			}
 		}
 	}
 	return nil
