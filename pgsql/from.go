@@ -34,10 +34,9 @@ func (c *compiler) from(nodes []*pg.Node, s *scope) string {
 		c.ranged(f.items)
 		if count += f.count; count > maxTables && i > 0 {
 			left := &fromItem{sql: b.String(), items: s.items[first:]}
-			if where := c.narrowing(left.items, s); where != "" {
-				left.sql += " WHERE " + where
-			}
-			c.enclose(left)
+			s.items = s.items[:first]
+			c.encloseNarrowed(left, s)
+			s.items = append(s.items, left.items...)
 			b.Reset()
 			b.WriteString(left.sql)
 			count = first + 1 + f.count
@@ -356,28 +355,38 @@ func (s *scope) outerForFrom() *scope {
 
 // joinItem compiles a JOIN.
 func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
+	nullL := n.Jointype == pg.JoinType_JOIN_RIGHT || n.Jointype == pg.JoinType_JOIN_FULL
+	nullR := n.Jointype == pg.JoinType_JOIN_LEFT || n.Jointype == pg.JoinType_JOIN_FULL
+	nullable := s.nullable
 	recursions := len(c.recursions)
+	s.nullable = nullable || nullL
 	l := c.fromItem(n.Larg, s)
-	if n.Jointype == pg.JoinType_JOIN_RIGHT || n.Jointype == pg.JoinType_JOIN_FULL {
+	if nullL {
 		c.refuseRecursion(recursions, "an outer join")
 	}
 	recursions = len(c.recursions)
 	saved := s.items
 	s.items = append(saved[:len(saved):len(saved)], l.items...)
-	if n.Jointype == pg.JoinType_JOIN_RIGHT || n.Jointype == pg.JoinType_JOIN_FULL {
+	if nullL {
 		setIllegal(l.items, true)
 	}
+	s.nullable = nullable || nullR
 	r := c.fromItem(n.Rarg, s)
-	if n.Jointype == pg.JoinType_JOIN_LEFT || n.Jointype == pg.JoinType_JOIN_FULL {
+	s.nullable = nullable
+	if nullR {
 		c.refuseRecursion(recursions, "an outer join")
 	}
 	setIllegal(l.items, false)
 	s.items = saved
 	c.checkConflicts(l.items, r.items)
 	if l.count+r.count > maxTables {
-		for _, f := range []*fromItem{l, r} {
-			if f.count > 1 {
+		for i, f := range []*fromItem{l, r} {
+			switch {
+			case f.count == 1:
+			case nullable || []bool{nullL, nullR}[i]:
 				c.enclose(f)
+			default:
+				c.encloseNarrowed(f, s)
 			}
 		}
 	}

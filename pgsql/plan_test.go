@@ -139,7 +139,9 @@ func TestLimits(t *testing.T) {
 		{"joins with WHERE", "SELECT count(*), min(x69.id) FROM u x0 " + repeat(69, " ", func(i int) string {
 			return fmt.Sprintf("JOIN u x%d ON %s", i+1, []string{"true", fmt.Sprintf("x%d.id = x%d.id", i+1, i)}[i%2])
 		}) +
-			" WHERE x0.id = 2 AND " + repeat(69, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) }), "1|2"},
+			" LEFT JOIN t ON t.id = x3.id WHERE x0.id = 2 AND " + repeat(69, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) }), "1|2"},
+		{"many tables that may be missing", "SELECT count(*), count(x0.id) FROM u LEFT JOIN (u x0 " + repeat(69, " ", func(i int) string { return fmt.Sprintf("JOIN u x%d ON x%d.id = x%d.id", i+1, i+1, i) }) +
+			") ON x69.id = u.id AND u.id = 2 WHERE x0.id IS NULL", "1|0"},
 		{"cross joins with WHERE", "SELECT x0.id, x99.id FROM u x0 " + repeat(99, " ", func(i int) string { return fmt.Sprintf("CROSS JOIN u x%d", i+1) }) +
 			" WHERE " + repeat(99, " AND ", func(i int) string { return fmt.Sprintf("x%d.id = x%d.id", i+1, i) }) + " GROUP BY 1, 2 ORDER BY x0.id DESC LIMIT 1", "2|2"},
 		{"grouped tables with rows", "SELECT count(*) FROM " + repeat(70, ", ", func(i int) string { return fmt.Sprintf("u x%d", i) }) +

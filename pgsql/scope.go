@@ -79,6 +79,7 @@ type scope struct {
 	bound      []string // the query's windows, and its aggregates that name no column: see flatten
 	inFrom     bool     // FROM is being compiled
 	condition  *pg.Node // … and this is WHERE
+	nullable   bool     // … and what is compiled may be all NULL in it: WHERE must not narrow it
 	lateralUse bool     // … and something in it names what stands to its left
 
 	filter bool // FALSE and NULL are the same here (WHERE, at its top)

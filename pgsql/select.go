@@ -68,7 +68,6 @@ type selecting struct {
 
 // simpleSelect compiles SELECT … FROM … without set operations.
 func (c *compiler) simpleSelect(sel *pg.SelectStmt, s *scope) *rel {
-	sel = takenApart(sel)
 	q := &selecting{scope: s, c: c, node: sel}
 	s.condition = sel.WhereClause
 	q.from = c.from(sel.FromClause, s)

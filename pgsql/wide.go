@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -51,42 +50,19 @@ func (c *compiler) enclose(f *fromItem) {
 	f.join, f.outer, f.count = false, false, 1
 }
 
-// takenApart takes inner joins of more tables than SQLite joins apart: the tables then stand in FROM one by one, where
-// what WHERE says of the first of them narrows these, and the conditions in WHERE. Other queries are returned as they are.
-func takenApart(sel *pg.SelectStmt) *pg.SelectStmt {
-	var from, conds []*pg.Node
-	var visit func(n *pg.Node)
-	visit = func(n *pg.Node) {
-		j := n.GetJoinExpr()
-		if j == nil || j.Jointype != pg.JoinType_JOIN_INNER || j.IsNatural || len(j.UsingClause) > 0 || j.Alias != nil {
-			from = append(from, n)
-			return
-		}
-		visit(j.Larg)
-		visit(j.Rarg)
-		if j.Quals != nil {
-			conds = append(conds, j.Quals)
-		}
+// encloseNarrowed is enclose of what only the conditions of joins and s's WHERE narrow: WHERE's part for f goes with it.
+// Without it a subquery of many tables would be all their combinations. WHERE says it again of the whole.
+func (c *compiler) encloseNarrowed(f *fromItem, s *scope) {
+	saved := s.items
+	s.items = append(saved[:len(saved):len(saved)], f.items...)
+	if where := c.narrowing(f.items, s); where != "" {
+		f.sql += " WHERE " + where
 	}
-	for _, n := range sel.FromClause {
-		visit(n)
-	}
-	if len(from) <= maxTables || len(from) == len(sel.FromClause) {
-		return sel
-	}
-	if sel.WhereClause != nil {
-		conds = append(conds, sel.WhereClause)
-	}
-	sel = proto.Clone(sel).(*pg.SelectStmt)
-	sel.FromClause, sel.WhereClause = from, nil
-	if len(conds) > 0 {
-		sel.WhereClause = &pg.Node{Node: &pg.Node_BoolExpr{BoolExpr: &pg.BoolExpr{Boolop: pg.BoolExprType_AND_EXPR, Args: conds, Location: -1}}}
-	}
-	return sel
+	s.items = saved
+	c.enclose(f)
 }
 
-// narrowing is what s's WHERE says of the items alone: without it a subquery of many tables would be all their
-// combinations. WHERE says it again of the whole.
+// narrowing is what s's WHERE says of the items alone.
 func (c *compiler) narrowing(items []*rangeItem, s *scope) string {
 	var parts []string
 	var visit func(n *pg.Node)
