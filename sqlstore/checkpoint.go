@@ -12,21 +12,31 @@ import (
 // the end of the WAL under load, and the WAL would grow for ever; so once little is left, the writer copies the rest
 // between two groups. Its next write then starts the WAL from the beginning, unless a snapshot still needs it.
 const (
-	checkpointPages = 1000 // WAL size that starts a checkpoint
-	finishPages     = 200  // what the writer itself is ready to copy
+	// WAL size that starts a checkpoint. SQLite's index of a WAL has a hash table for each 4,062 frames, and who reads
+	// looks into each: this is still one. A page that is changed often is copied once in that time.
+	checkpointPages = 4000
+	finishPages     = 200 // what the writer itself is ready to copy
 	// From this size on it copies whatever a pass of the checkpointer has left: a commit that takes some milliseconds is
 	// better than a WAL without bounds.
-	finishAnyway = 8 * checkpointPages
+	finishAnyway = 2 * checkpointPages
 	// From this size on the writer waits for the pass under way, which a busy disk can make a long one, and then copies
 	// the rest. It tries again only once the WAL has grown by checkpointPages: a snapshot may be what holds it. From
 	// Config.MaxWAL on such a snapshot is ended.
-	waitPages = 12 * checkpointPages
+	waitPages = 3 * checkpointPages
 	pageSize  = 4096
 )
 
 // watchWAL wakes the checkpointer when the WAL has grown.
 func (w *writer) watchWAL() {
-	if w.s.memory || w.conn.WALPages() < checkpointPages || w.s.finishWAL.Load() {
+	if w.s.memory {
+		return
+	}
+	pages := int64(w.conn.WALPages())
+	if pages < w.s.walPages.Swap(pages) { // the WAL has begun anew
+		w.s.passAt.Store(0)
+		w.waitedAt = 0
+	}
+	if pages < max(checkpointPages, w.s.passAt.Load()) || w.s.finishWAL.Load() {
 		return
 	}
 	select {
@@ -38,9 +48,6 @@ func (w *writer) watchWAL() {
 // restartWAL does the last step of a checkpoint.
 func (w *writer) restartWAL() {
 	pages := w.conn.WALPages()
-	if pages < w.waitedAt {
-		w.waitedAt = 0 // the WAL has begun anew
-	}
 	most := w.s.config.MaxWAL / pageSize
 	if !w.s.memory && int64(pages) >= max(min(waitPages, most), int64(w.waitedAt+checkpointPages)) {
 		w.waitedAt = pages
@@ -57,6 +64,7 @@ func (w *writer) restartWAL() {
 	}
 	if w.s.finishWAL.CompareAndSwap(true, false) {
 		w.s.checkpoint(w.conn)
+		w.s.passAt.Store(int64(pages) + checkpointPages) // if a snapshot keeps the WAL from beginning anew
 	}
 	if w.s.shrinkWAL.CompareAndSwap(true, false) {
 		w.truncateWAL()
@@ -64,6 +72,7 @@ func (w *writer) restartWAL() {
 }
 
 func (s *Store) checkpointLoop() {
+	before := 0
 	for {
 		select {
 		case <-s.checkpoints:
@@ -73,9 +82,13 @@ func (s *Store) checkpointLoop() {
 		s.pass.Lock()
 		wal, copied := s.checkpoint(s.checkpointer)
 		s.pass.Unlock()
-		if left := wal - copied; left > 0 && (left <= finishPages || wal >= finishAnyway) {
+		switch left := int(s.walPages.Load()) - copied; { // wal is its size when the pass began
+		case left >= 0 && left <= finishPages, wal >= finishAnyway:
 			s.finishWAL.Store(true)
+		case left > 0 && copied == before: // a snapshot needs the rest
+			s.passAt.Store(int64(wal) + checkpointPages)
 		}
+		before = copied
 	}
 }
 

@@ -356,6 +356,8 @@ func (w *writer) moveOver(path string) error {
 	// SQLite sees that their file has moved, and leaves the WAL of that name alone (SQLITE_FCNTL_HAS_MOVED).
 	err = errors.Join(w.conn.Close(), s.checkpointer.Close())
 	w.conn, s.checkpointer, w.changes, w.waitedAt = conn, checkpointer, 0, 0
+	s.walPages.Store(0)
+	s.passAt.Store(0)
 	return err
 }
 

@@ -44,7 +44,9 @@ type Store struct {
 	readers       *readers
 	file          sync.RWMutex // held while the database file and its WAL are replaced
 	checkpoints   chan struct{}
-	finishWAL     atomic.Bool
+	walPages      atomic.Int64 // WAL size after the writer's last commit
+	passAt        atomic.Int64 // WAL size from which the next pass of the checkpointer is due, if greater than checkpointPages
+	finishWAL     atomic.Bool  // the writer is to copy the rest
 	pass          sync.Mutex   // held during a pass of the checkpointer
 	checkpointer  *sqlite.Conn // protected by pass
 	loads         chan struct{}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -521,29 +520,5 @@ func TestEntriesOfStrangers(t *testing.T) {
 	var zero crdt.Origin
 	if seq, _ := n.Head(zero); seq != 0 {
 		t.Errorf("head of a stranger is %d", seq)
-	}
-}
-
-// TestWALStaysSmall writes many times what the WAL may hold, without a pause in which a checkpoint would catch up.
-func TestWALStaysSmall(t *testing.T) {
-	dir := t.TempDir()
-	n := openDir(t, dir)
-	p := n.MustCreate(people)
-	tab := storetest.Table(n.Schema(), p)
-	blob := catalog.BlobBytes(make([]byte, 50_000))
-	for i := range 1200 {
-		if _, err := n.Write(context.Background(), func(tx *sqlstore.Tx) error {
-			_, err := tx.Insert(tab, vals(integer(int64(i)), blob, null))
-			return err
-		}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	wal, err := os.Stat(filepath.Join(dir, "layercake.db-wal"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if wal.Size() > 80<<20 {
-		t.Errorf("the WAL has %d MB after %d MB of rows and log", wal.Size()>>20, 1200*100_000>>20)
 	}
 }
