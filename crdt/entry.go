@@ -1,6 +1,7 @@
 package crdt
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -25,7 +26,7 @@ type Entry struct {
 	WasSeq uint64
 
 	Prev [32]byte // hash of the origin's previous entry, zeros for the first
-	Hash [32]byte // hash of this entry's bytes
+	Hash [32]byte // hash of this entry's bytes, of one of a fork's branch that of the bytes that it was written as
 
 	Bytes []byte // the encoded entry
 	Keep  any    // if Bytes are not Go's memory: they are there for as long as this is referred to
@@ -46,19 +47,39 @@ const MaxEntrySize = 1 << 30
 //
 //	1 | origin 20 | seq uvarint | HLC 8 | schema uvarint | deps vector | prev 32 | body
 //
-// with the body as Body writes it. Form 2 is the same with a marker for its body, form 3 has Was (20) and WasSeq (uvarint)
-// before the body. A node that meets a form that it does
-// not know must not guess.
+// with the body as Body writes it. Form 2 is the same with a marker for its body. Form 3, an entry that was moved to the
+// branch of a fork, has before the body
+//
+//	was 20 | was-seq uvarint | hash 32 | checksum 8
+//
+// the hash that it had when it was written, since what it follows may be gone, and the first bytes of the SHA-256 of all
+// else. A node that meets a form that it does not know must not guess.
 const (
 	entryForm  = 1
 	markerForm = 2
 	branchForm = 3
 )
 
-// EncodeEntry fills in e's Bytes and Hash from its other fields and the encoded body of its mutations.
+// EncodeEntry fills in e's Bytes and Hash from its other fields and the encoded body of its mutations. The Hash of an entry
+// that was moved (WasSeq) is one of these.
 func EncodeEntry(e *Entry, body []byte) {
 	e.Bytes = append(appendHead(make([]byte, 0, headSize(e)+len(body)), e), body...)
+	if e.WasSeq > 0 {
+		copy(checksum(e.Bytes, len(body)))
+		return
+	}
 	e.Hash = sha256.Sum256(e.Bytes)
+}
+
+const checksumSize = 8
+
+// checksum gives the place of an entry's checksum, before its body, and what it should be.
+func checksum(b []byte, body int) (at, want []byte) {
+	end := len(b) - body
+	h := sha256.New()
+	h.Write(b[:end-checksumSize])
+	h.Write(b[end:])
+	return b[end-checksumSize : end], h.Sum(nil)[:checksumSize]
 }
 
 // EncodeEntryOf is EncodeEntry of a body that is not encoded yet: a large one is copied once less.
@@ -67,7 +88,7 @@ func EncodeEntryOf(e *Entry, body *Body) {
 	e.Hash = sha256.Sum256(e.Bytes)
 }
 
-func headSize(e *Entry) int { return 160 + len(e.Deps)*(OriginSize+10) }
+func headSize(e *Entry) int { return 200 + len(e.Deps)*(OriginSize+10) }
 
 func appendHead(b []byte, e *Entry) []byte {
 	switch {
@@ -86,6 +107,8 @@ func appendHead(b []byte, e *Entry) []byte {
 	b = append(b, e.Prev[:]...)
 	if e.WasSeq > 0 {
 		b = binary.AppendUvarint(AppendOrigin(b, e.Was), e.WasSeq)
+		b = append(b, e.Hash[:]...)
+		b = append(b, make([]byte, checksumSize)...)
 	}
 	return b
 }
@@ -93,18 +116,23 @@ func appendHead(b []byte, e *Entry) []byte {
 // ErrLong reports an entry that is too long to be read like others: see sqlstore.Store.LongEntry.
 var ErrLong = errors.New("the entry is too long to be read at once")
 
-// DecodeHead reads the head of an encoded entry and works out its hash. The entry keeps b. The mutations are read by
-// Groups.
+// DecodeHead reads the head of an encoded entry and works out its hash, or holds its bytes against its checksum. The entry
+// keeps b. The mutations are read by Groups.
 func DecodeHead(b []byte) (Entry, error) {
-	e, _, err := decodeHead(b)
+	e, body, err := decodeHead(b)
 	if err != nil {
 		return Entry{}, err
 	}
-	e.Hash = sha256.Sum256(b)
+	if e.WasSeq == 0 {
+		e.Hash = sha256.Sum256(b)
+	} else if sum, want := checksum(b, len(body)); !bytes.Equal(sum, want) {
+		return Entry{}, malformed("checksum")
+	}
 	return e, nil
 }
 
-// HeadOf reads an entry's head from its first bytes, which must hold all of it. Bytes and Hash are left out.
+// HeadOf reads an entry's head from its first bytes, which must hold all of it. Bytes are left out, and Hash, but for that of
+// an entry that was moved (WasSeq), whose checksum is not looked at.
 func HeadOf(b []byte) (Entry, error) {
 	e, _, err := decodeHead(b)
 	e.Bytes = nil
@@ -164,6 +192,10 @@ func decodeHead(b []byte) (e Entry, body []byte, err error) {
 		if e.WasSeq == 0 || e.WasSeq > MaxSeq {
 			return fail(malformed("sequence number"))
 		}
+		if len(b) < len(e.Hash)+checksumSize {
+			return fail(malformed("entry ends in its head"))
+		}
+		b = b[copy(e.Hash[:], b)+checksumSize:]
 	}
 	return e, b, nil
 }

@@ -38,19 +38,24 @@ func (f Fork) Begins(e *Entry) bool {
 	return f.Origin == e.Origin && f.After+1 == e.Seq && !f.Loose && f.Hash == Short(e.Hash)
 }
 
-// Refile makes of e the entry that it is in the branch, after one with the hash prev. Its stamp stays, and so do all rows;
-// a marker says nothing any more. All who have e make the same of it.
-func (f Fork) Refile(e Entry, prev [32]byte) (Entry, error) {
+// Refile makes of e the entry that it is in the branch. Its stamp stays, and so do all rows; a marker says nothing any more.
+// Its hash stays too: a chain is known under its new name as far back as it was under the old one, with or without the
+// entries. All who have e make the same of it.
+func (f Fork) Refile(e Entry) (Entry, error) {
 	_, body, err := decodeHead(e.Bytes)
 	if err != nil {
 		return Entry{}, err
 	}
-	next := Entry{Origin: f.Branch(), Seq: e.Seq - f.After, HLC: e.HLC, Schema: e.Schema, Deps: e.Deps, Prev: prev, Was: e.Was, WasSeq: e.WasSeq}
+	next := Entry{Origin: f.Branch(), Seq: e.Seq - f.After, HLC: e.HLC, Schema: e.Schema, Deps: e.Deps, Prev: e.Prev, Hash: e.Hash,
+		Was: e.Was, WasSeq: e.WasSeq}
 	if next.WasSeq == 0 {
 		next.Was, next.WasSeq = e.Origin, e.Seq
 	}
 	if e.Marker {
 		body = []byte{0} // no origins, no groups
+	}
+	if next.Seq == 1 {
+		next.Prev = [32]byte{}
 	}
 	if next.Seq == 1 && f.After > 0 {
 		next.Deps = e.Deps.Clone()

@@ -1,6 +1,8 @@
 package crdt_test
 
 import (
+	"bytes"
+	"errors"
 	"testing"
 
 	"layercake/crdt"
@@ -19,7 +21,8 @@ func chainOf(o crdt.Origin, prev []crdt.Entry, bodies ...string) []crdt.Entry {
 	return prev
 }
 
-// TestRefile: the entries of a branch form a chain of their own, which all who have them make alike, under stamps that stay.
+// TestRefile: the entries of a branch stay a chain, by the hashes that they had, which all who have them make alike, under
+// stamps that stay. So nobody needs the first of them to move the last.
 func TestRefile(t *testing.T) {
 	o := origin(3)
 	log := chainOf(o, nil, "a", "b", "c", "d")
@@ -29,13 +32,28 @@ func TestRefile(t *testing.T) {
 	}
 	var prev [32]byte
 	for i, old := range log[2:] {
-		e, err := f.Refile(old, prev)
+		e, err := f.Refile(old)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := crdt.DecodeHead(e.Bytes)
-		if err != nil || got.Hash != e.Hash {
-			t.Fatalf("it does not decode: %v", err)
+		if err != nil || got.Hash != e.Hash || got.Hash != old.Hash || bytes.Equal(e.Bytes, old.Bytes) {
+			t.Fatalf("it does not decode, or to another hash: %x, was %x, %v", got.Hash, old.Hash, err)
+		}
+		if head, err := crdt.HeadOf(e.Bytes); err != nil || head.Hash != old.Hash || head.WasSeq != old.Seq {
+			t.Errorf("its head is %+v, %v", head, err)
+		}
+		for k := range e.Bytes {
+			b := bytes.Clone(e.Bytes)
+			b[k] ^= 4
+			if _, err := crdt.DecodeHead(b); !errors.Is(err, crdt.ErrMalformed) {
+				t.Errorf("with another byte %d it passes: %v", k, err)
+			}
+		}
+		for k := range e.Bytes {
+			if _, err := crdt.DecodeHead(e.Bytes[:k]); !errors.Is(err, crdt.ErrMalformed) {
+				t.Errorf("cut to %d bytes it passes: %v", k, err)
+			}
 		}
 		if got.Origin != f.Branch() || got.Seq != uint64(i)+1 || got.Prev != prev || got.Stamp() != old.Stamp() || got.WasSeq != old.Seq {
 			t.Errorf("%+v", got)
@@ -43,14 +61,19 @@ func TestRefile(t *testing.T) {
 		if first := i == 0; first != (got.Deps[o] == 2) || got.Deps[origin(9)] != old.Deps[origin(9)] {
 			t.Errorf("entry %d depends on %v", i+1, got.Deps)
 		}
-		again := crdt.Fork{Origin: f.Branch(), After: 0, Hash: crdt.Short(e.Hash)}
-		if n, err := again.Refile(e, prev); err != nil || n.Stamp() != old.Stamp() || n.WasSeq != old.Seq {
+		again := crdt.Fork{Origin: f.Branch(), After: uint64(i), Hash: crdt.Short(e.Hash)}
+		n, err := again.Refile(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err = crdt.DecodeHead(n.Bytes)
+		if err != nil || n.Stamp() != old.Stamp() || n.WasSeq != old.Seq || n.Hash != old.Hash || n.Prev != [32]byte{} || n.Origin != again.Branch() {
 			t.Errorf("moved twice: %+v, %v", n, err)
 		}
 		prev = e.Hash
 	}
 	m := marker()
-	if e, err := (crdt.Fork{Origin: m.Origin, After: m.Seq - 1}).Refile(m, [32]byte{}); err != nil || e.Marker || !e.Empty() {
+	if e, err := (crdt.Fork{Origin: m.Origin, After: m.Seq - 1}).Refile(m); err != nil || e.Marker || !e.Empty() {
 		t.Errorf("a marker became %+v, %v", e, err)
 	} else if g, err := e.Groups(); err != nil || len(g) > 0 {
 		t.Errorf("and says %v, %v", g, err)

@@ -69,7 +69,7 @@ func (tx *Tx) check(e *crdt.Entry) ([]crdt.Group, error) {
 	if e.Seq > h.seq+1 {
 		return nil, fmt.Errorf("%w: the last one here is %d", ErrGap, h.seq)
 	}
-	if e.Prev != h.hash && !h.unknown() {
+	if !h.is(e.Prev) {
 		return nil, fmt.Errorf("%w: it does not follow entry %d as it is here", ErrFork, h.seq)
 	}
 	for _, f := range w.forks {
@@ -94,7 +94,7 @@ func (tx *Tx) check(e *crdt.Entry) ([]crdt.Group, error) {
 func (tx *Tx) checkSame(e *crdt.Entry) error {
 	h := tx.head(e.Origin)
 	if e.Seq == h.seq {
-		if e.Hash != h.hash && !h.unknown() {
+		if !h.is(e.Hash) {
 			return ErrFork
 		}
 		return errSeen

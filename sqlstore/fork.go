@@ -81,7 +81,7 @@ func appendHashes(dst []byte, hashes []uint64) []byte {
 type chain struct {
 	num      int64
 	base     uint64   // the last entry that was trimmed
-	old      []uint64 // the short hashes of the last ones that were, 0 if not known
+	old      []uint64 // the short hashes of the last ones that were; of the last one alone 0 if it is not known
 	head     head
 	conn     *sqlite.Conn
 	baseHash [32]byte
@@ -226,20 +226,14 @@ func (tx *Tx) refile(f crdt.Fork, move bool) (moved bool, err error) {
 	if first, h, err := c.hashes(f.After+1, f.After+1); err != nil || first == 0 || h[0] != f.Hash {
 		return false, err
 	}
-	num, err := w.number(f.Branch())
-	if err != nil {
+	if _, err := w.number(f.Branch()); err != nil {
 		return false, err
 	}
 	to, err := loadChain(w.conn, f.Branch())
 	if err != nil {
 		return false, err
 	}
-	left := head{seq: f.After}
-	if c.base > f.After {
-		to.head, left, err = tx.moveTrimmed(f, &c, &to)
-	} else {
-		to.head, left, err = tx.moveLogged(f, &c, &to, num)
-	}
+	left, err := tx.moveBranch(f, &c, &to)
 	if err != nil {
 		return false, err
 	}
@@ -254,60 +248,69 @@ func (tx *Tx) refile(f crdt.Fork, move bool) (moved bool, err error) {
 	return true, nil
 }
 
-// moveLogged writes the branch's entries anew, those that are not there yet.
-func (tx *Tx) moveLogged(f crdt.Fork, c, to *chain, num int64) (branch, left head, err error) {
+// moveBranch puts under the branch's name what is not there yet: of what was trimmed the hashes, since it cannot be written
+// anew, and the entries after that. It gives the end of what keeps the old name.
+func (tx *Tx) moveBranch(f crdt.Fork, c, to *chain) (left head, err error) {
 	w := tx.w
-	branch = to.head
-	for seq := f.After + 1; seq <= c.head.seq; seq++ {
-		if seq-f.After <= branch.seq {
-			continue
+	if err := to.sameAs(c, f.After); err != nil {
+		return left, err
+	}
+	if base := max(c.base, f.After) - f.After; base > to.head.seq {
+		if err := deleteLog(w.conn, to.num<<seqBits, (to.num+1)<<seqBits-1); err != nil {
+			return left, err
 		}
+		err := run(w.conn, "UPDATE lc_origins SET (seq,hash,hlc,old)=(SELECT ?1,hash,hlc,?2 FROM lc_origins WHERE num=?3) WHERE num=?4",
+			catalog.Int(int64(base)), catalog.BlobBytes(appendHashes(nil, c.old[f.After+1-c.low():])), catalog.Int(c.num), catalog.Int(to.num))
+		if err != nil {
+			return left, err
+		}
+		to.head = head{base, c.baseHash}
+	}
+	for seq := f.After + to.head.seq + 1; seq <= c.head.seq; seq++ {
 		e, err := getEntry(w.conn, c.num<<seqBits|int64(seq), catalog.Value{})
 		if err != nil {
-			return branch, left, err
+			return left, err
 		}
-		if e, err = f.Refile(e, branch.hash); err != nil {
-			return branch, left, err
+		if e, err = f.Refile(e); err != nil {
+			return left, err
 		}
-		if err := putLog(w.conn, num<<seqBits|int64(e.Seq), &e, nil); err != nil {
-			return branch, left, err
+		if err := putLog(w.conn, to.num<<seqBits|int64(e.Seq), &e, nil); err != nil {
+			return left, err
 		}
-		branch = head{e.Seq, e.Hash}
+		to.head = head{e.Seq, e.Hash}
 	}
 	switch left.seq = f.After; {
+	case f.After < c.base:
+		old, hash := c.old[:f.After+1-c.low()], catalog.Value{}
+		if n := len(old); n > 0 && f.After > 0 {
+			binary.BigEndian.PutUint64(left.hash[:], old[n-1])
+			hash = catalog.BlobBytes(left.hash[:])
+		}
+		return left, run(w.conn, "UPDATE lc_origins SET seq=?,hash=?,hlc=0,old=? WHERE num=?", catalog.Int(int64(f.After)), hash,
+			catalog.BlobBytes(appendHashes(nil, old)), catalog.Int(c.num))
 	case f.After == c.base:
 		left.hash = c.baseHash
 	default:
 		e, err := getHead(w.conn, c.num<<seqBits|int64(f.After), catalog.Value{})
 		if err != nil {
-			return branch, left, err
+			return left, err
 		}
 		left.hash = e.Hash
 	}
-	return branch, left, nil
+	return left, nil
 }
 
-// moveTrimmed moves a branch whose first entries were trimmed: they cannot be written anew, and what follows them neither.
-// Others have them, or take a snapshot. Of the hashes in the branch none is known.
-func (tx *Tx) moveTrimmed(f crdt.Fork, c, to *chain) (branch, left head, err error) {
-	w := tx.w
-	if branch = to.head; c.head.seq-f.After > branch.seq {
-		branch = head{seq: c.head.seq - f.After}
-		if err := deleteLog(w.conn, to.num<<seqBits, (to.num+1)<<seqBits-1); err != nil {
-			return branch, left, err
-		}
-		if err := run(w.conn, "UPDATE lc_origins SET seq=?,hash=NULL,hlc=max(hlc,?),old=NULL WHERE num=?", catalog.Int(int64(branch.seq)),
-			catalog.Int(int64(w.s.clock.Last())), catalog.Int(to.num)); err != nil {
-			return branch, left, err
-		}
+// sameAs makes sure that what is here of a branch is what d has after entry after.
+func (c *chain) sameAs(d *chain, after uint64) error {
+	at := min(c.head.seq, d.head.seq-after)
+	first, mine, err := c.hashes(at, at)
+	if at == 0 || first == 0 || err != nil {
+		return err
 	}
-	left = head{seq: f.After}
-	var old []byte
-	if f.After+1 > c.low() {
-		old = appendHashes(nil, c.old[:f.After+1-c.low()])
+	if first, h, err := d.hashes(after+at, after+at); err != nil || first > 0 && h[0] != mine[0] && h[0] != 0 && mine[0] != 0 {
+		return errors.Join(err, ErrFork)
 	}
-	return branch, left, run(w.conn, "UPDATE lc_origins SET seq=?,hash=NULL,hlc=0,old=? WHERE num=?", catalog.Int(int64(f.After)),
-		catalog.BlobBytes(old), catalog.Int(c.num))
+	return nil
 }
 
 // Renew makes the next entry that this process writes the first of a new epoch, later than after.

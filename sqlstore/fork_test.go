@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"layercake/catalog"
@@ -54,7 +55,7 @@ func TestRefileOwn(t *testing.T) {
 	storetest.Same(t, a, b)
 }
 
-// TestAForkBehindTheLog is found by the hashes of what was trimmed, and moved: without its entries, which others have.
+// TestAForkBehindTheLog is found by the hashes of what was trimmed, and moved: without those of its entries, which others have.
 func TestAForkBehindTheLog(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
@@ -86,14 +87,22 @@ func TestAForkBehindTheLog(t *testing.T) {
 	check := func() {
 		t.Helper()
 		storetest.Same(t, a, b)
-		if v, g := a.Vector(), a.Trimmed(); v[o] != 3 || v[branch] != last-3 || g[o] != 3 || g[branch] != last-3 {
+		if v, g := a.Vector(), a.Trimmed(); v[o] != 3 || v[branch] != last-3 || g[o] != 3 || g[branch] != last-5 {
 			t.Errorf("%v, trimmed %v", v, g)
 		}
 		if low, first, h, err := a.Chain(ctx, o, 1, 9); err != nil || low != 1 || first != 1 || len(h) != 3 || h[2] != all[2] {
 			t.Errorf("the chain is %d %d %x, %v", low, first, h, err)
 		}
-		if _, _, h, err := a.Chain(ctx, branch, 1, last); err != nil || len(h) != 1 || h[0] != 0 {
-			t.Errorf("the branch's chain is %x, %v", h, err)
+		for _, n := range []*storetest.Node{a, b} {
+			if low, first, h, err := n.Chain(ctx, branch, 1, last); err != nil || low != 1 || first != 1 || !slices.Equal(h, all[3:]) {
+				t.Errorf("the branch's chain is %d %d %x, %v", low, first, h, err)
+			}
+		}
+		if es, err := a.Entries(ctx, branch, last-4, 1<<20); err != nil || len(es) != 2 {
+			t.Errorf("%d entries of the branch, %v", len(es), err)
+		}
+		if es, err := a.Entries(ctx, branch, last-5, 1<<20); err != nil || len(es) != 0 {
+			t.Errorf("%d entries of the branch that were trimmed, %v", len(es), err)
 		}
 	}
 	check()

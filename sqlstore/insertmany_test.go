@@ -427,6 +427,32 @@ func TestLongEntry(t *testing.T) {
 			}
 		}
 	}
+	// Moved to another origin it keeps its hash, which nobody works out anew.
+	f := crdt.Fork{Origin: es[long].Origin, After: es[long].Seq - 1, Hash: crdt.Short(es[long].Hash)}
+	if moved, err := b.Refile(context.Background(), f, true); !moved || err != nil {
+		t.Fatalf("moved %v, %v", moved, err)
+	}
+	c := open(t)
+	if moved, err := c.Refile(context.Background(), f, true); moved || err != nil {
+		t.Fatalf("moved %v, %v", moved, err)
+	}
+	c.Pull(b)
+	storetest.Same(t, b, c)
+	for _, n := range []*storetest.Node{b, c} {
+		x, err := storetest.Entries(n.Store, f.Branch(), 1, 1)
+		if err != nil || len(x) != 1 || x[0].Hash != es[long].Hash || len(x[0].Bytes) < 16<<20 {
+			t.Errorf("%d moved entries, %v", len(x), err)
+		}
+		if _, _, h, err := n.Chain(context.Background(), f.Branch(), 1, 9); err != nil || len(h) != 2 || h[0] != f.Hash {
+			t.Errorf("the moved chain is %x, %v", h, err)
+		}
+		if err := n.Trim(context.Background(), crdt.Vector{f.Branch(): 1}); err != nil {
+			t.Error(err)
+		}
+		if _, _, h, err := n.Chain(context.Background(), f.Branch(), 1, 9); err != nil || len(h) != 2 || h[0] != f.Hash {
+			t.Errorf("trimmed, the moved chain is %x, %v", h, err)
+		}
+	}
 	if err := a.Trim(context.Background(), a.Vector()); err != nil {
 		t.Error(err)
 	}

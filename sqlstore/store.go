@@ -79,8 +79,17 @@ type head struct {
 	hash [32]byte
 }
 
-// unknown says whether the hash is not known: the entry was trimmed before it was moved (see Refile).
+// Of an entry that was trimmed together with the first ones of a branch that was then moved (see Refile) only the short
+// hash is known, and zeros stand for the rest: or nothing is, if hashes do not reach back to it.
+
+// unknown says whether nothing is known of the hash.
 func (h head) unknown() bool { return h.seq > 0 && h.hash == [32]byte{} }
+
+// is says whether the entry's hash may be this.
+func (h head) is(hash [32]byte) bool {
+	short := h.seq > 0 && [24]byte(h.hash[8:]) == [24]byte{}
+	return h.hash == hash || short && (h.unknown() || crdt.Short(h.hash) == crdt.Short(hash))
+}
 
 // spaceState is what is kept of a keyspace beside its rows.
 type spaceState struct {

@@ -238,6 +238,33 @@ func TestN1IsNotTakenFromAnybody(t *testing.T) {
 	}
 }
 
+// TestASnapshotBringsSomething that this node lacks: from a member without it, it would be taken again and again.
+func TestASnapshotBringsSomething(t *testing.T) {
+	a, b, c := origin(1, 1), origin(2, 1), origin(3, 1)
+	n, list := testNode("aaaa", core.Knobs{ForgetForks: true})
+	n.Advance(simEpoch, crdt.Vector{a: 5, b: 3, c: 5})
+	n.Trimmed(simEpoch, crdt.Vector{c: 5})
+	for _, test := range []struct {
+		donor crdt.NodeID
+		have  crdt.Vector
+		want  bool
+	}{
+		{2, crdt.Vector{a: 5, b: 8, c: 4}, false}, // it lacks what is trimmed here
+		{3, crdt.Vector{a: 9, b: 3, c: 9}, false}, // it lacks what this node does
+		{4, crdt.Vector{a: 5, b: 4, c: 5}, true},
+	} {
+		m, _ := list.Member(test.donor)
+		h := core.Hello{Cluster: 7, Member: m, Instance: 1, List: list, Vector: test.have, Trimmed: crdt.Vector{b: test.have[b]}}
+		n.Up(simEpoch, h, n.Hello())
+		if !n.NeedsSnapshot() {
+			t.Fatal("it needs no snapshot")
+		}
+		if from, ok := n.SnapshotDue(simEpoch); ok != test.want || ok && from.ID != test.donor {
+			t.Errorf("with n%d linked: from %v, %v", test.donor, from, ok)
+		}
+	}
+}
+
 // TestPurgeNeedsMarkersThatKnow each member's newest epoch and are of the list in force (rule S1), and tombstones older
 // than the clocks' offset.
 func TestPurgeNeedsMarkersThatKnow(t *testing.T) {

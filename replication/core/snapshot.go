@@ -28,9 +28,9 @@ func (n *Node) cut(p *peer, v crdt.Vector) {
 	n.reviewAll()
 }
 
-// lacking lists the origins of which linked members have more than is here, and none can send the next entry.
-func (n *Node) lacking() map[crdt.Origin]struct{} {
-	out := map[crdt.Origin]struct{}{}
+// lacking lists the origins of which linked members have more than is here, and none can send the next entry: which it is.
+func (n *Node) lacking() crdt.Vector {
+	out := crdt.Vector{}
 	for _, p := range n.linked() {
 		for o, seq := range p.have {
 			next := n.vec[o] + 1
@@ -38,7 +38,7 @@ func (n *Node) lacking() map[crdt.Origin]struct{} {
 				next = max(next, r.next())
 			}
 			if seq >= next && p.trimmed[o] >= next && o != n.own && n.source(o, next, false) == nil {
-				out[o] = struct{}{}
+				out[o] = next
 			}
 		}
 	}
@@ -60,15 +60,18 @@ func (n *Node) SnapshotDue(now time.Time) (from Member, ok bool) {
 		return Member{}, false
 	}
 	var best *peer
+	gives := func(p *peer) (origins int) {
+		for o, next := range lacking {
+			if p.have[o] >= next {
+				origins++
+			}
+		}
+		return origins
+	}
 	rank := func(p *peer) int {
-		k := 0
+		k := 4 * gives(p)
 		if n.list.dcOf(p.id) == n.list.dcOf(n.self) {
 			k++
-		}
-		for o := range lacking {
-			if p.have[o] > n.vec[o] {
-				k += 4
-			}
 		}
 		if at, ok := s.failed[p.id]; ok && now.Sub(at) < 20*n.cfg.Retry {
 			k -= 1 << 20
@@ -78,6 +81,9 @@ func (n *Node) SnapshotDue(now time.Time) (from Member, ok bool) {
 	for _, p := range n.linked() {
 		if !n.list.Has(p.id) || p.joining || p.away != awayNot || len(p.chains.split) > 0 || !p.have.Covers(n.stab.trimmed) {
 			continue
+		}
+		if gives(p) == 0 {
+			continue // nothing would be other than before, and it would be asked again
 		}
 		if best == nil || rank(p) > rank(best) {
 			best = p

@@ -3,6 +3,7 @@ package memstore
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"layercake/crdt"
 )
@@ -44,8 +45,8 @@ func (s *Store) Own() crdt.Origin {
 	return crdt.Origin{Node: s.cfg.Self, Epoch: s.epoch}
 }
 
-// Chain gives the short hashes of o's entries from from to to, as far as they are known here, 0 for one that is not: first
-// is the first of them, 0 if there are none, and low as far back as any is known.
+// Chain gives the short hashes of o's entries from from to to, as far as they are known here: first is the first of them, 0
+// if there are none, and low as far back as any is known.
 func (s *Store) Chain(_ context.Context, o crdt.Origin, from, to uint64) (low, first uint64, hashes []uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,28 +95,26 @@ func (s *Store) Refile(_ context.Context, f crdt.Fork, move bool) (moved bool, e
 		return false, nil
 	}
 	b := s.log(f.Branch())
-	if l.base > f.After {
-		// What was trimmed cannot be written anew: others have it, or take a snapshot. Of the hashes in the branch none is
-		// known.
-		if at := l.last() - f.After; at > b.last() {
-			*b = log{base: at, old: []uint64{0}}
+	if at := min(b.last(), l.last()-f.After); at > 0 {
+		mine, known := b.short(at)
+		if h, there := l.short(f.After + at); known && there && h != mine {
+			return false, fmt.Errorf("%w: entry %d of %v is another one", ErrFork, at, f.Branch())
 		}
+	}
+	// What was trimmed cannot be written anew: the branch begins after it.
+	if base := max(l.base, f.After) - f.After; base > b.last() {
+		*b = log{base: base, hash: l.hash, old: slices.Clone(l.old[f.After+1-l.low():])}
+	}
+	for seq := f.After + b.last() + 1; seq <= l.last(); seq++ {
+		e, err := f.Refile(l.entries[seq-l.base-1])
+		if err != nil {
+			return false, fmt.Errorf("memstore: %w", err)
+		}
+		b.entries = append(b.entries, e)
+	}
+	if l.base > f.After {
 		*l = log{base: f.After, old: l.old[:f.After+1-l.low()]}
 	} else {
-		for seq := f.After + 1; seq <= l.last(); seq++ {
-			if at := seq - f.After; at <= b.last() {
-				continue
-			}
-			prev := [32]byte{}
-			if b.last() > 0 {
-				prev = b.hashOf(b.last())
-			}
-			e, err := f.Refile(l.entries[seq-l.base-1], prev)
-			if err != nil {
-				return false, fmt.Errorf("memstore: %w", err)
-			}
-			b.entries = append(b.entries, e)
-		}
 		l.entries = l.entries[: f.After-l.base : f.After-l.base]
 	}
 	if l.last() == 0 {

@@ -54,14 +54,14 @@ type Store struct {
 // log is an origin's entries after those that were trimmed.
 type log struct {
 	base    uint64   // the last entry that was trimmed
-	hash    [32]byte // its hash, zeros if it is not known (see Refile)
-	old     []uint64 // the short hashes of the last that were trimmed, 0 if not known
+	hash    [32]byte // its hash, zeros if only the short one is known (see Refile)
+	old     []uint64 // the short hashes of the last that were trimmed
 	entries []crdt.Entry
 }
 
 func (l *log) last() uint64 { return l.base + uint64(len(l.entries)) }
 
-// short is the short hash of an entry, 0 if it is not known; there says whether something is known.
+// short is the short hash of an entry; there says whether it is known.
 func (l *log) short(seq uint64) (h uint64, there bool) {
 	switch low := l.low(); {
 	case seq < low || seq > l.last():
@@ -81,7 +81,7 @@ func (l *log) same(seq uint64, hash [32]byte) bool {
 		return l.hash == hash
 	}
 	h, there := l.short(seq)
-	return !there || h == 0 || h == crdt.Short(hash)
+	return !there || h == crdt.Short(hash)
 }
 
 // hashOf is the hash of an entry that is there, or of the last that was trimmed.

@@ -205,10 +205,9 @@ func (s *Store) Install(_ context.Context, r io.Reader) error {
 			continue
 		}
 		at := min(l.last(), other.last())
-		if h, _ := l.short(at); h != 0 {
-			if g, _ := other.short(at); g != 0 && g != h {
-				return ErrUnmended
-			}
+		h, known := l.short(at)
+		if g, there := other.short(at); known && there && g != h {
+			return ErrUnmended
 		}
 	}
 	own, rows := s.logs, s.rows

@@ -3,8 +3,10 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
+	"layercake/catalog"
 	"layercake/crdt"
 	"layercake/sqlstore"
 )
@@ -80,4 +82,145 @@ func (s suite) forks(t *testing.T) {
 	n.Insert(table, num(5), str("after"))
 	m.Pull(n)
 	Same(t, n, m)
+}
+
+// branched is a branch of an origin of which two stores hold entries that a third one lacks.
+type branched struct {
+	table   catalog.ID
+	f       crdt.Fork
+	common  crdt.Entry
+	entries []crdt.Entry // of the branch, under the old name
+	other   []crdt.Entry // what keeps the name
+}
+
+// branch makes one of five entries, after one that all of nodes have and that stays.
+func (s suite) branch(t *testing.T, nodes ...*Node) branched {
+	t.Helper()
+	b := branched{table: nodes[0].MustCreate(pair)}
+	for _, n := range nodes[1:] {
+		n.Pull(nodes[0])
+	}
+	n := nodes[0]
+	p := pairGroups{Table(n.Schema(), b.table)}
+	a := fake(1)
+	b.common = a.Entry(n.at(1), p.insert(1, "common"))
+	second := *a
+	for k := range 5 {
+		b.entries = append(b.entries, a.Entry(n.at(2+2*k), p.insert(int64(10+k), "branch")))
+		b.other = append(b.other, second.Entry(n.at(3+2*k), p.insert(int64(20+k), "stays")))
+	}
+	b.f = crdt.Fork{Origin: a.Origin, After: 1, Hash: crdt.Short(b.entries[0].Hash)}
+	for _, n := range nodes {
+		n.mustApply(b.common)
+	}
+	return b
+}
+
+func (b *branched) hashes() (h []uint64) {
+	for _, e := range b.entries {
+		h = append(h, crdt.Short(e.Hash))
+	}
+	return h
+}
+
+// trimmedBranch: a branch whose first entries are trimmed is moved with the rest of its log, which another store, that has
+// what is trimmed, takes.
+func (s suite) trimmedBranch(t *testing.T) {
+	ctx := context.Background()
+	n, m, k := s.open(t), s.open(t), s.open(t)
+	b := s.branch(t, n, m, k)
+	o, branch := b.f.Origin, b.f.Branch()
+	n.mustApply(b.entries...)
+	m.mustApply(b.entries[:3]...)
+	k.mustApply(b.other...)
+	if err := n.Trim(ctx, crdt.Vector{o: 4}); err != nil { // the common one, and three of the branch
+		t.Fatal(err)
+	}
+	rows := n.Rows(b.table)
+	for _, x := range []*Node{n, m, k} {
+		if moved, err := x.Refile(ctx, b.f, true); moved == (x == k) || err != nil {
+			t.Fatalf("moved %v, %v", moved, err)
+		}
+	}
+	n.Want(b.table, rows...)
+	check := func() {
+		t.Helper()
+		if v, g := n.Vector(), n.Trimmed(); v[o] != 1 || v[branch] != 5 || g[o] != 1 || g[branch] != 3 {
+			t.Errorf("the vector is %v, trimmed %v", v, g)
+		}
+		if low, first, h, err := n.Chain(ctx, branch, 1, 9); err != nil || low != 1 || first != 1 || !slices.Equal(h, b.hashes()) {
+			t.Errorf("the branch's chain is %d %d %x, want %x, %v", low, first, h, b.hashes(), err)
+		}
+		if low, first, h, err := n.Chain(ctx, o, 1, 1); err != nil || low != 1 || first != 1 || len(h) != 1 || h[0] != crdt.Short(b.common.Hash) {
+			t.Errorf("what is left is %d %d %x, %v", low, first, h, err)
+		}
+	}
+	check()
+	tail, err := n.Entries(ctx, branch, 4, 1<<20)
+	if err != nil || len(tail) != 2 || tail[0].Hash != b.entries[3].Hash || tail[1].Prev != b.entries[3].Hash {
+		t.Fatalf("%d entries are left, %v", len(tail), err)
+	}
+	m.mustApply(tail...)
+	k.Pull(m)
+	// Of the entry that is left of the old name only the short hash is known.
+	wrong := b.other[0]
+	wrong.Prev[0]++
+	if err := n.Apply(ctx, []crdt.Entry{wrong}); !errors.Is(err, sqlstore.ErrFork) {
+		t.Errorf("what follows another entry is taken: %v", err)
+	}
+	for _, x := range []*Node{n, m} {
+		x.mustApply(b.other...)
+	}
+	Same(t, n, m, k)
+	if len(n.Rows(b.table)) != 11 {
+		t.Errorf("rows are %q", n.Rows(b.table))
+	}
+	// What is trimmed next goes on with the hashes that came along.
+	if err := n.Trim(ctx, crdt.Vector{branch: 4}); err != nil {
+		t.Fatal(err)
+	}
+	if low, first, h, err := n.Chain(ctx, branch, 1, 9); err != nil || low != 1 || first != 1 || !slices.Equal(h, b.hashes()) {
+		t.Errorf("trimmed further, the branch's chain is %d %d %x, want %x, %v", low, first, h, b.hashes(), err)
+	}
+}
+
+// branchHere: of a branch that a store has already, from another one, it moves what is lacking there. If that ends before
+// what was trimmed, it is replaced.
+func (s suite) branchHere(t *testing.T) {
+	ctx := context.Background()
+	for _, test := range []struct{ here, trimmed, want uint64 }{
+		{2, 0, 0}, {2, 1, 0}, {2, 2, 0}, {2, 3, 3}, {1, 4, 4}, {5, 3, 0}, {5, 5, 0}, {4, 5, 5},
+	} {
+		n, m := s.open(t), s.open(t)
+		b := s.branch(t, n, m)
+		o, branch := b.f.Origin, b.f.Branch()
+		m.mustApply(b.entries[:test.here]...)
+		n.mustApply(b.entries...)
+		rows := n.Rows(b.table)
+		if err := n.Trim(ctx, crdt.Vector{o: 1 + test.trimmed}); err != nil {
+			t.Fatal(err)
+		}
+		if moved, err := m.Refile(ctx, b.f, true); !moved || err != nil {
+			t.Fatalf("moved %v, %v", moved, err)
+		}
+		part, err := m.Entries(ctx, branch, 1, 1<<20)
+		if err != nil || uint64(len(part)) != test.here {
+			t.Fatalf("%d entries, %v", len(part), err)
+		}
+		n.mustApply(part...)
+		if moved, err := n.Refile(ctx, b.f, true); !moved || err != nil {
+			t.Fatalf("%+v: moved %v, %v", test, moved, err)
+		}
+		if v, g := n.Vector(), n.Trimmed(); v[o] != 1 || v[branch] != 5 || g[branch] != test.want {
+			t.Errorf("%+v: the vector is %v, trimmed %v", test, v, g)
+		}
+		if low, first, h, err := n.Chain(ctx, branch, 1, 9); err != nil || low != 1 || first != 1 || !slices.Equal(h, b.hashes()) {
+			t.Errorf("%+v: the branch's chain is %d %d %x, want %x, %v", test, low, first, h, b.hashes(), err)
+		}
+		es, err := n.Entries(ctx, branch, test.want+1, 1<<20)
+		if err != nil || uint64(len(es)) != 5-test.want {
+			t.Errorf("%+v: %d entries are left, %v", test, len(es), err)
+		}
+		n.Want(b.table, rows...)
+	}
 }

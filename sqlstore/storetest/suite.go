@@ -32,6 +32,8 @@ func Run(t *testing.T, reopen bool, config func(t testing.TB) sqlstore.Config) {
 	t.Run("ApplyTwice", s.applyTwice)
 	t.Run("GapsForksAndDependencies", s.gaps)
 	t.Run("Forks", s.forks)
+	t.Run("TrimmedBranch", s.trimmedBranch)
+	t.Run("TrimmedBranchIsHere", s.branchHere)
 	t.Run("MalformedEntry", s.malformed)
 	t.Run("AnyOrderSameDigest", s.anyOrder)
 	if reopen {
