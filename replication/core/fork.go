@@ -11,8 +11,8 @@ import (
 
 // A machine that is rolled back while it runs goes on writing under the epoch that it had, and so uses sequence numbers
 // twice. Peers compare the hashes of their chains, at each handshake and about once a second while something changes. Where
-// they differ the last common entry is looked for, and one of the two branches is moved to an origin of its own, by all who
-// hold it (toMove, rule E5, crdt.Fork). Until that is done nothing of the origin passes between them.
+// they differ the last common entry is looked for, and one of the two branches, that with the greater first hash, is moved to
+// an origin of its own, by all who hold it (rule E5, crdt.Fork). Until that is done nothing of the origin passes between them.
 
 // forking is what is known of forks, and what is to be done.
 type forking struct {
@@ -44,8 +44,8 @@ type Want struct {
 }
 
 // Hashes are the short hashes of those of the entries that are known here, of trimmed ones too: First is the first's
-// sequence number, 0 if there are none, and Low as far back as any is known. A hash of 0 is not known: it is taken for
-// equal.
+// sequence number, 0 if there are none, and Low as far back as any is known. A hash of 0 is not known, which that of the last
+// trimmed entry may be: it is taken for equal.
 type Hashes struct {
 	Low   uint64
 	First uint64
@@ -260,7 +260,7 @@ func (n *Node) heardChain(p *peer, m Chain) {
 		b, _ := theirs.at(after + 1)
 		switch {
 		case after >= low || after == 0:
-			f := crdt.Fork{Origin: o, After: after, Hash: n.toMove(p, o, after, a, b)}
+			f := crdt.Fork{Origin: o, After: after, Hash: max(a, b)} // p picks alike
 			n.send(p.id, Forks{crdt.Forks{f}})
 			n.learnFork(f, true)
 		case mine.Low < low && m.Low < low:
@@ -271,22 +271,6 @@ func (n *Node) heardChain(p *peer, m Chain) {
 			n.moveRest(p, o)
 		}
 	})
-}
-
-// toMove picks the branch that is moved: of its first entries mine is the one here, theirs p's. A branch of which entries are
-// trimmed loses the rest of its log when it is moved, and perhaps nobody else holds that: so it keeps the name if the other
-// one can be moved whole. Else the lesser hash does. p picks alike, since each of the two knows what both have trimmed; if it
-// does not, as something was trimmed just now, both branches are moved.
-func (n *Node) toMove(p *peer, o crdt.Origin, after, mine, theirs uint64) uint64 {
-	here, there := n.stab.trimmed[o] > after, p.trimmed[o] > after
-	switch {
-	case here == there || n.cfg.Knobs.MoveByHash:
-		return max(mine, theirs)
-	case here:
-		return theirs
-	default:
-		return mine
-	}
 }
 
 // moveRest moves all that is left in the log of an origin, since where the fork is cannot be found out any more: the log

@@ -46,7 +46,6 @@ type Knobs struct {
 	CrossEach          bool // without relays: each member of another data centre takes an origin's entries from the origin
 	AnswerOldLinks     bool // without Q1: a question that came before the link broke is answered on the next one
 	ForgetForks        bool // without E5: chains are not compared, and a machine that is rolled back while it runs is not found
-	MoveByHash         bool // without E5's choice: of two branches the greater hash is moved, though its log is trimmed and the other's is not
 	AbsentIsNone       bool // without S2's table: of an epoch that a marker leaves out its writer is taken to have nothing
 	AbsentIsAll        bool // without S2's table: of an ended epoch that a marker leaves out its writer is taken to have all
 	TrimAlone          bool // without S3: a log beyond its cap is trimmed though no majority is heard
