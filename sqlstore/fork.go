@@ -233,6 +233,9 @@ func (tx *Tx) refile(f crdt.Fork, move bool) (moved bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if same, err := to.sameAs(&c, f.After); err != nil || !same {
+		return false, err // the branch is here already, and forked itself
+	}
 	left, err := tx.moveBranch(f, &c, &to)
 	if err != nil {
 		return false, err
@@ -252,9 +255,6 @@ func (tx *Tx) refile(f crdt.Fork, move bool) (moved bool, err error) {
 // anew, and the entries after that. It gives the end of what keeps the old name.
 func (tx *Tx) moveBranch(f crdt.Fork, c, to *chain) (left head, err error) {
 	w := tx.w
-	if err := to.sameAs(c, f.After); err != nil {
-		return left, err
-	}
 	if base := max(c.base, f.After) - f.After; base > to.head.seq {
 		if err := deleteLog(w.conn, to.num<<seqBits, (to.num+1)<<seqBits-1); err != nil {
 			return left, err
@@ -300,17 +300,15 @@ func (tx *Tx) moveBranch(f crdt.Fork, c, to *chain) (left head, err error) {
 	return left, nil
 }
 
-// sameAs makes sure that what is here of a branch is what d has after entry after.
-func (c *chain) sameAs(d *chain, after uint64) error {
+// sameAs says whether what is here of a branch is what d has after entry after.
+func (c *chain) sameAs(d *chain, after uint64) (bool, error) {
 	at := min(c.head.seq, d.head.seq-after)
 	first, mine, err := c.hashes(at, at)
 	if at == 0 || first == 0 || err != nil {
-		return err
+		return true, err
 	}
-	if first, h, err := d.hashes(after+at, after+at); err != nil || first > 0 && h[0] != mine[0] && h[0] != 0 && mine[0] != 0 {
-		return errors.Join(err, ErrFork)
-	}
-	return nil
+	first, theirs, err := d.hashes(after+at, after+at)
+	return first == 0 || theirs[0] == mine[0] || theirs[0] == 0 || mine[0] == 0, err
 }
 
 // Renew makes the next entry that this process writes the first of a new epoch, later than after.

@@ -98,7 +98,7 @@ func (s *Store) Refile(_ context.Context, f crdt.Fork, move bool) (moved bool, e
 	if at := min(b.last(), l.last()-f.After); at > 0 {
 		mine, known := b.short(at)
 		if h, there := l.short(f.After + at); known && there && h != mine {
-			return false, fmt.Errorf("%w: entry %d of %v is another one", ErrFork, at, f.Branch())
+			return false, nil // the branch is here already, and forked itself
 		}
 	}
 	// What was trimmed cannot be written anew: the branch begins after it.

@@ -223,4 +223,25 @@ func (s suite) branchHere(t *testing.T) {
 		}
 		n.Want(b.table, rows...)
 	}
+	// Is it here, but not the same, it forked itself: nothing is moved.
+	n, m := s.open(t), s.open(t)
+	b := s.branch(t, n, m)
+	p := pairGroups{Table(n.Schema(), b.table)}
+	third := Fake{b.f.Origin, 2, b.entries[0].Hash}
+	m.mustApply(b.entries[0], third.Entry(n.at(30), p.insert(30, "forked")))
+	n.mustApply(b.entries...)
+	if moved, err := m.Refile(ctx, b.f, true); !moved || err != nil {
+		t.Fatalf("moved %v, %v", moved, err)
+	}
+	part, err := m.Entries(ctx, b.f.Branch(), 1, 1<<20)
+	if err != nil || len(part) != 2 {
+		t.Fatalf("%d entries, %v", len(part), err)
+	}
+	n.mustApply(part...)
+	if moved, err := n.Refile(ctx, b.f, true); moved || err != nil {
+		t.Errorf("what does not follow is moved %v, %v", moved, err)
+	}
+	if v := n.Vector(); v[b.f.Origin] != 6 || v[b.f.Branch()] != 2 {
+		t.Errorf("the vector is %v", v)
+	}
 }
