@@ -73,14 +73,12 @@ type Store struct {
 	changed chan struct{}
 }
 
-// head is the end of an origin's log.
+// head is the end of an origin's log. Of an entry that was trimmed together with the first ones of a branch that was then moved
+// (see Refile) only the short hash is known, and zeros stand for the rest; or nothing is, if hashes do not reach back to it.
 type head struct {
 	seq  uint64
 	hash [32]byte
 }
-
-// Of an entry that was trimmed together with the first ones of a branch that was then moved (see Refile) only the short
-// hash is known, and zeros stand for the rest: or nothing is, if hashes do not reach back to it.
 
 // unknown says whether nothing is known of the hash.
 func (h head) unknown() bool { return h.seq > 0 && h.hash == [32]byte{} }
