@@ -411,7 +411,12 @@ func (r *Replicator) Confirm(ctx context.Context, level Level, o crdt.Origin, se
 		return nil
 	}
 	var tally core.Tally
-	p, err := r.begin(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) { return n.Confirm(now, level, o, seq) })
+	p, err := r.begin(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) {
+		if n.Vector()[o] < seq { // watch has not been woken yet: nobody need wait for that
+			n.Advance(now, r.cfg.Store.Vector())
+		}
+		return n.Confirm(now, level, o, seq)
+	})
 	if err == nil {
 		var ok bool
 		_, ok, err = r.await(ctx, p, func(n *core.Node, _ core.Ticket) { tally = n.Acks(level, o, seq) })

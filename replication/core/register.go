@@ -74,6 +74,10 @@ type proposals struct {
 	deferred  []deferred
 	complete  uint64 // the list version whose change is known to be complete (rule C3)
 	check     *completion
+
+	looked    Ballot    // of the list that was accepted here last
+	newest    uint64    // its version
+	undecided time.Time // since when it has been known to be newer than the one in force; zero: it is not
 }
 
 // deferred is a message kept for later.
@@ -443,8 +447,37 @@ func (n *Node) cancelProposal(t Ticket) {
 	}
 }
 
+// completeList finds out about a list that was accepted here and of whose decision nobody has told: the proposer may have
+// crashed, and a removal that its user was told of would never come into force, since nobody proposes another change. The
+// members try one after the other.
+func (n *Node) completeList() {
+	ps := &n.props
+	g := ps.registers[MembersRegister]
+	if g == nil || g.value == nil || !n.IsMember() || n.back.on || len(ps.queues[MembersRegister]) > 0 {
+		ps.undecided = time.Time{}
+		return
+	}
+	if g.accepted != ps.looked {
+		ps.looked, ps.newest = g.accepted, 0
+		if l, err := DecodeList(g.value); err == nil && l != nil {
+			ps.newest = l.Version
+		}
+	}
+	turn := slices.IndexFunc(n.list.Members, func(m Member) bool { return m.ID == n.self })
+	switch {
+	case ps.newest <= n.list.Version:
+		ps.undecided = time.Time{}
+	case ps.undecided.IsZero():
+		ps.undecided = n.now
+	case n.now.Sub(ps.undecided) >= time.Duration(4+turn)*n.cfg.Retry:
+		ps.undecided = time.Time{}
+		n.enqueue(&proposal{ticket: n.ticket(), register: MembersRegister, changeTo: func(l *List) (*List, error) { return l, nil }})
+	}
+}
+
 // tickProposals begins what is due and repeats what got no answer.
 func (n *Node) tickProposals() {
+	n.completeList()
 	for _, name := range slices.Sorted(maps.Keys(n.props.queues)) {
 		p := n.props.queues[name][0]
 		switch {

@@ -196,6 +196,28 @@ func TestC1(t *testing.T) {
 	}
 }
 
+// TestAnAcceptedListIsCompleted: a list is accepted by all, and its proposer is gone before it has told anybody that it is
+// decided. Nobody wants another change; the others find out all the same.
+func TestAnAcceptedListIsCompleted(t *testing.T) {
+	c := newTrio(t, core.Knobs{})
+	c.drop = func(_, to crdt.NodeID, m core.Message) bool {
+		_, ok := m.(core.Accepted)
+		return ok && to == 1
+	}
+	c.nodes[1].ChangeList(c.now, core.WithMember(core.Member{ID: 4, Name: "n4"}))
+	c.settle()
+	for _, id := range []crdt.NodeID{2, 3} {
+		c.nodes[id].Down(c.now, 1)
+	}
+	c.drop = func(from, to crdt.NodeID, m core.Message) bool { return from == 1 || to == 1 }
+	c.pass(5 * time.Second)
+	for _, id := range []crdt.NodeID{2, 3} {
+		if l := c.nodes[id].List(); l.Version != 2 || !l.Has(4) {
+			t.Errorf("n%d has version %d", id, l.Version)
+		}
+	}
+}
+
 // TestC2 asks a node, which has been told of list 2, for the completion check of that list: it answers under list 2 only
 // once that is durable. Else it would, after a crash, count in majorities of list 1 again, which are to be over by then.
 func TestC2(t *testing.T) {

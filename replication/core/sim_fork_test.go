@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"time"
 
 	"layercake/crdt"
@@ -80,6 +81,19 @@ func (n *simNode) took(batch []crdt.Entry) {
 		}
 		key, c := memstore.Body(e)
 		n.holds[content{key, c}] = struct{}{}
+	}
+}
+
+// tookLog notes all that the log of a node that starts holds: a commit may have become durable together with another, and
+// nobody have been told before the crash.
+func (n *simNode) tookLog() {
+	if n.s.sql != nil {
+		return
+	}
+	trimmed := n.store.Trimmed()
+	for o := range n.store.Vector() {
+		list, _ := n.store.Entries(context.Background(), o, trimmed[o]+1, math.MaxInt)
+		n.took(list)
 	}
 }
 

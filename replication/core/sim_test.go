@@ -247,6 +247,7 @@ func (n *simNode) run(instance uint64, own crdt.Origin) {
 	n.s.window(&cfg)
 	n.core = core.New(cfg, st, n.time())
 	n.s.log("%s starts, life %d", n.member.Name, n.life)
+	n.tookLog()
 	n.tick(n.life)
 	if n.core.IsMember() {
 		n.catchUp(n.life)
