@@ -165,7 +165,9 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 	room := limit
 	if s.tran != nil {
 		for i := range s.tran.ops {
-			room -= s.tran.ops[i].rows.bytes()
+			if rows := s.tran.ops[i].rows; rows != nil {
+				room -= rows.bytes()
+			}
 		}
 	}
 	for {
@@ -234,7 +236,7 @@ func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 			w.want = append(w.want, tableKey(p.Table.ID))
 		}
 		s.out.count = int64(rows.n)
-		return s.out, w.effect([]op{{kind: opInsert, plan: p.Insert, table: p.Table, rows: *rows}})
+		return s.out, w.effect([]op{{kind: opInsert, plan: p.Insert, table: p.Table, rows: rows}})
 	}
 	err := rows.each(func(_ int, row []catalog.Value) error {
 		checks := []catalog.Value(nil)

@@ -30,13 +30,12 @@ type op struct {
 	plan  *pgsql.Modify // whose constraints hold for the row; nil for opTruncate, opDDL, opRestart
 	table *catalog.Table
 
-	rows rowBuffer // opInsert
+	rows *rowBuffer // opInsert
 
 	rowid int64            // opUpdate, opDelete
 	seen  sqlstore.Version // the version that the statement saw
 	own   *ownRow          // the row was inserted by this transaction; rowid and seen do not count
 	cols  []int            // opUpdate: indexes into table.Columns
-	vals  []catalog.Value  // opUpdate: their new values
 	old   []catalog.Value  // the old row, where referential checks need it
 	new   []catalog.Value  // opUpdate: the whole new row
 
@@ -98,6 +97,7 @@ type replayState struct {
 	unindexed []insertedRows
 	own       map[rowRef]ownRow
 	touched   map[rowRef]bool
+	vals      []catalog.Value // memory for apply
 }
 
 // insertedRows are the rows that op number op inserted.
@@ -173,31 +173,45 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 			id = ids.At(o.own.row)
 		}
 		ref := rowRef{t.ID, id}
-		if o.own == nil && !r.touched[ref] {
+		first := o.own == nil && !r.touched[ref]
+		if first && check {
 			v, found, err := tx.Version(t, id)
 			if err != nil {
 				return err
 			}
-			if !found || check && !v.Equal(o.seen) {
+			if !found || !v.Equal(o.seen) {
 				return errChanged
 			}
 		}
 		r.touched[ref] = true
-		if o.kind == opDelete {
-			delete(r.own, ref)
-			return tx.Delete(t, id)
+		err := r.change(tx, id, ref, o, t)
+		if first && errors.Is(err, sqlstore.ErrNoRow) {
+			return errChanged
 		}
-		if len(o.cols) == 0 {
-			return nil // only key columns were set, to what they were
-		}
-		if err := tx.Update(t, id, o.cols, o.vals); err != nil {
-			return uniqueError(err, o.plan, t, o.new)
-		}
-		return nil
+		return err
 	case opTruncate:
 		return tx.Truncate(t)
 	case opDDL:
 		return tx.Alter(o.ddl.Changes)
+	}
+	return nil
+}
+
+// change carries out an UPDATE or DELETE of the row that now has this rowid.
+func (r *replayState) change(tx *sqlstore.Tx, id int64, ref rowRef, o *op, t *catalog.Table) error {
+	if o.kind == opDelete {
+		delete(r.own, ref)
+		return tx.Delete(t, id)
+	}
+	if len(o.cols) == 0 {
+		return nil // only key columns were set, to what they were
+	}
+	r.vals = r.vals[:0]
+	for _, c := range o.cols {
+		r.vals = append(r.vals, o.new[c])
+	}
+	if err := tx.Update(t, id, o.cols, r.vals); err != nil {
+		return uniqueError(err, o.plan, t, o.new)
 	}
 	return nil
 }

@@ -72,14 +72,14 @@ func (s *statement) addInsert(row []catalog.Value) {
 		s.ops[k-1].rows.add(row)
 		return
 	}
-	o := op{kind: opInsert, plan: s.m, table: s.m.Table, rows: rowBuffer{cols: len(row)}}
+	o := op{kind: opInsert, plan: s.m, table: s.m.Table, rows: &rowBuffer{cols: len(row)}}
 	o.rows.add(row)
 	s.ops = append(s.ops, o)
 }
 
 // claimKeys reserves the unique keys of a new row and, on a reader, looks for who has them already (the writer finds
 // out by itself). For an UPDATE, set says which columns changed, and self is the rowid of a committed row.
-func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self *int64) error {
+func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error {
 	if s.tx != nil && s.m.OnConflict == nil && s.keys == nil && s.bulk[s.m.Table.ID] > bulkRows {
 		return nil
 	}
@@ -137,8 +137,8 @@ func (s *statement) claimKeys(row []catalog.Value, set map[int]bool, self *int64
 
 // freeKeys reserves the unique keys that a row had and that an open transaction takes from it: whoever wants them waits
 // for the end. set says which columns changed, nil: all.
-func (s *statement) freeKeys(old []catalog.Value, set map[int]bool) error {
-	if s.tran == nil {
+func (s *statement) freeKeys(old []catalog.Value, set []int) error {
+	if s.tran == nil || s.bulk[s.m.Table.ID] > bulkRows {
 		return nil
 	}
 	for i := range s.m.Uniques {
@@ -162,7 +162,7 @@ func (s *statement) claimRow(o *op, parent bool) {
 	if s.tran != nil {
 		o.own = s.tran.ownAt(o.table.ID, o.seen)
 	}
-	if o.own != nil {
+	if o.own != nil || s.bulk[o.table.ID] > bulkRows { // or the whole table is reserved
 		return
 	}
 	s.wantRow(o.table.ID, rowKey(o.table.ID, o.rowid))
@@ -172,12 +172,12 @@ func (s *statement) claimRow(o *op, parent bool) {
 }
 
 // touches says whether an UPDATE of the columns in set may change u's key.
-func touches(u *pgsql.UniqueCheck, set map[int]bool) bool {
+func touches(u *pgsql.UniqueCheck, set []int) bool {
 	if u.Keys != nil {
 		return true
 	}
 	for _, c := range u.Columns {
-		if c < 0 || set[c] {
+		if c < 0 || slices.Contains(set, c) {
 			return true
 		}
 	}
@@ -275,26 +275,22 @@ func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Versio
 	o := op{plan: plan, table: t, rowid: rowid, seen: seen, new: row, old: old}
 	s.claimRow(&o, len(plan.Referenced) > 0)
 	s.shared.change(rowid, row)
-	inSet := make(map[int]bool, len(set))
-	for _, c := range set {
-		inSet[c] = true
-	}
 	self := &rowid
 	if o.own != nil {
 		self = nil // among committed rows it is not to be found
 	}
-	if err := s.claimKeys(row, inSet, self); err != nil {
+	if err := s.claimKeys(row, set, self); err != nil {
 		return err
 	}
 	if old != nil {
-		if err := s.freeKeys(old, inSet); err != nil {
+		if err := s.freeKeys(old, set); err != nil {
 			return err
 		}
 	}
 	if keyChange && s.keyDiffers(row, old) {
 		o.kind = opDelete
 		s.ops = append(s.ops, o)
-		ins := op{kind: opInsert, plan: s.m, table: t, rows: rowBuffer{cols: len(row)}}
+		ins := op{kind: opInsert, plan: s.m, table: t, rows: &rowBuffer{cols: len(row)}}
 		ins.rows.add(row)
 		s.ops = append(s.ops, ins)
 		return nil
@@ -302,10 +298,7 @@ func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Versio
 	if keyChange {
 		set = s.withoutKey(set)
 	}
-	o.kind, o.cols, o.vals = opUpdate, set, make([]catalog.Value, len(set))
-	for i, c := range set {
-		o.vals[i] = row[c]
-	}
+	o.kind, o.cols = opUpdate, set
 	s.ops = append(s.ops, o)
 	return nil
 }
@@ -344,6 +337,7 @@ func (s *statement) keyDiffers(row, old []catalog.Value) bool {
 // update works out an UPDATE's rows.
 func (s *statement) update(source *rowBuffer) error {
 	n := len(s.m.Table.Columns)
+	s.ops = slices.Grow(s.ops, source.n)
 	err := source.each(func(_ int, v []catalog.Value) error {
 		rowid, seen := version(v)
 		rest := cloneRow(v[versionColumns:])
@@ -390,6 +384,7 @@ func (s *statement) deletesFirst() {
 // delete works out a DELETE's rows.
 func (s *statement) delete(source *rowBuffer) error {
 	n := len(s.m.Table.Columns)
+	s.ops = slices.Grow(s.ops, source.n)
 	return source.each(func(_ int, v []catalog.Value) error {
 		rowid, seen := version(v)
 		if s.shared.changed(rowid) {

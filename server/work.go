@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"layercake/catalog"
 	"layercake/pgsql"
@@ -242,7 +243,11 @@ func (w *worker) effect(ops []op) error {
 			return err
 		}
 	}
-	w.ops = append(w.ops, ops...)
+	if len(w.ops) == 0 {
+		w.ops = slices.Clip(ops)
+	} else {
+		w.ops = append(w.ops, ops...)
+	}
 	if err := w.checkReferences(ops); err != nil {
 		return err
 	}

@@ -52,8 +52,8 @@ type txSpace struct {
 	log txLog
 }
 
-// errNoRow reports a rowid that names no row.
-var errNoRow = errors.New("sqlstore: no such row")
+// ErrNoRow reports a rowid that names no row.
+var ErrNoRow = errors.New("sqlstore: no such row")
 
 // Schema is the schema as the transaction sees it.
 func (tx *Tx) Schema() *catalog.Schema { return tx.w.layout.schema }
@@ -219,7 +219,7 @@ func (tx *Tx) insert(sp *space, sql string, args []catalog.Value) (int64, error)
 func (tx *Tx) read(sp *space, rowid int64) (*row, crdt.Digest, error) {
 	found, err := readRow(tx.w.conn, sp.selectSQL, []catalog.Value{catalog.Int(rowid)}, &tx.old)
 	if err == nil && !found {
-		err = errNoRow
+		err = ErrNoRow
 	}
 	if err != nil {
 		return nil, crdt.Digest{}, err

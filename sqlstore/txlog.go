@@ -22,10 +22,12 @@ type txLog struct {
 	redo map[int][]byte // INSERTs that were rewritten; nil: gone
 	bulk bulkLog        // rows that InsertMany inserted
 
-	upd   map[int64]*updRow
-	order []int64        // of upd; may name rows that left it
-	del   map[string]int // where a deleted row's identity stands in dels
-	dels  []delRow       // in the order of the DELETEs: equal transactions make equal entries
+	upd     map[int64]*updRow
+	arena   []byte // memory for what upd holds
+	scratch []byte
+	order   []int64        // of upd; may name rows that left it
+	del     map[string]int // where a deleted row's identity stands in dels
+	dels    []delRow       // in the order of the DELETEs: equal transactions make equal entries
 }
 
 type insRow struct {
@@ -140,7 +142,9 @@ func (l *txLog) updated(tx *Tx, sp *space, r *row, cols []int) error {
 		if err != nil {
 			return err
 		}
-		u = &updRow{seen: seen, hidden: r.hidden != nil, key: sp.appendKey(nil, r)}
+		u = &updRow{seen: seen, hidden: r.hidden != nil, cells: make([]updCell, 0, len(cols))}
+		l.scratch = sp.appendKey(l.scratch[:0], r)
+		u.key = l.keep(l.scratch)
 		if l.upd == nil {
 			l.upd = make(map[int64]*updRow)
 		}
@@ -148,9 +152,20 @@ func (l *txLog) updated(tx *Tx, sp *space, r *row, cols []int) error {
 		l.order = append(l.order, r.rowid)
 	}
 	for _, c := range cols {
-		u.set(c, sp.cols[c].id, catalog.AppendValue(nil, r.vals[c]))
+		l.scratch = catalog.AppendValue(l.scratch[:0], r.vals[c])
+		u.set(c, sp.cols[c].id, l.keep(l.scratch))
 	}
 	return nil
+}
+
+// keep copies b to memory that many share.
+func (l *txLog) keep(b []byte) []byte {
+	if cap(l.arena)-len(l.arena) < len(b) {
+		l.arena = make([]byte, 0, max(len(b), min(2*cap(l.arena), 64<<10)))
+	}
+	n := len(l.arena)
+	l.arena = append(l.arena, b...)
+	return l.arena[n:len(l.arena):len(l.arena)]
 }
 
 func (u *updRow) set(col int, id crdt.ID, value []byte) {
