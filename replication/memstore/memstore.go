@@ -177,7 +177,7 @@ func (s *Store) durable() *Store {
 	return t
 }
 
-// Fail makes every Apply return err until it is nil again.
+// Fail makes every Apply and every Install return err until it is nil again.
 func (s *Store) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

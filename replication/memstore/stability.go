@@ -176,6 +176,9 @@ func (s *Store) Install(_ context.Context, r io.Reader) error {
 	if s.dead {
 		return ErrCrashed
 	}
+	if s.fail != nil {
+		return s.fail
+	}
 	if ahead := im.Greatest.Time().Sub(s.cfg.Now()); ahead > s.offset() { // rule N2
 		return fmt.Errorf("%w: a snapshot, by %v", crdt.ErrAhead, ahead)
 	}
