@@ -130,22 +130,52 @@ func uniqueError(err error, m *pgsql.Modify, t *catalog.Table, row []catalog.Val
 // checkReferences holds FOREIGN KEYs for rows that have just been changed: their parents exist, and nobody refers to
 // what went; CASCADE, SET NULL and SET DEFAULT are carried out.
 func (w *worker) checkReferences(ops []op) error {
+	if w.nested++; w.nested == 1 {
+		w.acts, w.late = mayAct(ops), nil
+	}
+	err := w.checkEach(ops)
+	w.nested--
+	if err != nil || w.nested > 0 {
+		return err
+	}
+	if len(w.late) > 0 {
+		w.last = lastChanges(nil, w.ops)
+	}
+	for _, check := range w.late {
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayAct says whether a change of a row may have to be followed by one of its children.
+func mayAct(ops []op) bool {
+	var seen *pgsql.Modify
 	for i := range ops {
-		o := &ops[i]
-		if o.plan == nil {
+		m := ops[i].plan
+		if m == nil || m == seen {
 			continue
 		}
-		switch o.kind {
-		case opInsert:
-			if len(o.plan.References) > 0 {
-				if err := o.rows.each(func(_ int, row []catalog.Value) error { return w.checkParents(o.plan, row, nil) }); err != nil {
-					return err
-				}
-			}
-		case opUpdate:
-			if err := w.checkParents(o.plan, o.new, o.cols); err != nil {
-				return err
-			}
+		seen = m
+		if slices.ContainsFunc(m.Referenced, func(r pgsql.ReferencedCheck) bool { return r.OnDelete != nil || r.OnUpdate != nil }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *worker) checkEach(ops []op) error {
+	base := w.base + len(w.ops) - len(ops)
+	for i := range ops {
+		o := &ops[i]
+		if o.plan == nil || o.kind != opInsert && o.kind != opUpdate || len(o.plan.References) == 0 {
+			continue
+		}
+		if w.acts && refersToItself(o.plan) { // its parent's key may be changing with it
+			w.late = append(w.late, func() error { return w.checkRows(base+i, o, w.last) })
+		} else if err := w.checkRows(base+i, o, finals{}); err != nil {
+			return err
 		}
 	}
 	for i := range ops {
@@ -157,6 +187,26 @@ func (w *worker) checkReferences(ops []op) error {
 		}
 	}
 	return nil
+}
+
+func refersToItself(m *pgsql.Modify) bool {
+	return slices.ContainsFunc(m.References, func(r pgsql.ReferenceCheck) bool { return r.Parent.ID == m.Table.ID })
+}
+
+// checkRows looks for the parents of the rows of op number i, as they have become.
+func (w *worker) checkRows(i int, o *op, last finals) error {
+	if o.kind == opUpdate {
+		if row := last.row(i, o, o.own, o.new); row != nil {
+			return w.checkParents(o.plan, row, o.cols)
+		}
+		return nil
+	}
+	return o.rows.each(func(j int, row []catalog.Value) error {
+		if row = last.row(i, o, &ownRow{i, j}, row); row == nil {
+			return nil
+		}
+		return w.checkParents(o.plan, row, nil)
+	})
 }
 
 // checkParents looks for the parents of a row. With set, only for the FOREIGN KEYs over one of these columns.
@@ -241,24 +291,37 @@ func (w *worker) checkChildren(o *op) error {
 		if w.deferred(r.Constraint) && (rule != 'r' || w.settles) {
 			continue
 		}
-		found, err := w.first(r.Find, ra)
+		check := func() error { return w.checkNobodyRefers(m, r, ra) }
+		if w.nested > 0 && w.acts && rule != 'r' {
+			w.late = append(w.late, check)
+			continue
+		}
+		if err := check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkNobodyRefers makes sure that no child of a row that is gone is left.
+func (w *worker) checkNobodyRefers(m *pgsql.Modify, r *pgsql.ReferencedCheck, ra *rowArgs) error {
+	found, err := w.first(r.Find, ra)
+	if err != nil {
+		return err
+	}
+	if found != nil && w.atCommit {
+		back, err := w.stillThere(m, r.Columns, ra.old)
 		if err != nil {
 			return err
 		}
-		if found != nil && w.atCommit {
-			back, err := w.stillThere(m, r.Columns, o.old)
-			if err != nil {
-				return err
-			}
-			if back {
-				continue
-			}
+		if back {
+			return nil
 		}
-		if found != nil {
-			return pgerror.New(pgerror.ForeignKeyViolation, "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"", m.Table.Name, r.Constraint.Name, r.Child.Name).
-				WithDetail("Key (%s)=(%s) is still referenced from table \"%s\".", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, o.old), r.Child.Name).
-				WithTable(r.Child.Schema, r.Child.Name).WithConstraint(r.Constraint.Name)
-		}
+	}
+	if found != nil {
+		return pgerror.New(pgerror.ForeignKeyViolation, "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"", m.Table.Name, r.Constraint.Name, r.Child.Name).
+			WithDetail("Key (%s)=(%s) is still referenced from table \"%s\".", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, ra.old), r.Child.Name).
+			WithTable(r.Child.Schema, r.Child.Name).WithConstraint(r.Constraint.Name)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (s *session) runDDL(ctx context.Context, st *pgsql.Statement) (string, erro
 		if t.schema == nil {
 			t.base = base
 		}
-		t.add(nil, nil, w.ops, w.reserved)
+		t.add(nil, nil, w.ops, w.reserved, true)
 		if slices.ContainsFunc(w.ops, func(o op) bool { return o.kind == opDDL }) {
 			t.schema = schema
 		}

@@ -412,7 +412,7 @@ func (s *session) modifyInTransaction(ctx context.Context, c *compiled, params [
 				return nil, err
 			}
 			if !again {
-				t.add(rerunnable(m), params, w.ops, w.want)
+				t.add(rerunnable(m), params, w.ops, append(w.want, w.loose...), true)
 				t.show(o)
 				return o, nil
 			}
@@ -428,7 +428,7 @@ func (s *session) modifyInTransaction(ctx context.Context, c *compiled, params [
 	if err != nil {
 		return nil, err
 	}
-	t.add(rerunnable(m), params, w.ops, w.reserved)
+	t.add(rerunnable(m), params, w.ops, w.reserved, false)
 	t.show(o)
 	return o, nil
 }

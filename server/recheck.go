@@ -1,7 +1,6 @@
 package server
 
 import (
-	"slices"
 	"sync"
 
 	"layercake/catalog"
@@ -113,25 +112,22 @@ func (w *worker) recheckChildren(o *op) error {
 	if o.old == nil {
 		return nil
 	}
-	again := *o
-	plan := *o.plan
-	plan.Referenced = append([]pgsql.ReferencedCheck{}, plan.Referenced...)
-	if w.settles { // an action was carried out at once
-		plan.Referenced = slices.DeleteFunc(plan.Referenced, func(r pgsql.ReferencedCheck) bool {
-			return o.new == nil && r.OnDelete != nil || o.new != nil && r.OnUpdate != nil
-		})
-	}
-	for i := range plan.Referenced {
-		plan.Referenced[i].OnDelete, plan.Referenced[i].OnUpdate = nil, nil
-	}
-	again.plan = &plan
-	err := w.checkChildren(&again)
-	if pgerror.Code(err) == pgerror.ForeignKeyViolation && !w.settles {
-		for i := range o.plan.Referenced {
-			if o.plan.Referenced[i].OnDelete != nil || o.plan.Referenced[i].OnUpdate != nil {
-				return errSerialization()
-			}
+	for _, r := range o.plan.Referenced {
+		acts := o.new == nil && r.OnDelete != nil || o.new != nil && r.OnUpdate != nil
+		if acts && w.settles { // it was carried out at once
+			continue
+		}
+		r.OnDelete, r.OnUpdate = nil, nil
+		again, plan := *o, *o.plan
+		plan.Referenced = []pgsql.ReferencedCheck{r}
+		again.plan = &plan
+		err := w.checkChildren(&again)
+		if acts && pgerror.Code(err) == pgerror.ForeignKeyViolation {
+			return errSerialization()
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }

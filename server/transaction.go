@@ -27,6 +27,7 @@ type transaction struct {
 	written    map[catalog.ID]bool     // tables with ops
 	touched    map[rowRef]bool         // committed rows with ops
 	keys       map[lockKey]bool        // unique keys of rows it made
+	whole      map[catalog.ID]bool     // tables of whose unique keys it has taken more than are in keys
 	emptied    map[catalog.ID]bool     // tables that it truncated: no committed row counts
 	overlays   map[catalog.ID]*overlay // written tables that a reader has been asked for
 	savepoints []savepoint
@@ -82,7 +83,7 @@ func (s *session) newTransaction(explicit bool) *transaction {
 // index makes the look-up maps of the ops.
 func (t *transaction) index() {
 	t.written, t.overlays = map[catalog.ID]bool{}, nil
-	t.touched, t.keys = map[rowRef]bool{}, map[lockKey]bool{}
+	t.touched, t.keys, t.whole = map[rowRef]bool{}, map[lockKey]bool{}, map[catalog.ID]bool{}
 	t.emptied = map[catalog.ID]bool{}
 	for i := range t.ops {
 		t.note(&t.ops[i])
@@ -159,18 +160,22 @@ func (t *transaction) snapshotIsolated() bool {
 // modifyNeedsWriter says whether a Modify must be worked out on the writer, after the transaction's own ops. On a reader,
 // unique keys are looked up among committed rows: it notices itself when it meets one that its own transaction has changed.
 func (t *transaction) modifyNeedsWriter(m *pgsql.Modify) bool {
-	return t.schema != nil || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange || !t.sees(m.Source)
+	return t.schema != nil || t.whole[m.Table.ID] || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange || !t.sees(m.Source)
 }
 
-// add keeps what a statement has worked out.
-func (t *transaction) add(plan *pgsql.Modify, params []catalog.Value, ops []op, keys []lockKey) {
+// add keeps what a statement has worked out. With all, each unique key that it took or freed is among keys, though its table
+// be reserved as a whole.
+func (t *transaction) add(plan *pgsql.Modify, params []catalog.Value, ops []op, keys []lockKey, all bool) {
 	t.statements = append(t.statements, worked{plan: plan, params: params, from: len(t.ops)})
 	for i := range ops {
 		t.note(&ops[i])
 	}
 	t.ops = append(t.ops, ops...)
 	for _, k := range keys {
-		if k.key != "" && k.key[0] == 'k' {
+		switch {
+		case k.key == "":
+			t.whole[k.object] = t.whole[k.object] || !all
+		case k.key[0] == 'k':
 			t.keys[k] = true
 		}
 	}
@@ -469,13 +474,16 @@ func (s *session) rollbackTo(name string) error {
 		t.statements = t.statements[:len(t.statements)-1]
 	}
 	t.shown = min(t.shown, sp.ops)
-	keys := t.keys
+	keys, whole := t.keys, t.whole
 	t.index()
 	s.node.locks.releaseFrom(s.owner, sp.locks)
 	for k := range keys {
-		if s.owner.held[k] != nil {
+		if s.owner.held[k] != nil || s.owner.held[tableKey(k.object)] != nil {
 			t.keys[k] = true
 		}
+	}
+	for id := range whole {
+		t.whole[id] = s.owner.held[tableKey(id)] != nil
 	}
 	t.schema, t.deferAll, t.deferOne = sp.schema, sp.deferAll, sp.deferOne
 	s.pendingNotify = s.pendingNotify[:min(sp.notified, len(s.pendingNotify))]

@@ -35,11 +35,17 @@ type worker struct {
 	want  []lockKey // rows and keys to reserve before the effects count
 	share []lockKey // parents that must not go
 	bulk  map[catalog.ID]int
+	loose []lockKey // unique keys that are reserved with their table only; on a reader
 
 	reserved []lockKey // what reserve has taken
 	took     bool      // a row was reserved while the rows were looked for: it may have changed before that
 	atCommit bool      // looks at a whole transaction's references once more
 	settles  bool      // … at those only that are deferrable, and not deferred
+
+	nested int            // how many checkReferences are under way: of the statement, and of what CASCADE does
+	acts   bool           // … and whether something may be done that CASCADE, SET NULL or SET DEFAULT asks for
+	last   finals         // what became of rows; of late alone
+	late   []func() error // NO ACTION is held at the statement's end, when all of that is done
 }
 
 // bulkRows is how many rows and keys of a table one statement reserves one by one; beyond, it reserves the table.
@@ -278,7 +284,11 @@ func (w *worker) wantRow(table catalog.ID, k lockKey) {
 	switch {
 	case n <= bulkRows:
 		w.want = append(w.want, k)
+		return
 	case n == bulkRows+1:
 		w.want = append(w.want, tableKey(table))
+	}
+	if w.tx == nil && k.key[0] == 'k' {
+		w.loose = append(w.loose, k)
 	}
 }

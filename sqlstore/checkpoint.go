@@ -20,10 +20,11 @@ const (
 	// better than a WAL without bounds.
 	finishAnyway = 2 * checkpointPages
 	// From this size on the writer waits for the pass under way, which a busy disk can make a long one, and then copies
-	// the rest. It tries again only once the WAL has grown by checkpointPages: a snapshot may be what holds it. From
+	// the rest. It tries again only once the WAL has grown by retryPages: a snapshot may be what holds it. From
 	// Config.MaxWAL on such a snapshot is ended.
-	waitPages = 3 * checkpointPages
-	pageSize  = 4096
+	waitPages  = 3 * checkpointPages
+	retryPages = 1000
+	pageSize   = 4096
 )
 
 // watchWAL wakes the checkpointer when the WAL has grown.
@@ -49,7 +50,7 @@ func (w *writer) watchWAL() {
 func (w *writer) restartWAL() {
 	pages := w.conn.WALPages()
 	most := w.s.config.MaxWAL / pageSize
-	if !w.s.memory && int64(pages) >= max(min(waitPages, most), int64(w.waitedAt+checkpointPages)) {
+	if !w.s.memory && int64(pages) >= max(min(waitPages, most), int64(w.waitedAt+retryPages)) {
 		w.waitedAt = pages
 		if int64(pages) >= most {
 			before := time.Now()
