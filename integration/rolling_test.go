@@ -167,6 +167,11 @@ func TestRollingRestart(t *testing.T) {
 				}
 				t.Fatalf("round %d, after the restart of %s", round+1, n.name())
 			}
+			if round%2 == 1 { // somebody must know where it is now before the next one moves
+				one := dialNode(t, n, "consistency=none")
+				eventually(t, one, "3", "SELECT count(*) FROM layercake.nodes WHERE state = 'alive'")
+				one.Close(ctx)
+			}
 		}
 		more(100)
 	}
