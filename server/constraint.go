@@ -151,18 +151,21 @@ func (w *worker) checkReferences(ops []op) error {
 
 // mayAct says whether a change of a row may have to be followed by one of its children.
 func mayAct(ops []op) bool {
-	var seen *pgsql.Modify
 	for i := range ops {
-		m := ops[i].plan
-		if m == nil || m == seen {
-			continue
-		}
-		seen = m
-		if slices.ContainsFunc(m.Referenced, func(r pgsql.ReferencedCheck) bool { return r.OnDelete != nil || r.OnUpdate != nil }) {
+		o := &ops[i]
+		if o.old != nil && slices.ContainsFunc(o.plan.Referenced, func(r pgsql.ReferencedCheck) bool { return o.action(&r) != nil }) {
 			return true
 		}
 	}
 	return false
+}
+
+// action is what a FOREIGN KEY asks for when o takes the parent away, or its key; nil: that nobody refers to it.
+func (o *op) action(r *pgsql.ReferencedCheck) func() (*pgsql.Modify, error) {
+	if o.new != nil {
+		return r.OnUpdate
+	}
+	return r.OnDelete
 }
 
 func (w *worker) checkEach(ops []op) error {
@@ -269,11 +272,7 @@ func (w *worker) checkChildren(o *op) error {
 			continue
 		}
 		ra := &rowArgs{old: o.old, new: o.new}
-		action := r.OnDelete
-		if o.new != nil {
-			action = r.OnUpdate
-		}
-		if action != nil {
+		if action := o.action(r); action != nil {
 			child, err := action()
 			if err != nil {
 				return err

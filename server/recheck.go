@@ -113,7 +113,7 @@ func (w *worker) recheckChildren(o *op) error {
 		return nil
 	}
 	for _, r := range o.plan.Referenced {
-		acts := o.new == nil && r.OnDelete != nil || o.new != nil && r.OnUpdate != nil
+		acts := o.action(&r) != nil
 		if acts && w.settles { // it was carried out at once
 			continue
 		}

@@ -55,19 +55,6 @@ type worked struct {
 	from   int // its first op
 }
 
-type savedSettings struct{ values, local map[string]string }
-
-type savepoint struct {
-	name     string
-	ops      int
-	locks    int
-	schema   *catalog.Schema
-	settings savedSettings
-	deferAll *bool
-	deferOne map[catalog.ID]bool
-	notified int
-}
-
 func (s *session) newTransaction(explicit bool) *transaction {
 	t := &transaction{
 		explicit:  explicit,
@@ -445,56 +432,7 @@ func (s *session) dropPortals() {
 	}
 }
 
-func (s *session) savepoint(name string) {
-	t := s.tran
-	sp := savepoint{name: name, ops: len(t.ops), locks: len(s.owner.order), schema: t.schema,
-		deferAll: t.deferAll, deferOne: t.deferOne, notified: len(s.pendingNotify)}
-	sp.settings.values, sp.settings.local = s.settings.snapshot()
-	t.savepoints = append(t.savepoints, sp)
-}
-
-func (t *transaction) find(name string) (int, error) {
-	for i := len(t.savepoints) - 1; i >= 0; i-- {
-		if t.savepoints[i].name == name {
-			return i, nil
-		}
-	}
-	return 0, pgerror.New(pgerror.InvalidSavepointSpecification, "savepoint \"%s\" does not exist", name)
-}
-
-func (s *session) rollbackTo(name string) error {
-	t := s.tran
-	i, err := t.find(name)
-	if err != nil {
-		return err
-	}
-	sp := t.savepoints[i]
-	t.ops = t.ops[:sp.ops]
-	for len(t.statements) > 0 && t.statements[len(t.statements)-1].from >= sp.ops {
-		t.statements = t.statements[:len(t.statements)-1]
-	}
-	t.shown = min(t.shown, sp.ops)
-	keys, whole := t.keys, t.whole
-	t.index()
-	s.node.locks.releaseFrom(s.owner, sp.locks)
-	for k := range keys {
-		if s.owner.held[k] != nil || s.owner.held[tableKey(k.object)] != nil {
-			t.keys[k] = true
-		}
-	}
-	for id := range whole {
-		t.whole[id] = s.owner.held[tableKey(id)] != nil
-	}
-	t.schema, t.deferAll, t.deferOne = sp.schema, sp.deferAll, sp.deferOne
-	s.pendingNotify = s.pendingNotify[:min(sp.notified, len(s.pendingNotify))]
-	t.savepoints = t.savepoints[:i+1]
-	t.failed = false
-	s.settings.restore(sp.settings.values, sp.settings.local)
-	s.reportSettings()
-	return nil
-}
-
-// reader returns a reader for a statement of the transaction: its snapshot, or a fresh one.
+// withReader gives a statement of the transaction a reader: its snapshot, or a fresh one.
 func (s *session) withReader(ctx context.Context, t *transaction, fn func(*sqlstore.Reader) error) error {
 	if t == nil || !t.snapshotIsolated() {
 		return s.node.store.Read(ctx, fn)
