@@ -150,7 +150,7 @@ func (t *transaction) modifyNeedsWriter(m *pgsql.Modify) bool {
 	return t.schema != nil || t.whole[m.Table.ID] || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange || !t.sees(m.Source)
 }
 
-// add keeps what a statement has worked out. With all, each unique key that it took or freed is among keys, though its table
+// add keeps what a statement has worked out. With all, each unique key that it gave to a row is among keys, though its table
 // be reserved as a whole.
 func (t *transaction) add(plan *pgsql.Modify, params []catalog.Value, ops []op, keys []lockKey, all bool) {
 	t.statements = append(t.statements, worked{plan: plan, params: params, from: len(t.ops)})
