@@ -168,6 +168,14 @@ func (tx *Tx) applyGroup(sp *space, g *crdt.Group) error {
 	if err := m.prepare(); err != nil {
 		return err
 	}
+	if fits, err := m.fitsAlias(); err != nil {
+		return err
+	} else if !fits {
+		if err := tx.dropAlias(ts); err != nil {
+			return err
+		}
+		m.sp = ts.sp
+	}
 	if cols := m.bulkColumns(); cols != nil {
 		return m.insertBulk(cols)
 	}
@@ -225,6 +233,26 @@ func (m *merger) prepare() error {
 		return fmt.Errorf("%w: rows of %s go by a key that the table never had", crdt.ErrMalformed, m.sp.phys)
 	}
 	return nil
+}
+
+// fitsAlias says whether the group leaves an integer in the column that is the rowid, if one is. A node that did not know of
+// the primary key yet may have written something else there.
+func (m *merger) fitsAlias() (fits bool, err error) {
+	alias := m.sp.alias
+	if alias < 0 || m.g.Op == crdt.Delete || slices.Contains(m.keyAt, alias) {
+		return true, nil
+	}
+	at := slices.Index(m.colAt, alias)
+	if at < 0 {
+		return m.g.Op == crdt.Update || m.sp.cols[alias].missing.Kind == catalog.Integer, nil
+	}
+	fits = true
+	err = m.g.Each(func(r crdt.Row) error {
+		_, err := catalog.DecodeRow(m.vals, r.Values)
+		fits = fits && err == nil && m.vals[at].Kind == catalog.Integer
+		return err
+	})
+	return fits, err
 }
 
 // decode takes a row's values and works out its identity.

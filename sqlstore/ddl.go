@@ -323,7 +323,10 @@ func (tx *Tx) rebuild(l *layout, old, next *space) error {
 	into := *next
 	into.phys += "_new"
 	into.uniques = nil
-	cols := "_h,_o,_c"
+	cols, order := "rowid,_h,_o,_c", ""
+	if into.alias >= 0 {
+		cols, order = "_h,_o,_c", " ORDER BY "+into.cols[into.alias].phys
+	}
 	if old.hidden {
 		cols += ",_k"
 	}
@@ -339,7 +342,7 @@ func (tx *Tx) rebuild(l *layout, old, next *space) error {
 	}
 	tx.forgetHiddenIndex(old)
 	create, _, _ := strings.Cut(into.createSQL(), ";")
-	sql := create + ";INSERT INTO " + into.phys + "(rowid," + cols + ") SELECT rowid," + cols + " FROM " + next.phys +
+	sql := create + ";INSERT INTO " + into.phys + "(" + cols + ") SELECT " + cols + " FROM " + next.phys + order +
 		";DROP TABLE " + next.phys + ";ALTER TABLE " + into.phys + " RENAME TO " + next.phys
 	return tx.w.conn.StoreExec(sql)
 }
@@ -452,8 +455,7 @@ func (tx *Tx) buildIndex(sp *space, ix *catalog.Index, o object, sql string, loc
 		return nil
 	}
 	if local {
-		return pgerror.New(pgerror.UniqueViolation, "could not create unique index %q", ix.Name).
-			WithDetail("The table contains rows with the same key.").WithConstraint(ix.Name)
+		return notUnique(ix)
 	}
 	if ix.Primary {
 		return fmt.Errorf("sqlstore: rows with one primary key in %s: %w", sp.phys, err)
@@ -462,6 +464,11 @@ func (tx *Tx) buildIndex(sp *space, ix *catalog.Index, o object, sql string, loc
 		return err
 	}
 	return tx.w.conn.StoreExec(sql)
+}
+
+func notUnique(ix *catalog.Index) error {
+	return pgerror.New(pgerror.UniqueViolation, "could not create unique index %q", ix.Name).
+		WithDetail("The table contains rows with the same key.").WithConstraint(ix.Name)
 }
 
 // drop drops a table, physically and for ever.

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"fmt"
 	"strings"
 
 	"layercake/catalog"
@@ -13,10 +14,12 @@ import (
 //   - A row that was known by a primary key which the table loses gets a hidden key derived from it, and so does such a
 //     row that arrives later.
 //   - Of rows that turn out to have one primary key the greatest INSERT is shown. A statement is refused instead.
+//   - A key of one integer column becomes the rowid, if it can (see takeAlias): SQLite then finds a row in one tree, not two.
 //
 // old is the table's form before the DDL, sp its form after it but for the key.
 func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, local bool) (*space, error) {
 	o := l.objects[sp.id]
+	untouched := tx.remote || tx.spaces[sp.id] == nil
 	ts := tx.touch(sp)
 	losers, err := tx.takeLosers(sp)
 	if err != nil {
@@ -66,9 +69,112 @@ func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, local bool) (*s
 		recount = recount || n > 0
 	}
 	if recount {
-		return sp, tx.recount(ts)
+		if err := tx.recount(ts); err != nil {
+			return nil, err
+		}
 	}
-	return sp, nil
+	if !untouched { // what it has changed it knows by rowid, and so do the statements that follow
+		return sp, nil
+	}
+	return tx.takeAlias(l, ts, local)
+}
+
+// aliasRows is how many rows are given other rowids for the sake of a primary key. For more the writer would be held too
+// long: their key gets an index, unless all have the right rowids already.
+const aliasRows = 1_000_000
+
+// takeAlias makes a new primary key the rowid, if it is one integer column with an integer in every row.
+func (tx *Tx) takeAlias(l *layout, ts *txSpace, local bool) (*space, error) {
+	sp, c := ts.sp, tx.w.conn
+	if len(sp.key) != 1 || !sp.cols[sp.key[0]].integer {
+		return sp, nil
+	}
+	col := &sp.cols[sp.key[0]]
+	flagged, err := one(c, "SELECT EXISTS(SELECT 1 FROM lc_collisions WHERE t=?)", catalog.Int(sp.num)) // they go by rowid
+	if err != nil || flagged.Bool() {
+		return sp, err
+	}
+	var unfit, other bool
+	err = each(c, "SELECT max(typeof("+col.phys+")<>'integer'),max(rowid IS NOT "+col.phys+") FROM "+sp.phys, nil,
+		func(v []catalog.Value) error {
+			unfit, other = v[0].Bool(), v[1].Bool()
+			return nil
+		})
+	if err != nil || unfit || other && ts.st.rows > aliasRows {
+		return sp, err
+	}
+	o := l.objects[sp.id]
+	id := catalog.ID(col.id)
+	o.info.Alias = &id
+	if err := tx.save(l, sp.id, o); err != nil {
+		return nil, err
+	}
+	next := l.space(sp.table, o)
+	done := false
+	if !other {
+		done, err = tx.declareAlias(next)
+	}
+	if err == nil && !done {
+		if err = tx.rebuild(l, sp, next); err != nil {
+			if _, twice := isUnique(err); twice && local {
+				ix, _, _ := primaryKey(sp.table)
+				err = notUnique(ix)
+			}
+		}
+	}
+	ts.sp = next
+	return next, err
+}
+
+// declareAlias declares a table whose rows all have the right rowid to be what space says, without touching the rows: a
+// value that stands in a column which is the rowid is not looked at. It returns false if it does not know the declaration.
+func (tx *Tx) declareAlias(sp *space) (bool, error) {
+	c := tx.w.conn
+	v, err := one(c, "SELECT sql FROM sqlite_schema WHERE type='table' AND name=?", catalog.Str(sp.phys))
+	if err != nil {
+		return false, err
+	}
+	decl := sp.cols[sp.alias].declaration()
+	sql, before, after := string(v.Bytes), "", ""
+	for _, end := range []string{",", ")"} {
+		for _, begin := range []string{",", ", "} { // ADD COLUMN writes a space
+			if strings.Count(sql, begin+decl+end) == 1 {
+				before, after, _ = strings.Cut(sql, begin+decl+end)
+				before, after = before+begin+decl, end+after
+			}
+		}
+	}
+	if before == "" {
+		return false, nil
+	}
+	version, err := one(c, "PRAGMA schema_version")
+	if err != nil {
+		return false, err
+	}
+	declare := catalog.Str(before + " PRIMARY KEY" + after)
+	return true, c.StoreExec("PRAGMA writable_schema=ON;UPDATE sqlite_schema SET sql=" + literal(declare) +
+		" WHERE type='table' AND name='" + sp.phys + "';PRAGMA writable_schema=RESET;" +
+		fmt.Sprintf("PRAGMA schema_version=%d", version.Int()+1)) // so that every connection reads it again
+}
+
+// dropAlias gives a table's primary key an index in place of the rowid: a row with another value than an integer is to come.
+func (tx *Tx) dropAlias(ts *txSpace) error {
+	l, sp := tx.w.layout.clone(), ts.sp
+	o := l.objects[sp.id]
+	o.info.Alias = nil
+	if err := tx.save(l, sp.id, o); err != nil {
+		return err
+	}
+	next := l.space(sp.table, o)
+	if err := tx.rebuild(l, sp, next); err != nil {
+		return err
+	}
+	if err := tx.buildIndexes(l, next, nil, false); err != nil {
+		return err
+	}
+	l.spaces[sp.id], ts.sp = next, next
+	tx.w.layout, tx.ddl = l, true
+	return nil
 }
 
 func (tx *Tx) takeLosers(sp *space) ([]row, error) {

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -209,6 +210,9 @@ func (tx *Tx) put(sp *space, r *row) error {
 }
 
 func (tx *Tx) insertMerged(sp *space, r *row, flags map[int]int64) error {
+	if sp.alias >= 0 && r.vals[sp.alias].Kind != catalog.Integer { // SQLite would make a number up
+		return fmt.Errorf("sqlstore: a row of %s has no integer in its primary key", sp.phys)
+	}
 	args := append(tx.args[:0], catalog.Int(r.h), catalog.Int(r.o), blobOrNull(r.clocks))
 	if sp.hidden {
 		args = append(args, blobOrNull(r.hidden))
