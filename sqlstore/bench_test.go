@@ -164,6 +164,36 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkEntries reads a group's entries, which were written a moment ago, as each peer's link does.
+func BenchmarkEntries(b *testing.B) {
+	for _, group := range []int{1, 32} {
+		b.Run(fmt.Sprint("group=", group), func(b *testing.B) {
+			n := open(b)
+			table := n.MustCreate(accounts)
+			t := storetest.Table(n.Schema(), table)
+			id := int64(0)
+			for b.Loop() {
+				b.StopTimer()
+				var first sqlstore.Commit
+				for i := range group {
+					c := n.MustWrite(func(tx *sqlstore.Tx) error {
+						id++
+						_, err := tx.Insert(t, []catalog.Value{integer(id), integer(1), integer(0), filler})
+						return err
+					})
+					if i == 0 {
+						first = c
+					}
+				}
+				b.StartTimer()
+				if es, err := n.Entries(context.Background(), first.Origin, first.Seq, 1<<20); err != nil || len(es) != group {
+					b.Fatal(len(es), err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkRowHash is the digest's share of a row.
 func BenchmarkRowHash(b *testing.B) {
 	var h crdt.RowHasher

@@ -18,14 +18,17 @@ import (
 // Entries returns an origin's durable entries from a sequence number on, in order, until they add up to maxBytes (at
 // least one, if there is one). An origin that is not known here has none, and neither has one whose log is trimmed there.
 // An entry of 4 MiB and more is not among them: those before it are returned, or, if there are none, crdt.ErrLong
-// (LongEntry has it).
+// (LongEntry has it). The entries' Bytes and Deps may be others' too: they must not be changed.
 func (s *Store) Entries(ctx context.Context, o crdt.Origin, from uint64, maxBytes int) ([]crdt.Entry, error) {
 	from = max(from, 1)
+	out := s.recentOf(o, from, maxBytes)
+	if out != nil {
+		return out, nil
+	}
 	num, last := s.logged(o, from)
 	if num == 0 {
 		return nil, nil
 	}
-	var out []crdt.Entry
 	err := s.readLog(ctx, func(r *Reader) error {
 		out = nil
 		size := 0

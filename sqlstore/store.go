@@ -71,6 +71,9 @@ type Store struct {
 	origins origins
 	changes map[crdt.ID]uint64 // keyspace → index of the last commit that changed what is seen of it, since the start
 	changed chan struct{}
+	recent  recent
+
+	asked atomic.Bool // Entries has been called since the last commit
 }
 
 // head is the end of an origin's log. Of an entry that was trimmed together with the first ones of a branch that was then moved
@@ -207,6 +210,9 @@ func (s *Store) Close() error {
 }
 
 func (s *Store) release() error {
+	s.mu.Lock()
+	s.recent = recent{}
+	s.mu.Unlock()
 	var errs []error
 	if s.readers != nil {
 		s.readers.close()

@@ -558,9 +558,14 @@ func (tx *Tx) nextEntry() crdt.Entry {
 
 // appended puts this node's next entry into the log, with groups at its end.
 func (tx *Tx) appended(e *crdt.Entry, groups ...*spool) (Commit, error) {
+	size := len(e.Bytes)
+	for _, g := range groups {
+		size += g.size()
+	}
 	if err := tx.logEntry(e, tx.num, groups...); err != nil {
 		return Commit{}, err
 	}
+	tx.w.wrote(e, size)
 	for o, n := range e.Deps {
 		tx.w.lastDeps[o] = n
 	}

@@ -105,6 +105,9 @@ type writer struct {
 	grown   map[crdt.Origin]bool
 	ddl     bool
 	txState bool // the group has changed something
+
+	keeping bool         // what this process writes is to be kept in Store.recent
+	written []crdt.Entry // the group's, if so; without Bytes one that is too long
 }
 
 // loop runs requests in groups. All that arrive while a group commits are the next group, so that under load one fsync
@@ -382,6 +385,7 @@ func (w *writer) publish() {
 		}
 	}
 	s.origins.byNum = w.origins.byNum // append-only: readers keep their shorter view
+	w.keepWritten()
 	if len(w.grown) > 0 {
 		close(s.changed)
 		s.changed = make(chan struct{})
@@ -409,6 +413,7 @@ func (w *writer) fail(cause error) {
 		run(w.conn, "ROLLBACK") // its error would be the same as the cause's
 	}
 	w.txState = false
+	w.forgetWritten()
 	if err := w.load(); err != nil {
 		w.s.config.Logger.Error("the database cannot be read after a failed commit", "err", err)
 		w.s.config.Fatal(fmt.Errorf("sqlstore: state lost after a failed commit: %w", err))
