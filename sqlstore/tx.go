@@ -23,14 +23,9 @@ type Tx struct {
 	remote bool         // applies entries: what it does is in the log already
 	marker *crdt.Marker // to be written as the transaction's entry
 
-	spaces map[crdt.ID]*txSpace
-	order  []*txSpace
-	heads  map[crdt.Origin]head
-	hasher crdt.RowHasher
-	args   []catalog.Value
-	key    []byte
-	room   []byte // what packed rows are unpacked into
-	old    row
+	txMemory
+	room []byte // what packed rows are unpacked into
+	old  row
 
 	// What rollback restores.
 	before     *layout
@@ -169,7 +164,7 @@ func (tx *Tx) insertRow(sp *space, t *catalog.Table, vals []catalog.Value) (row,
 	if len(vals) != sp.live {
 		return row{}, fmt.Errorf("sqlstore: %d values for the %d columns of %s", len(vals), sp.live, t.Name)
 	}
-	args := append(tx.args[:0], catalog.Int(int64(tx.stamp.HLC)), catalog.Int(tx.num))
+	args := append(slices.Grow(tx.args[:0], 3+len(vals)), catalog.Int(int64(tx.stamp.HLC)), catalog.Int(tx.num))
 	var hidden []byte
 	if sp.hidden {
 		k := catalog.Value{}

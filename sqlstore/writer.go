@@ -100,6 +100,7 @@ type writer struct {
 
 	group   []*request
 	writes  []*request       // memory for runGroup
+	spare   txMemory         // the next transaction's
 	held    []*request       // to be tried at the start of the next group
 	touched map[crdt.ID]bool // keyspaces whose state is another, and whether statements can see that
 	grown   map[crdt.Origin]bool
@@ -231,7 +232,7 @@ func (w *writer) runRequest(r *request) {
 			return
 		}
 		w.index = w.s.index + 1
-		w.touched, w.grown = make(map[crdt.ID]bool), make(map[crdt.Origin]bool)
+		w.touched, w.grown = emptied(w.touched), emptied(w.grown)
 		w.ddl = false
 	}
 	alone := !w.txState
@@ -241,7 +242,8 @@ func (w *writer) runRequest(r *request) {
 			return
 		}
 	}
-	tx := &Tx{w: w, ctx: r.ctx, before: w.layout, keysBefore: w.hiddenIndexes, nOrigins: len(w.origins.byNum), selfBefore: w.self, forked: w.forks, retired: w.retired, wasStale: w.systemStale}
+	tx := &Tx{w: w, txMemory: w.spare, ctx: r.ctx, before: w.layout, keysBefore: w.hiddenIndexes, nOrigins: len(w.origins.byNum), selfBefore: w.self, forked: w.forks, retired: w.retired, wasStale: w.systemStale}
+	defer func() { w.spare = tx.spare() }()
 	r.err = w.call(tx, r.fn)
 	if r.err == nil && !r.try {
 		r.commit, r.err = tx.finish()
