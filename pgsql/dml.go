@@ -195,7 +195,10 @@ func (c *compiler) defaultValue(t *catalog.Table, col *catalog.Column) *expr {
 	if !col.Sequence.IsZero() && (col.Identity != 0 || strings.HasPrefix(col.Default, "nextval(")) {
 		if seq := tableIn(c.env.Schema, col.Sequence); seq != nil {
 			c.volatile = true
-			e := plain("lc_nextval("+itoa(int(seq.OID))+")", catalog.Int8OID, true, -1)
+			e := plain("lc_nextval("+c.konst(catalog.Int(int64(seq.OID)))+")", catalog.Int8OID, true, -1)
+			if holds(col.Type, seq.Sequence.Min) && holds(col.Type, seq.Sequence.Max) {
+				e.typ = col.Type // no value of the sequence needs a check
+			}
 			return c.coerceStored(e, col)
 		}
 	}
@@ -207,6 +210,17 @@ func (c *compiler) defaultValue(t *catalog.Table, col *catalog.Column) *expr {
 		c.fail(pgerror.New(pgerror.InternalError, "default of column \"%s\" cannot be read", col.Name))
 	}
 	return c.coerceStored(c.inStored(func() *expr { return c.exprIn(ctxDefault, n, newScope(nil)) }), col)
+}
+
+// holds says whether an integer is one of an integer type.
+func holds(typ uint32, v int64) bool {
+	switch typ {
+	case catalog.Int2OID:
+		return v == int64(int16(v))
+	case catalog.Int4OID:
+		return v == int64(int32(v))
+	}
+	return typ == catalog.Int8OID
 }
 
 // checks compiles the CHECK constraints of a table over a row that may have new values in the columns of set (nil: all),

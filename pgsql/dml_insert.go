@@ -170,7 +170,8 @@ func (in *inserting) length(e *expr, col *catalog.Column) *expr {
 	return in.coerceAssign(e, col.Type, col.Typmod, col.Name)
 }
 
-// manyRows compiles several rows of VALUES: a row set if every value is an argument, else SQLite's VALUES.
+// manyRows compiles several rows of VALUES: a row set if every value is an argument, else SQLite's VALUES. A row set's
+// values are worked out before its rows are read: those that are fresh for each row can't be among them.
 func (in *inserting) manyRows(rows [][]*expr) {
 	width := len(in.cols)
 	alias := in.alias()
@@ -181,7 +182,8 @@ func (in *inserting) manyRows(rows [][]*expr) {
 		e := &expr{kind: exprColumn, sql: alias + "." + name, typ: col.Type, typmod: -1, loc: -1, atomic: true, depth: 1}
 		return in.length(e, col)
 	}
-	if pack, ok := in.pack(rows); ok && width <= 128 {
+	pack, direct := in.pack(rows)
+	if direct && width <= 128 && !slices.ContainsFunc(pack, func(a Arg) bool { return a.fresh() }) {
 		in.args = append(in.args, Arg{Kind: ArgPack, Pack: pack})
 		from := "lc_rows(?" + itoa(len(in.args)) + ", " + itoa(width) + ") AS " + alias
 		for k := range exprs {
@@ -204,14 +206,17 @@ func (in *inserting) manyRows(rows [][]*expr) {
 		exprs[k] = column(k, "column"+itoa(k+1))
 	}
 	in.emit(in.complete(in.cols, exprs), b.String())
+	if direct {
+		in.rowValues(rows)
+	}
 }
 
-// pack returns the arguments of all values in order, false if a value is not just an argument.
+// pack returns the arguments of all values in order, false if a value is not one (see valueOf).
 func (in *inserting) pack(rows [][]*expr) ([]Arg, bool) {
 	out := make([]Arg, 0, len(rows)*len(in.cols))
 	for _, row := range rows {
 		for _, e := range row {
-			a, ok := in.argOf(e)
+			a, ok := in.valueOf(e)
 			if !ok {
 				return nil, false
 			}
@@ -223,15 +228,34 @@ func (in *inserting) pack(rows [][]*expr) ([]Arg, bool) {
 
 // argOf is the argument that an expression is, if it is just that.
 func (c *compiler) argOf(e *expr) (Arg, bool) {
-	sql := ""
 	switch e.kind {
 	case exprConst, exprUnknown:
 		return Arg{Kind: ArgConst, Value: e.val}, true
 	case exprParam:
 		return Arg{Kind: ArgParam, Index: e.num}, true
 	case exprPlain:
-		sql = e.sql
+		return c.placed(e.sql)
 	}
+	return Arg{}, false
+}
+
+// valueOf is argOf for one of Modify.Values, which may also be a call that gives a fresh value.
+func (c *compiler) valueOf(e *expr) (Arg, bool) {
+	a, ok := c.argOf(e)
+	if ok || e.kind != exprPlain {
+		return a, ok
+	}
+	if e.sql == "lc_gen_random_uuid()" {
+		return Arg{Kind: ArgUUID}, true
+	}
+	if of, call := strings.CutPrefix(e.sql, "lc_nextval("); call {
+		a, ok = c.placed(strings.TrimSuffix(of, ")"))
+	}
+	return Arg{Kind: ArgNextVal, Index: int(a.Value.Int())}, ok && a.Kind == ArgConst && a.Value.Kind == catalog.Integer
+}
+
+// placed is the argument that arg has given the SQL for, if it is just that.
+func (c *compiler) placed(sql string) (Arg, bool) {
 	if len(sql) < 2 || sql[0] != '?' {
 		return Arg{}, false
 	}
@@ -248,13 +272,13 @@ func (c *compiler) argOf(e *expr) (Arg, bool) {
 	return c.args[n-1], true
 }
 
-// rowValues sets Modify.Values where every value of every whole row is an argument.
+// rowValues sets Modify.Values where every value of every whole row is an argument (see valueOf).
 func (in *inserting) rowValues(rows [][]*expr) {
 	if hasChecks(in.t) {
 		return
 	}
 	vals := make([][]Arg, len(rows))
-	fixed := make([]Arg, len(in.t.Columns))
+	fixed, drawn := make([]Arg, len(in.t.Columns)), 0
 	for i, col := range in.t.Columns {
 		if slices.Contains(in.cols, i) {
 			continue
@@ -262,20 +286,30 @@ func (in *inserting) rowValues(rows [][]*expr) {
 		if col.Generated {
 			return
 		}
-		a, ok := in.argOf(in.defaultValue(in.t, col))
+		a, ok := in.valueOf(in.defaultValue(in.t, col))
 		if !ok {
 			return
+		}
+		if a.Kind == ArgNextVal {
+			drawn++
 		}
 		fixed[i] = a
 	}
 	for r, row := range rows {
 		vals[r] = slices.Clone(fixed)
+		given := 0
 		for k, i := range in.cols {
-			a, ok := in.argOf(in.length(row[k], in.t.Columns[i]))
+			a, ok := in.valueOf(in.length(row[k], in.t.Columns[i]))
 			if !ok {
 				return
 			}
+			if a.Kind == ArgNextVal {
+				given++
+			}
 			vals[r][i] = a
+		}
+		if given > 0 && given+drawn > 1 {
+			return // Source draws those given first, in the order of the column list
 		}
 	}
 	in.m.Values = vals
@@ -325,16 +359,15 @@ func (in *inserting) complete(cols []int, given []*expr) []*expr {
 func (in *inserting) emit(row []*expr, from string) {
 	c, t := in.compiler, in.t
 	generated := slices.ContainsFunc(t.Columns, func(col *catalog.Column) bool { return col.Generated })
-	direct := false // the row is nothing but arguments
+	direct := false // the row is nothing but arguments that may be asked for again
 	if from == "" {
-		vals := make([]Arg, len(row))
+		vals, ok := make([]Arg, len(row)), true
 		direct = true
-		for i, e := range row {
-			var ok bool
-			vals[i], ok = c.argOf(e)
-			direct = direct && ok
+		for i := 0; i < len(row) && ok; i++ {
+			vals[i], ok = c.valueOf(row[i])
+			direct = direct && ok && !vals[i].fresh()
 		}
-		if direct && !generated && !hasChecks(t) {
+		if ok && !generated && !hasChecks(t) {
 			in.m.Values = [][]Arg{vals}
 		}
 	}

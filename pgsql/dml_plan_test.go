@@ -64,6 +64,64 @@ func TestInsertParameterTypes(t *testing.T) {
 	}
 }
 
+// TestFreshValues: numbers of sequences and UUIDs need no query where each comes out as the query's would, in its order.
+func TestFreshValues(t *testing.T) {
+	x := prepared(t, `CREATE SEQUENCE s;
+		CREATE TABLE t (id bigserial, n text); CREATE TABLE three (a serial, b smallserial, c int GENERATED ALWAYS AS IDENTITY, u uuid DEFAULT gen_random_uuid());
+		CREATE TABLE two (a bigint DEFAULT nextval('s'), b bigint DEFAULT nextval('s'), n text);
+		CREATE TABLE narrow (a int DEFAULT nextval('s'), b text); CREATE TABLE num (a numeric DEFAULT nextval('s'), b text);
+		CREATE TABLE wide (a serial, b text); ALTER SEQUENCE wide_a_seq AS bigint;
+		CREATE TABLE doubled (a bigserial, b bigint GENERATED ALWAYS AS (a * 2) STORED); CREATE TABLE checked (a bigserial CHECK (a < 3));
+		CREATE TABLE u (n int, u uuid); CREATE TABLE flag (f bool)`)
+	for _, c := range []struct {
+		sql    string
+		values bool
+		want   string
+	}{
+		{"INSERT INTO t (n) VALUES ('x') RETURNING id", true, "id\n1\nINSERT 0 1\n"},
+		{"INSERT INTO t (n) VALUES ('x'), ('y') RETURNING id", true, "id\n2\n3\nINSERT 0 2\n"},
+		{"INSERT INTO t DEFAULT VALUES RETURNING id", true, "id\n4\nINSERT 0 1\n"},
+		{"INSERT INTO t VALUES (DEFAULT, 'x') RETURNING id", true, "id\n5\nINSERT 0 1\n"},
+		{"INSERT INTO t VALUES (DEFAULT, 'x'), (100, 'y'), (DEFAULT, 'z') RETURNING id", true, "id\n100\n6\n7\nINSERT 0 3\n"},
+		{"INSERT INTO t VALUES (nextval('t_id_seq'::regclass)) RETURNING id", true, "id\n8\nINSERT 0 1\n"},
+		{"INSERT INTO t VALUES (nextval('public.t_id_seq') + 1) RETURNING id", false, "id\n10\nINSERT 0 1\n"},
+		{"INSERT INTO flag VALUES (nextval('t_id_seq') > 10) RETURNING f", false, "f\nf\nINSERT 0 1\n"},
+		{"INSERT INTO t (n) VALUES (lower('X')) RETURNING id", false, "id\n11\nINSERT 0 1\n"},
+		{"INSERT INTO t (n) SELECT 'x' RETURNING id", false, "id\n12\nINSERT 0 1\n"},
+		{"INSERT INTO three DEFAULT VALUES RETURNING a, b, c", true, "a|b|c\n1|1|1\nINSERT 0 1\n"},
+		{"INSERT INTO three (a) VALUES (7), (8) RETURNING a, b, c", true, "a|b|c\n7|2|2\n8|3|3\nINSERT 0 2\n"},
+		{"INSERT INTO three (c) OVERRIDING USER VALUE VALUES (7) RETURNING a, b, c", true, "a|b|c\n2|4|4\nINSERT 0 1\n"},
+		{"INSERT INTO u VALUES (1, gen_random_uuid()), (2, gen_random_uuid())", true, "INSERT 0 2\n"},
+		{"INSERT INTO u VALUES (1, gen_random_uuid()), (2, NULL), (abs(3), NULL)", false, "INSERT 0 3\n"},
+		// One sequence twice: in the order of the table, but for what stands in VALUES of several rows.
+		{"INSERT INTO two (n) VALUES ('x'), ('y') RETURNING a, b", true, "a|b\n1|2\n3|4\nINSERT 0 2\n"},
+		{"INSERT INTO two (b, a) VALUES (DEFAULT, DEFAULT) RETURNING a, b", true, "a|b\n5|6\nINSERT 0 1\n"},
+		{"INSERT INTO two (b, a) VALUES (DEFAULT, DEFAULT), (DEFAULT, DEFAULT) RETURNING a, b", false, "a|b\n10|9\n8|7\nINSERT 0 2\n"},
+		{"INSERT INTO two (b) VALUES (DEFAULT), (DEFAULT) RETURNING a, b", false, "a|b\n12|11\n14|13\nINSERT 0 2\n"},
+		// What may not fit has to be checked.
+		{"INSERT INTO narrow (b) VALUES ('x') RETURNING a", false, "a\n15\nINSERT 0 1\n"},
+		{"INSERT INTO num (b) VALUES ('x') RETURNING a", false, "a\n16\nINSERT 0 1\n"},
+		{"INSERT INTO wide (b) VALUES ('x') RETURNING a", false, "a\n1\nINSERT 0 1\n"},
+		// What other columns and CHECKs ask for is drawn once.
+		{"INSERT INTO doubled DEFAULT VALUES RETURNING a, b", false, "a|b\n1|2\nINSERT 0 1\n"},
+		{"INSERT INTO checked VALUES (DEFAULT) RETURNING a", false, "a\n1\nINSERT 0 1\n"},
+		{"INSERT INTO checked VALUES (DEFAULT), (DEFAULT) RETURNING a", false,
+			"ERROR 23514: new row for relation \"checked\" violates check constraint \"checked_a_check\"\n"},
+	} {
+		m := modify(t, x, c.sql)
+		if got := m.Values != nil; got != c.values {
+			t.Errorf("%s: Values given: %t, want %t (%s)", c.sql, got, c.values, m.Source.SQL)
+		}
+		list, err := pgsql.Parse(c.sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := x.statement(list[0]); got != c.want {
+			t.Errorf("%s\ngot  %s\nwant %s", c.sql, got, c.want)
+		}
+	}
+}
+
 // TestManyValues inserts more parameters than SQLite can bind.
 func TestManyValues(t *testing.T) {
 	x := prepared(t, "CREATE TABLE t (a int, b text, c varchar(5), d int DEFAULT 7)")

@@ -3,6 +3,7 @@ package pgsql_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 type executor struct {
 	*db
 	seqs map[uint32]int64
+	made []catalog.Value     // what the statement's Source has made afresh
 	ctes [][][]catalog.Value // rows of the WITH queries of the statement at hand
 }
 
@@ -43,8 +45,12 @@ func (x *executor) SequenceLastValue(oid uint32) (int64, bool, error) {
 	v, ok := x.seqs[oid]
 	return v, ok, nil
 }
-func (x *executor) TransactionID(assign bool) (int64, error)                           { return 1, nil }
-func (x *executor) Remember(make func() (catalog.Value, error)) (catalog.Value, error) { return make() }
+func (x *executor) TransactionID(assign bool) (int64, error) { return 1, nil }
+func (x *executor) Remember(make func() (catalog.Value, error)) (catalog.Value, error) {
+	v, err := make()
+	x.made = append(x.made, v)
+	return v, err
+}
 
 // at is what the arguments of a plan's queries may refer to.
 type at struct {
@@ -103,6 +109,23 @@ func (x *executor) argAt(arg pgsql.Arg, a at) catalog.Value {
 		return catalog.BlobBytes(blob)
 	}
 	return x.arg(arg, a.params)
+}
+
+// direct is one of a Modify's Values.
+func (x *executor) direct(arg pgsql.Arg, a at) catalog.Value {
+	switch arg.Kind {
+	case pgsql.ArgNextVal:
+		v, _ := x.NextVal(uint32(arg.Index))
+		return catalog.Int(v)
+	case pgsql.ArgUUID:
+		if len(x.made) == 0 {
+			panic(fmt.Errorf("Source makes fewer UUIDs than Values"))
+		}
+		v := x.made[0]
+		x.made = x.made[1:]
+		return v
+	}
+	return x.argAt(arg, a)
 }
 
 // must runs a statement that changes tables.
@@ -221,12 +244,15 @@ func (x *executor) columns() {
 // modify carries out a plan: all rows are worked out first, then changed, then held against the foreign keys.
 func (x *executor) modify(m *pgsql.Modify, a at) (count int, returned [][]catalog.Value) {
 	source := m.Source
+	before := maps.Clone(x.seqs)
+	x.made = nil
 	rows := x.queryAt(source, a)
 	if m.Values != nil {
+		x.seqs = before // both draw the same numbers
 		direct := make([][]catalog.Value, len(m.Values))
 		for i, vals := range m.Values {
 			for _, v := range vals {
-				direct[i] = append(direct[i], x.argAt(v, a))
+				direct[i] = append(direct[i], x.direct(v, a))
 			}
 		}
 		if fmt.Sprint(direct) != fmt.Sprint(rows) {

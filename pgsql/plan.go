@@ -37,6 +37,8 @@ const (
 	ArgOwn                     // the transaction's own rows of Table, each after its version, as a row set
 	ArgLoop                    // Loop's rows, as a row set; Index tells the loops of a plan apart
 	ArgWork                    // the rows of the last step of the loop at hand, as a row set
+	ArgNextVal                 // the next value of the sequence whose OID is Index (Modify.Values only)
+	ArgUUID                    // a new gen_random_uuid() (Modify.Values only)
 )
 
 // Arg is the source of one SQLite parameter.
@@ -49,6 +51,9 @@ type Arg struct {
 	Table catalog.ID // ArgHidden, ArgOwn
 	Loop  *Loop      // ArgLoop
 }
+
+// fresh says whether the value is another one each time that it is asked for.
+func (a *Arg) fresh() bool { return a.Kind == ArgNextVal || a.Kind == ArgUUID }
 
 // Loop is a recursive WITH query of which SQLite does not have the form: First's rows, then again and again those that
 // Step makes of the last ones (ArgWork), until it makes none.
@@ -132,8 +137,9 @@ type Modify struct {
 	Op     ModifyOp
 	Table  *catalog.Table
 	Source *Query
-	// Values gives the new rows of an INSERT directly when every value is a constant, a parameter or a value of the
-	// session, and there are no CHECKs: Source, which says the same, need not be run then.
+	// Values gives the new rows of an INSERT directly when every value is a constant, a parameter, a value of the session,
+	// nextval or gen_random_uuid, and there are no CHECKs: Source, which says the same, need not be run then. Row by row,
+	// the values are to be worked out in the order in which they stand.
 	Values [][]Arg
 	Tag    string // "INSERT 0", "UPDATE", "DELETE"; the row count is added by who runs it
 

@@ -8,6 +8,7 @@ import (
 	"layercake/catalog"
 	"layercake/pgerror"
 	"layercake/pgsql"
+	"layercake/sqlstore/sqlfunc"
 	"layercake/sqlstore/sqlite"
 )
 
@@ -44,6 +45,11 @@ func (s *session) argValue(ctx context.Context, a *pgsql.Arg, params []catalog.V
 			return catalog.Value{}, err
 		}
 		return catalog.BlobBytes(rows), nil
+	case pgsql.ArgNextVal:
+		v, err := s.funcs.NextVal(uint32(a.Index))
+		return catalog.Int(v), err
+	case pgsql.ArgUUID:
+		return s.funcs.Remember(sqlfunc.RandomUUID)
 	case pgsql.ArgHidden:
 		return s.tran.overlays[a.Table].hiddenRows(), nil
 	case pgsql.ArgOwn:

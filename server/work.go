@@ -211,7 +211,8 @@ func (w *worker) workOut(m *pgsql.Modify, ra *rowArgs, shared *sharedTable) ([]o
 	return s.ops, s.out, err
 }
 
-// values makes an INSERT's rows of constants and parameters, without SQLite.
+// values makes an INSERT's rows without SQLite. Like a query, it draws from sequences through functions, and may have to
+// be run again.
 func (w *worker) values(m *pgsql.Modify, ra *rowArgs) (*rowBuffer, error) {
 	buf := &rowBuffer{cols: len(m.Table.Columns)}
 	for _, args := range m.Values {

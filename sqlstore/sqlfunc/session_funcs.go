@@ -315,15 +315,18 @@ func setseed(*sqlite.Context, []catalog.Value) (catalog.Value, error) {
 }
 
 func randomUUID(ctx *sqlite.Context, _ []catalog.Value) (catalog.Value, error) {
-	return remember(ctx, func() (catalog.Value, error) {
-		b := make([]byte, 16)
-		if _, err := rand.Read(b); err != nil {
-			return null, err
-		}
-		b[6] = b[6]&0x0f | 0x40
-		b[8] = b[8]&0x3f | 0x80
-		return catalog.BlobBytes(b), nil
-	})
+	return remember(ctx, RandomUUID)
+}
+
+// RandomUUID makes a value of gen_random_uuid.
+func RandomUUID() (catalog.Value, error) {
+	b := make([]byte, 16)
+	if _, err := rand.Read(b); err != nil {
+		return null, err
+	}
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return catalog.BlobBytes(b), nil
 }
 
 func clockTimestamp(ctx *sqlite.Context, _ []catalog.Value) (catalog.Value, error) {
