@@ -58,6 +58,7 @@ type conn struct {
 
 	in   inbox
 	mode readMode
+	spin spinner
 
 	out      []byte // messages to send
 	writeErr error  // the first error of a write; nothing is written after it
@@ -200,6 +201,7 @@ func (c *conn) open(ctx context.Context, startup map[string]string) error {
 	}
 	c.sess = sess
 	c.in.max = c.srv.cfg.MaxMessage
+	c.spin.init(c.nc)
 
 	c.mu.Lock()
 	c.login = false
@@ -342,9 +344,18 @@ func (c *conn) read(p []byte) (int, error) {
 		if err := c.beforeRead(); err != nil {
 			return 0, err
 		}
-		n, err := c.nc.Read(p)
+		n, err := 0, error(nil)
+		if c.mode == modeIdle {
+			n = c.spin.read(p)
+		}
+		if n == 0 {
+			n, err = c.nc.Read(p)
+		}
 		c.afterRead()
 		if n > 0 {
+			if c.mode == modeIdle {
+				c.spin.turn(c.srv.lastUsed.Swap(c.pid) == c.pid)
+			}
 			return n, nil
 		}
 		var ne net.Error

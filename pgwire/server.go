@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"layercake/pgerror"
@@ -101,6 +102,8 @@ type Server struct {
 	mock mockSecret // makes verifiers for users that do not exist
 
 	wg sync.WaitGroup // connections and the watcher
+
+	lastUsed atomic.Uint32 // PID of the session that got a message last
 
 	mu        sync.Mutex // protects the following fields
 	listeners map[net.Listener]struct{}
