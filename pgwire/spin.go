@@ -12,7 +12,7 @@ import (
 // connection is in use, and as long as that has paid off, its next message is looked for a moment before it is waited for.
 
 const (
-	spinFor   = 50 * time.Microsecond
+	spinFor   = 100 * time.Microsecond
 	spinAfter = 8    // reads of this connection in a row, with none of others between
 	spinPause = 1024 // reads at the most until it is tried again where the client does not answer in time
 )
