@@ -78,7 +78,7 @@ func (x *command) validateCheck(t *catalog.Table, c *catalog.Constraint) {
 	})
 }
 
-// validateUnique checks that no two rows have the same key.
+// validateUnique finds the key that two rows have.
 func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 	id, table, schema, name := t.ID, t.Name, t.Schema, idx.Name
 	var shown string
@@ -130,7 +130,7 @@ func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 			WithDetail("Key (%s)=(%s) is duplicated.", shown, strings.Join(vals, ", ")).
 			WithTable(schema, table).WithConstraint(name)
 	})
-	x.plan.Validate[len(x.plan.Validate)-1].Before = true
+	x.plan.Validate[len(x.plan.Validate)-1].Why = true
 }
 
 // validateForeignKey checks that every row has its parent.

@@ -252,10 +252,10 @@ type SequenceRestart struct {
 // Validation is a query that must find nothing.
 type Validation struct {
 	Compile func(*catalog.Schema) (*Query, error) // compiled against the schema after the changes
-	// Before: to be compiled against the schema before the changes and run before them, since SQLite would refuse them
-	// with less to say (a unique index over equal keys).
-	Before bool
-	Error  func(row []catalog.Value) *pgerror.Error
+	// Why: to be compiled against the schema before the changes, and run only if the store has refused these: it has less to
+	// say (a unique index over equal keys).
+	Why   bool
+	Error func(row []catalog.Value) *pgerror.Error
 }
 
 func (*Query) plan()  {}

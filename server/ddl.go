@@ -140,9 +140,6 @@ func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
 			return nil, err
 		}
 	}
-	if err := w.validate(d, true); err != nil {
-		return nil, err
-	}
 	if w.s.tran != nil {
 		w.wantTables(d.Changes)
 	}
@@ -155,6 +152,11 @@ func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
 		ops = append(ops, op{kind: opDDL, ddl: d})
 	}
 	if err := w.effect(ops); err != nil {
+		if pgerror.Code(err) == pgerror.UniqueViolation {
+			if why := w.validate(d, true); why != nil {
+				return nil, why
+			}
+		}
 		return nil, err
 	}
 	for _, text := range d.Then {
@@ -264,10 +266,11 @@ func sameDirection(d *pgsql.DDL, sch *catalog.Schema) error {
 	return nil
 }
 
-// validate runs the queries that must find nothing before, or after, a DDL statement (rows against a new constraint).
-func (w *worker) validate(d *pgsql.DDL, before bool) error {
+// validate runs the queries that must find nothing after a DDL statement (rows against a new constraint), or those that say
+// why the store has refused it.
+func (w *worker) validate(d *pgsql.DDL, why bool) error {
 	for _, v := range d.Validate {
-		if v.Before != before {
+		if v.Why != why {
 			continue
 		}
 		q, err := v.Compile(w.tx.Schema())
