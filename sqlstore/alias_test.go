@@ -149,6 +149,22 @@ func TestAddedKeyThatIsNoRowid(t *testing.T) {
 	n.Want(touched, "5 c")
 }
 
+// TestDeclaredKeyIsFound: the declaration of the key's column is changed, and not what looks like it in another's default.
+func TestDeclaredKeyIsFound(t *testing.T) {
+	n := open(t)
+	p := n.MustCreate(loose)
+	n.Insert(p, null, text("it's"))
+	like := text("',c4 INTEGER DEFAULT 1,c4 INTEGER DEFAULT 1)")
+	n.MustAlter(storetest.AddColumn(n.NewID(), p, 3, storetest.Column{Name: "w", Type: catalog.TextOID, Missing: like}),
+		storetest.AddColumn(n.NewID(), p, 4, storetest.Column{Name: "n", Type: catalog.Int4OID, Missing: integer(1)}))
+	n.MustAlter(addKey(n, p, 3)...)
+	wantAlias(t, n, p, true)
+	if sql, _ := declared(t, n, p); !strings.HasSuffix(sql, ", c4 INTEGER DEFAULT 1 PRIMARY KEY)") || strings.Count(sql, " PRIMARY KEY") != 1 {
+		t.Error(sql)
+	}
+	n.Want(p, "- it's "+string(like.Bytes)+" 1")
+}
+
 // TestKeyAddedInVain: a key that is refused, or rolled back, leaves the table as it was, on every connection.
 func TestKeyAddedInVain(t *testing.T) {
 	n := open(t)

@@ -134,27 +134,37 @@ func (tx *Tx) declareAlias(sp *space) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	decl := sp.cols[sp.alias].declaration()
-	sql, before, after := string(v.Bytes), "", ""
-	for _, end := range []string{",", ")"} {
-		for _, begin := range []string{",", ", "} { // ADD COLUMN writes a space
-			if strings.Count(sql, begin+decl+end) == 1 {
-				before, after, _ = strings.Cut(sql, begin+decl+end)
-				before, after = before+begin+decl, end+after
-			}
-		}
-	}
-	if before == "" {
+	sql := string(v.Bytes)
+	end := declarationEnd(sql, sp.cols[sp.alias].declaration())
+	if end < 0 {
 		return false, nil
 	}
 	version, err := one(c, "PRAGMA schema_version")
 	if err != nil {
 		return false, err
 	}
-	declare := catalog.Str(before + " PRIMARY KEY" + after)
+	declare := catalog.Str(sql[:end] + " PRIMARY KEY" + sql[end:])
 	return true, c.StoreExec("PRAGMA writable_schema=ON;UPDATE sqlite_schema SET sql=" + literal(declare) +
 		" WHERE type='table' AND name='" + sp.phys + "';PRAGMA writable_schema=RESET;" +
 		fmt.Sprintf("PRAGMA schema_version=%d", version.Int()+1)) // so that every connection reads it again
+}
+
+// declarationEnd finds where a column's declaration ends in a CREATE TABLE statement, -1 if it is not there.
+func declarationEnd(sql, declaration string) int {
+	begin := strings.IndexByte(sql, '(') + 1
+	quoted := false
+	for i := begin; i < len(sql); i++ {
+		switch c := sql[i]; {
+		case c == '\'':
+			quoted = !quoted
+		case !quoted && (c == ',' || c == ')'):
+			if strings.TrimSpace(sql[begin:i]) == declaration { // ADD COLUMN writes a space before it
+				return i
+			}
+			begin = i + 1
+		}
+	}
+	return -1
 }
 
 // dropAlias gives a table's primary key an index in place of the rowid: a row with another value than an integer is to come.
