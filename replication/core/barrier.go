@@ -2,7 +2,6 @@ package core
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -56,7 +55,7 @@ func (n *Node) Barrier(now time.Time, level Level) (t Ticket, done bool) {
 	}
 	w := waiter{n.ticket(), level}
 	if n.cfg.Knobs.JoinRunningBarrier {
-		for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+		for _, id := range sortedKeys(n.barriers.rounds) {
 			r := n.barriers.rounds[id]
 			r.waiters = append(r.waiters, w)
 			n.checkRound(r)
@@ -171,7 +170,7 @@ func (r *round) wants(n *Node, id crdt.NodeID, has func(crdt.NodeID) bool) bool 
 // soonest lists the linked peers, those first from which an answer can be expected soonest: of this data centre before
 // others, whose round trip may not be known yet.
 func (n *Node) soonest() []*peer {
-	ps := n.linked()
+	ps := slices.Clone(n.linked())
 	late := func(p *peer) int {
 		if !p.asked.IsZero() && n.now.Sub(p.asked) > askingFor {
 			return 1
@@ -206,14 +205,14 @@ func (n *Node) askOne(r *round, p *peer) {
 
 // askBarriers asks p, whose link has just come up, for all rounds under way (rule Q2).
 func (n *Node) askBarriers(p *peer) {
-	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+	for _, id := range sortedKeys(n.barriers.rounds) {
 		n.askOne(n.barriers.rounds[id], p)
 	}
 }
 
 // lostBarriers asks others in the place of id, whose link has gone (rule Q2).
 func (n *Node) lostBarriers(id crdt.NodeID) {
-	for _, k := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+	for _, k := range sortedKeys(n.barriers.rounds) {
 		r := n.barriers.rounds[k]
 		if _, ok := r.asked[id]; ok && r.replies[id] == nil {
 			n.askRest(r)
@@ -223,7 +222,7 @@ func (n *Node) lostBarriers(id crdt.NodeID) {
 
 // reaskBarriers repeats questions without an answer, and asks who has not been asked yet (rule Q2).
 func (n *Node) reaskBarriers() {
-	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+	for _, id := range sortedKeys(n.barriers.rounds) {
 		r := n.barriers.rounds[id]
 		for _, p := range n.linked() {
 			if at, ok := r.asked[p.id]; !ok || n.now.Sub(at) >= n.cfg.Retry {
@@ -240,7 +239,7 @@ func (n *Node) renewBarriers() {
 	// This node counts for what it has now. What it had when a statement began may not do under this list: a member that
 	// has just joined answers with little, since the change before it was complete with what this node has got since.
 	n.barriers.old = len(n.barriers.next) > 0
-	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+	for _, id := range sortedKeys(n.barriers.rounds) {
 		r := n.barriers.rounds[id]
 		r.ahead = true
 		if !n.cfg.Knobs.KeepReplies {
@@ -294,7 +293,7 @@ func (n *Node) replied(p *peer, m Reply) {
 
 // advanceBarriers is called when more is durable here.
 func (n *Node) advanceBarriers() {
-	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+	for _, id := range sortedKeys(n.barriers.rounds) {
 		r := n.barriers.rounds[id]
 		changed := false
 		for _, left := range r.replies {
@@ -344,7 +343,7 @@ func (n *Node) checkRound(r *round) {
 }
 
 func (n *Node) checkBarriers() {
-	for _, id := range slices.Sorted(maps.Keys(n.barriers.rounds)) {
+	for _, id := range sortedKeys(n.barriers.rounds) {
 		n.checkRound(n.barriers.rounds[id])
 	}
 }
@@ -385,7 +384,20 @@ func (n *Node) Behind(t Ticket) (unanswered, ahead int) {
 }
 
 func sortedOrigins[V any](m map[crdt.Origin]V) []crdt.Origin {
-	return slices.SortedFunc(maps.Keys(m), crdt.Origin.Compare)
+	return sortedFunc(m, crdt.Origin.Compare)
 }
 
-func sortedTickets[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return sortedFunc(m, cmp.Compare[K]) }
+
+// sortedFunc gives a map's keys in order. Most of the maps that are asked so often are empty.
+func sortedFunc[K comparable, V any](m map[K]V, compare func(a, b K) int) []K {
+	if len(m) == 0 {
+		return nil
+	}
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compare)
+	return keys
+}

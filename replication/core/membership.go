@@ -59,7 +59,7 @@ func (n *Node) checkCompletion() {
 			}
 		}
 		delete(c.spreading, MembersRegister) // the adopted list itself stands for it
-		for _, name := range sortedTickets(c.spreading) {
+		for _, name := range sortedKeys(c.spreading) {
 			n.enqueue(&proposal{register: name})
 		}
 		if ps.check != c {

@@ -124,6 +124,7 @@ type Node struct {
 	newest     map[crdt.NodeID]crdt.Epoch // the newest epoch known of each node
 	own        crdt.Origin                // what this process writes under (rule E2), zero before it wrote
 	peers      map[crdt.NodeID]*peer      // everyone that was ever linked
+	links      []*peer                    // those that are, in order; never changed in place
 	recvs      map[crdt.Origin]*recv      // what is coming in
 	marks      []mark                     // when own entries became durable
 	errs       map[crdt.Origin]blocked    // origins that cannot be applied, and why
@@ -137,7 +138,7 @@ type Node struct {
 	subs       uint64      // the last subscription's number
 
 	tickets  Ticket
-	confirms map[crdt.Origin][]*confirm
+	confirms map[crdt.Origin][]confirm
 	backs    map[Ticket]*writeBack
 	barriers barriers
 	props    proposals
@@ -151,7 +152,7 @@ type Node struct {
 
 	puts   []Put
 	done   []Done
-	wake   map[crdt.NodeID]struct{}
+	roused []crdt.NodeID // what Roused returned last
 	closes []crdt.NodeID
 }
 
@@ -170,8 +171,8 @@ func New(cfg Config, st State, now time.Time) *Node {
 		list: &List{}, vec: crdt.Vector{},
 		newest: map[crdt.NodeID]crdt.Epoch{}, peers: map[crdt.NodeID]*peer{}, recvs: map[crdt.Origin]*recv{},
 		errs:     map[crdt.Origin]blocked{},
-		confirms: map[crdt.Origin][]*confirm{}, backs: map[Ticket]*writeBack{},
-		wake: map[crdt.NodeID]struct{}{}, reach: reaching{slow: map[crdt.NodeID]time.Time{}},
+		confirms: map[crdt.Origin][]confirm{}, backs: map[Ticket]*writeBack{},
+		reach: reaching{slow: map[crdt.NodeID]time.Time{}},
 	}
 	n.barriers.init()
 	n.props.init(st.Registers)
@@ -204,7 +205,7 @@ func (n *Node) SetJoining(now time.Time, joining bool) {
 	n.joining = joining
 	for _, p := range n.linked() {
 		p.poke = true
-		n.rouse(p.id)
+		n.rouse(p)
 	}
 }
 
@@ -265,7 +266,8 @@ func (n *Node) listChanged() {
 // Advance says what is durable here now: own commits and applied entries.
 func (n *Node) Advance(now time.Time, v crdt.Vector) {
 	n.now = now
-	var risen []crdt.Origin
+	var room [4]crdt.Origin
+	risen := room[:0]
 	for o, seq := range v {
 		if n.vec[o] < seq {
 			risen = append(risen, o)
@@ -305,7 +307,7 @@ func (n *Node) Advance(now time.Time, v crdt.Vector) {
 			if s := p.sends[o]; s == nil || s.carried < seq { // else the entries themselves have told: the log was ahead
 				p.owed[o] = struct{}{}
 			}
-			n.rouse(p.id)
+			n.rouse(p)
 		}
 		n.checkConfirms(o, nil)
 	}
@@ -342,20 +344,19 @@ func (n *Node) Tick(now time.Time) {
 	n.tickRollback()
 }
 
-func (n *Node) rouse(id crdt.NodeID) { n.wake[id] = struct{}{} }
+func (n *Node) rouse(p *peer) { p.roused = true }
 
-// Roused returns the peers for which there may be something to send, and forgets them.
+// Roused returns the linked peers for which there may be something to send, and forgets them. The slice is good until the
+// next call.
 func (n *Node) Roused() []crdt.NodeID {
-	if len(n.wake) == 0 {
-		return nil
+	n.roused = n.roused[:0]
+	for _, p := range n.linked() {
+		if p.roused {
+			p.roused = false
+			n.roused = append(n.roused, p.id)
+		}
 	}
-	ids := make([]crdt.NodeID, 0, len(n.wake))
-	for id := range n.wake {
-		ids = append(ids, id)
-	}
-	clear(n.wake)
-	slices.Sort(ids)
-	return ids
+	return n.roused
 }
 
 // Puts returns the values to make durable, in order, and forgets them.

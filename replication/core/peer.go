@@ -32,6 +32,7 @@ type peer struct {
 	dirty  map[crdt.Origin]struct{} // rose here since the last Have
 	owed   map[crdt.Origin]struct{} // of these, what no entries have told either
 	poke   bool                     // a Have is to go out even if none is owed
+	roused bool                     // there may be something to send
 	sends  map[crdt.Origin]*send
 	turn   crdt.Origin // the origin that was sent last, for fairness
 
@@ -73,6 +74,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	p.link++
 	newLife := p.instance != h.Instance
 	p.linked, p.member, p.instance, p.joining, p.heard = true, h.Member, h.Instance, h.Joining, now
+	n.relink()
 	held := p.have
 	p.have = h.Vector.Clone()
 	if p.have == nil {
@@ -123,7 +125,7 @@ func (n *Node) Up(now time.Time, h Hello, said Hello) {
 	n.askBarriers(p)
 	n.nudgeProposals(p)
 	n.reviewAll()
-	n.rouse(id)
+	n.rouse(p)
 }
 
 // Down says that the link to id is gone. What it was known to have stays known.
@@ -134,6 +136,7 @@ func (n *Node) Down(now time.Time, id crdt.NodeID) {
 		return
 	}
 	p.linked = false
+	n.relink()
 	p.outbox, p.sends, p.dirty, p.owed, p.poke = nil, nil, nil, nil, false
 	for _, r := range n.recvs {
 		if r.src == id {
@@ -197,7 +200,7 @@ func (n *Node) Receive(now time.Time, from crdt.NodeID, m Message) {
 	case Remember:
 		if n.knowsForks() && n.fork.known.Covers(n.vec, m.Vector) {
 			p.poke = true // said before all that was said on an earlier link had come
-			n.rouse(p.id)
+			n.rouse(p)
 			break
 		}
 		n.rolledBack()
@@ -242,32 +245,41 @@ func (n *Node) sawVersion(p *peer, version uint64) {
 func (n *Node) raise(p *peer, delta crdt.Vector) {
 	rose := false
 	for _, o := range sortedOrigins(delta) {
-		seq := delta[o]
-		if o.Node == n.self {
-			n.learnEpoch(o) // even if the peer has nothing of it
-		}
-		if p.have[o] >= seq || p.chains.split[o] {
-			continue
-		}
-		rose = true
-		p.have[o] = seq
-		if s := p.sends[o]; s != nil {
-			s.acked(seq)
-			n.rouse(p.id)
-		}
-		n.learnEpoch(o)
-		if o.Node == n.self && p.linked && p.sends[o] == nil && n.newest[n.self] == o.Epoch {
-			n.pushOwn(p) // it could not be sent before: what it lacked was trimmed
-		}
-		n.checkConfirms(o, p)
-		if n.vec[o] < seq {
-			n.review(o)
-		}
+		rose = n.raiseOne(p, o, delta[o]) || rose
 	}
 	if rose {
-		n.checkWriteBacks()
-		n.checkCompletion()
+		n.checkRaised()
 	}
+}
+
+// raiseOne is raise of one origin. If it returns true, checkRaised must follow.
+func (n *Node) raiseOne(p *peer, o crdt.Origin, seq uint64) (rose bool) {
+	if o.Node == n.self {
+		n.learnEpoch(o) // even if the peer has nothing of it
+	}
+	if p.have[o] >= seq || p.chains.split[o] {
+		return false
+	}
+	p.have[o] = seq
+	if s := p.sends[o]; s != nil {
+		s.acked(seq)
+		n.rouse(p)
+	}
+	n.learnEpoch(o)
+	if o.Node == n.self && p.linked && p.sends[o] == nil && n.newest[n.self] == o.Epoch {
+		n.pushOwn(p) // it could not be sent before: what it lacked was trimmed
+	}
+	n.checkConfirms(o, p)
+	if n.vec[o] < seq {
+		n.review(o)
+	}
+	return true
+}
+
+// checkRaised looks at what waits for peers to have more, besides confirms.
+func (n *Node) checkRaised() {
+	n.checkWriteBacks()
+	n.checkCompletion()
 }
 
 func (n *Node) ponged(p *peer, m Pong) {
@@ -284,8 +296,11 @@ func (n *Node) ponged(p *peer, m Pong) {
 	}
 }
 
-// linked lists the linked peers, in order, so that a seed replays.
-func (n *Node) linked() []*peer {
+// linked lists the linked peers, in order, so that a seed replays. The slice must not be changed.
+func (n *Node) linked() []*peer { return n.links }
+
+// relink works out anew what linked lists.
+func (n *Node) relink() {
 	ps := make([]*peer, 0, len(n.peers))
 	for _, p := range n.peers {
 		if p.linked {
@@ -293,7 +308,7 @@ func (n *Node) linked() []*peer {
 		}
 	}
 	slices.SortFunc(ps, func(a, b *peer) int { return cmp.Compare(a.id, b.id) })
-	return ps
+	n.links = ps
 }
 
 // send queues m for id; for this node itself it is taken at once.
@@ -311,7 +326,7 @@ func (n *Node) send(id crdt.NodeID, m Message) {
 		return
 	}
 	p.outbox = append(p.outbox, m)
-	n.rouse(id)
+	n.rouse(p)
 }
 
 // maxOutbox bounds the small messages that wait for one peer.

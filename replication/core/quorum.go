@@ -36,8 +36,8 @@ func (n *Node) hasEntry(id crdt.NodeID, o crdt.Origin, seq uint64) bool {
 // it already is, done is true and there is no ticket.
 func (n *Node) Confirm(now time.Time, level Level, o crdt.Origin, seq uint64) (t Ticket, done bool) {
 	n.now = now
-	c := &confirm{level: level, origin: o, seq: seq}
-	if n.confirmed(c) {
+	c := confirm{level: level, origin: o, seq: seq}
+	if n.confirmed(&c) {
 		return 0, true
 	}
 	c.ticket = n.ticket()
@@ -68,7 +68,8 @@ func (n *Node) checkConfirms(o crdt.Origin, from *peer) {
 		return
 	}
 	kept := waiting[:0]
-	for _, c := range waiting {
+	for i := range waiting {
+		c := &waiting[i]
 		if n.cfg.Knobs.CountMessages && from != nil {
 			if c.acks == nil {
 				c.acks = map[crdt.NodeID]int{}
@@ -78,7 +79,7 @@ func (n *Node) checkConfirms(o crdt.Origin, from *peer) {
 		if n.confirmed(c) {
 			n.decide(c.ticket, nil, nil)
 		} else {
-			kept = append(kept, c)
+			kept = append(kept, *c)
 		}
 	}
 	clear(waiting[len(kept):])
@@ -137,7 +138,7 @@ func (n *Node) settled(gs []group, o crdt.Origin, seq uint64) bool {
 }
 
 func (n *Node) checkWriteBacks() {
-	for _, t := range sortedTickets(n.backs) {
+	for _, t := range sortedKeys(n.backs) {
 		b := n.backs[t]
 		gs := b.groups()
 		for o, seq := range b.left {

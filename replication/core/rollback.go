@@ -86,7 +86,7 @@ func (n *Node) rolledBack() {
 func (n *Node) tellRollback() {
 	for _, p := range n.linked() {
 		p.poke = true
-		n.rouse(p.id)
+		n.rouse(p)
 	}
 }
 
@@ -212,7 +212,7 @@ func (n *Node) tickRollback() {
 				b.registers[name] = true
 			}
 		}
-		for _, name := range sortedTickets(b.registers) {
+		for _, name := range sortedKeys(b.registers) {
 			n.learn(name)
 		}
 	}
@@ -225,7 +225,7 @@ func (n *Node) tickRollback() {
 	n.tellRollback()
 	n.renewBarriers()
 	n.startBarrier()
-	for _, name := range sortedTickets(n.props.queues) {
+	for _, name := range sortedKeys(n.props.queues) {
 		if q := n.props.queues[name]; q[0].phase == idle {
 			n.begin(q[0])
 		}

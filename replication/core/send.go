@@ -61,7 +61,7 @@ func (n *Node) pushOwn(p *peer) {
 	if s := p.sends[o]; (s == nil || s.sub != 0) && !p.chains.split[o] && p.have[o] >= n.stab.trimmed[o] { // else it takes a snapshot, or subscribes elsewhere
 		p.sends[o] = &send{origin: o, sent: p.have[o]}
 	}
-	n.rouse(p.id)
+	n.rouse(p)
 }
 
 // subscribed starts, moves or ends a stream that p asked for.
@@ -80,7 +80,7 @@ func (n *Node) subscribed(p *peer, m Subscribe) {
 		return // it has been told what is trimmed, and asks another
 	}
 	p.sends[m.Origin] = &send{origin: m.Origin, sub: m.Sub, sent: m.From - 1}
-	n.rouse(p.id)
+	n.rouse(p)
 }
 
 // ReadLog is a wish to read entries from the log and send them to a peer.
@@ -177,7 +177,7 @@ func (n *Node) Sent(now time.Time, r ReadLog, sizes []int) bool {
 	s.bytes += total
 	s.inflight = append(s.inflight, chunk{s.sent, total})
 	s.acked(p.have[r.Origin])
-	n.rouse(r.Peer)
+	n.rouse(p)
 	return true
 }
 
