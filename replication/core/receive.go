@@ -14,6 +14,7 @@ type recv struct {
 	pending  []crdt.Entry // in order, without a gap; the first follows what is applied or being applied
 	applying uint64       // the last entry that is being applied, 0: none
 	applied  uint64       // durable
+	taken    int          // of pending, for the batch that is being put together
 
 	src   crdt.NodeID // whom this node subscribed to, 0: nobody
 	sub   uint64
@@ -140,7 +141,8 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 		n.tookFrom(p, m)
 		return
 	}
-	for _, e := range m.List {
+	for i := range m.List {
+		e := &m.List[i]
 		if e.Origin != m.Origin {
 			n.block(m.Origin, r.next(), fmt.Sprintf("node %x sent what is no entry of it", p.id))
 			return
@@ -157,12 +159,12 @@ func (n *Node) receiveEntries(p *peer, m Entries) {
 			n.forget(r)
 			break
 		}
-		if n.refuses(&e) {
+		if n.refuses(e) {
 			n.split(p, m.Origin)
 			n.send(p.id, Forks{n.fork.known})
 			return
 		}
-		r.pending = append(r.pending, e)
+		r.pending = append(slices.Grow(r.pending, len(m.List)-i), *e)
 		r.since = n.now
 	}
 	n.tookFrom(p, m)
@@ -178,8 +180,8 @@ func (n *Node) forget(r *recv) {
 // tookFrom counts entries as their sender's ack of them: it has them durably, else it could not have sent them (rule
 // E1). So do entries that are here already and those that are dropped: the sender will not say it again.
 func (n *Node) tookFrom(p *peer, m Entries) {
-	if k := len(m.List); k > 0 && m.List[k-1].Origin == m.Origin {
-		n.raise(p, crdt.Vector{m.Origin: m.List[k-1].Seq})
+	if k := len(m.List); k > 0 && m.List[k-1].Origin == m.Origin && n.raiseOne(p, m.Origin, m.List[k-1].Seq) {
+		n.checkRaised()
 	}
 }
 
@@ -200,22 +202,26 @@ func (n *Node) NextBatch(now time.Time) []crdt.Entry {
 	if len(n.batch) > 0 || len(n.fork.queue) > 0 {
 		return nil
 	}
-	ahead := map[crdt.Origin]uint64{} // what the batch adds to the vector
-	at := func(o crdt.Origin) uint64 {
-		if s, ok := ahead[o]; ok {
-			return s
+	waiting, entries := n.waiting()
+	if entries == 0 {
+		return nil
+	}
+	at := func(o crdt.Origin) uint64 { // with what the batch adds
+		if r := n.recvs[o]; r != nil && r.taken > 0 {
+			return r.pending[r.taken-1].Seq
 		}
 		return n.vec[o]
 	}
-	taken := map[crdt.Origin]int{}
+	if n.single > 0 {
+		entries = 1
+	}
 	limit, bytes := n.cfg.MaxBatch, 0
-	var batch []crdt.Entry
+	batch := make([]crdt.Entry, 0, min(entries, maxBatchEntries))
 	for progress := true; progress; {
 		progress = false
-		for _, o := range n.waiting() {
-			r := n.recvs[o]
-			for taken[o] < len(r.pending) {
-				e := &r.pending[taken[o]]
+		for _, r := range waiting {
+			for r.taken < len(r.pending) {
+				e := &r.pending[r.taken]
 				if len(batch) > 0 && (bytes+len(e.Bytes) > limit || n.single > 0 || len(batch) >= maxBatchEntries) {
 					progress = false
 					break
@@ -225,8 +231,7 @@ func (n *Node) NextBatch(now time.Time) []crdt.Entry {
 				}
 				batch = append(batch, *e)
 				bytes += len(e.Bytes)
-				ahead[o] = e.Seq
-				taken[o]++
+				r.taken++
 				progress = true
 			}
 		}
@@ -234,14 +239,18 @@ func (n *Node) NextBatch(now time.Time) []crdt.Entry {
 	if len(batch) == 0 {
 		return nil
 	}
-	for o, k := range taken {
-		if r := n.recvs[o]; k > 0 {
+	for _, r := range waiting {
+		if k := r.taken; k > 0 {
 			r.applying = r.pending[k-1].Seq
-			r.pending = r.pending[k:]
+			r.pending, r.taken = r.pending[k:], 0
 		}
 	}
 	n.batch, n.batchAt, n.batchBytes = batch, now, bytes
 	if n.cfg.Knobs.AckEarly {
+		ahead := crdt.Vector{}
+		for _, r := range waiting {
+			ahead[r.origin] = r.applying
+		}
 		n.Advance(now, ahead)
 	}
 	return batch
@@ -250,16 +259,16 @@ func (n *Node) NextBatch(now time.Time) []crdt.Entry {
 // maxBatchEntries bounds how long one batch keeps the store's writer.
 const maxBatchEntries = 4096
 
-// waiting lists the origins that have entries pending, in order.
-func (n *Node) waiting() []crdt.Origin {
-	var os []crdt.Origin
-	for o, r := range n.recvs {
+// waiting lists the origins that have entries pending, in order, and says how many these are.
+func (n *Node) waiting() (rs []*recv, entries int) {
+	for _, r := range n.recvs {
 		if len(r.pending) > 0 {
-			os = append(os, o)
+			rs = append(rs, r)
+			entries += len(r.pending)
 		}
 	}
-	slices.SortFunc(os, crdt.Origin.Compare)
-	return os
+	slices.SortFunc(rs, func(a, b *recv) int { return a.origin.Compare(b.origin) })
+	return rs, entries
 }
 
 // ripe says whether e may be applied when at tells what is: its predecessor and dependencies are there, and its stamp is
@@ -300,15 +309,20 @@ func (n *Node) Applied(now time.Time, v crdt.Vector, err error) {
 			n.block(batch[0].Origin, batch[0].Seq, err.Error())
 		}
 	}
-	back := map[crdt.Origin][]crdt.Entry{}
-	for _, e := range batch {
+	var back map[crdt.Origin][]crdt.Entry
+	for i := range batch {
+		e := &batch[i]
 		if e.Seq > v[e.Origin] {
-			back[e.Origin] = append(back[e.Origin], e)
+			if back == nil {
+				back = map[crdt.Origin][]crdt.Entry{}
+			}
+			back[e.Origin] = append(back[e.Origin], *e)
 		} else if b, ok := n.errs[e.Origin]; ok && b.seq <= e.Seq {
 			delete(n.errs, e.Origin)
 		}
 	}
-	for _, e := range batch {
+	for i := range batch {
+		e := &batch[i]
 		r := n.recvs[e.Origin]
 		if r == nil {
 			continue
@@ -327,8 +341,8 @@ func (n *Node) Applied(now time.Time, v crdt.Vector, err error) {
 		n.appliedMarkers(batch, v)
 	}
 	n.Advance(now, v)
-	for _, e := range batch {
-		if r := n.recvs[e.Origin]; r != nil {
+	for i := range batch {
+		if r := n.recvs[batch[i].Origin]; r != nil {
 			n.dropIfIdle(r)
 		}
 	}
