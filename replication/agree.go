@@ -120,6 +120,9 @@ func (r *Replicator) hold(ctx context.Context, round uint64, limit time.Duration
 	}
 	h.release = release
 	for r.core.Applying() {
+		if r.applied == nil {
+			r.applied = make(chan struct{})
+		}
 		applied := r.applied
 		r.mu.Unlock()
 		select {

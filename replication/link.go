@@ -31,7 +31,7 @@ type link struct {
 	wake     chan struct{}
 
 	sending sync.Mutex   // held by whoever takes messages from the core and sends them: they keep their order
-	held    []byte       // a message that express took and left to the loop; protected by sending
+	held    []byte       // a message (see whole) that express took and left to the loop; protected by sending
 	ready   ready        // protected by sending
 	unheard atomic.Int32 // messages that express sent since the last sign of life
 
@@ -184,7 +184,7 @@ func (r *Replicator) sendNext(l *link) (some bool, err error) {
 	r.mu.Unlock()
 	switch {
 	case some:
-		return true, r.sendMessage(l, core.Append(nil, m))
+		return true, r.sendMessage(l, whole(m))
 	case reading:
 		return true, r.sendEntries(l, read)
 	}
@@ -205,14 +205,14 @@ func (r *Replicator) express(l *link) {
 	}
 	more := l.held != nil
 	for !more {
+		r.mu.Lock()
 		m, some := r.nextMessage(l)
+		more = !some && r.core.Readable(l.peer)
+		r.mu.Unlock()
 		if !some {
-			r.mu.Lock()
-			more = r.core.Readable(l.peer)
-			r.mu.Unlock()
 			break
 		}
-		b := core.Append(nil, m)
+		b := whole(m)
 		if more = len(b) > maxExpress || l.unheard.Add(1) > maxUnheard; more {
 			l.held = b
 			break
@@ -228,11 +228,17 @@ func (r *Replicator) express(l *link) {
 	}
 }
 
+// whole encodes a message, after the first byte of a frame that holds all of it.
+func whole(m core.Message) []byte {
+	return core.Append(append(make([]byte, 0, 64), frameWhole), m)
+}
+
+// sendMessage sends what whole encoded.
 func (r *Replicator) sendMessage(l *link, b []byte) error {
-	if len(b) <= maxFrame-1 {
-		return l.stream.SendMsg(&frame{parts: [][]byte{{frameWhole}, b}})
+	if len(b) <= maxFrame {
+		return l.stream.SendMsg(&frame{parts: [][]byte{b}})
 	}
-	return r.sendParts(l, &long{parts: [][]byte{b}})
+	return r.sendParts(l, &long{parts: [][]byte{b[1:]}})
 }
 
 // sendEntries reads entries from the log and sends them as they are stored.
@@ -255,17 +261,16 @@ func (r *Replicator) sendEntries(l *link, read core.ReadLog) error {
 	if !wanted || len(entries) == 0 {
 		return nil
 	}
-	parts := make([][]byte, 0, 2*len(entries)+2)
-	whole := total+len(head) < maxFrame
-	if whole {
-		parts = append(parts, []byte{frameWhole})
+	if total+len(head) < maxFrame { // a copy costs less than as many parts
+		b := append(append(make([]byte, 0, 1+len(head)+total), frameWhole), head...)
+		for i := range entries {
+			b = append(binary.AppendUvarint(b, uint64(sizes[i])), entries[i].Bytes...)
+		}
+		return l.stream.SendMsg(&frame{parts: [][]byte{b}})
 	}
-	parts = append(parts, head)
+	parts := append(make([][]byte, 0, 1+2*len(entries)), head)
 	for i := range entries {
 		parts = append(parts, binary.AppendUvarint(nil, uint64(sizes[i])), entries[i].Bytes)
-	}
-	if whole {
-		return l.stream.SendMsg(&frame{parts: parts})
 	}
 	return r.sendParts(l, &long{parts: parts})
 }
@@ -338,7 +343,7 @@ func (r *Replicator) sent(read core.ReadLog, sizes []int) (head []byte, wanted b
 		wanted = n.Sent(now, read, sizes)
 		version = n.List().Version // as of after the reading: what is said of the entries holds under this list
 	})
-	return core.AppendEntriesHead(nil, version, read.Origin, read.Sub, len(sizes)), wanted
+	return core.AppendEntriesHead(make([]byte, 0, 64), version, read.Origin, read.Sub, len(sizes)), wanted
 }
 
 func (r *Replicator) unreadable(l *link, read core.ReadLog, err error) {
@@ -347,10 +352,8 @@ func (r *Replicator) unreadable(l *link, read core.ReadLog, err error) {
 	}
 }
 
-// nextMessage takes the next small message for a link that is in force.
+// nextMessage takes the next small message for a link that is in force. r.mu is held.
 func (r *Replicator) nextMessage(l *link) (core.Message, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.links[l.peer] != l {
 		return nil, false
 	}

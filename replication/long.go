@@ -76,16 +76,18 @@ func (r *Replicator) sendParts(l *link, m *long) error {
 			return err
 		}
 		for !last && held == nil {
+			r.mu.Lock()
 			m, some := r.nextMessage(l)
+			r.mu.Unlock()
 			if !some {
 				break
 			}
-			b := core.Append(nil, m)
-			if len(b) > maxFrame-1 {
-				held = b
+			b := whole(m)
+			if len(b) > maxFrame {
+				held = b[1:]
 				break
 			}
-			if err := l.stream.SendMsg(&frame{parts: [][]byte{{frameWhole}, b}}); err != nil {
+			if err := l.stream.SendMsg(&frame{parts: [][]byte{b}}); err != nil {
 				return err
 			}
 		}
@@ -167,8 +169,8 @@ func (r *Replicator) receive(l *link, take func(core.Message) error) error {
 	limit := min(int64(maxHello), r.cfg.MaxEntry)
 	var long *arriving
 	defer func() { long.close() }()
+	var f frame
 	for {
-		var f frame
 		if err := l.stream.RecvMsg(&f); err != nil {
 			return err
 		}

@@ -58,15 +58,16 @@ type Replicator struct {
 	calls   map[uint64]chan core.App
 	lastID  uint64
 	puts    []core.Put
-	holding *holding      // see Agree; nil: none
-	applied chan struct{} // closed when a batch has been applied
-	adopted chan struct{} // closed when another member list is in force
-	linked  chan struct{} // closed when a link has come up or gone
-	version uint64        // of the list in force
-	seeds   []string      // gossip addresses to try besides those of the members
-	looks   []core.Look   // at hashes, to be done
-	leaving bool          // Leave is under way
-	fetch   *fetch        // the snapshot that is coming in, if one is
+	holding *holding        // see Agree; nil: none
+	applied chan struct{}   // closed when a batch has been applied; nil: nobody waits for that
+	told    <-chan struct{} // Store.Changed as of when the core was told last what is durable
+	adopted chan struct{}   // closed when another member list is in force
+	linked  chan struct{}   // closed when a link has come up or gone
+	version uint64          // of the list in force
+	seeds   []string        // gossip addresses to try besides those of the members
+	looks   []core.Look     // at hashes, to be done
+	leaving bool            // Leave is under way
+	fetch   *fetch          // the snapshot that is coming in, if one is
 	started bool
 	closed  bool
 }
@@ -82,7 +83,7 @@ func New(cfg Config) (*Replicator, error) {
 		cfg: cfg, self: cfg.Store.Self(), instance: randomID(), ctx: ctx, cancel: cancel,
 		applyWake: make(chan struct{}, 1), putWake: make(chan struct{}, 1), mendWake: make(chan struct{}, 1), dialWake: make(chan struct{}, 1),
 		mingleWake: make(chan struct{}, 1), seeds: slices.Clone(cfg.Seeds),
-		handlers: make(chan struct{}, maxHandlers), applied: make(chan struct{}), copies: make(chan struct{}, 1),
+		handlers: make(chan struct{}, maxHandlers), copies: make(chan struct{}, 1),
 		links: map[crdt.NodeID]*link{}, dials: map[crdt.NodeID]*dialing{},
 		waits: map[core.Ticket]waiting{}, calls: map[uint64]chan core.App{}, adopted: make(chan struct{}), linked: make(chan struct{}),
 	}, nil

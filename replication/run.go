@@ -33,15 +33,32 @@ func (r *Replicator) tick() {
 // watch tells the core what has become durable: own commits above all.
 func (r *Replicator) watch() {
 	for {
-		changed := r.cfg.Store.Changed() // before Vector: nothing falls between
-		// The vector is read under the lock: one of before a branch was moved must not be told after that (rule E5).
-		r.do(func(n *core.Node, now time.Time) { n.Advance(now, r.cfg.Store.Vector()) })
+		r.mu.Lock()
+		news := r.advance(r.cfg.Now())
+		changed := r.told
+		if news {
+			r.unlock()
+		} else {
+			r.mu.Unlock()
+		}
 		select {
 		case <-changed:
 		case <-r.ctx.Done():
 			return
 		}
 	}
+}
+
+// advance tells the core what has become durable, unless it has been told. r.mu is held: a vector of before a branch was
+// moved must not be told after that (rule E5).
+func (r *Replicator) advance(now time.Time) (news bool) {
+	changed := r.cfg.Store.Changed() // before Vector: nothing falls between
+	if changed == r.told {
+		return false
+	}
+	r.core.Advance(now, r.cfg.Store.Vector())
+	r.told = changed
+	return true
 }
 
 // apply hands the store what may be applied, batch by batch.
@@ -79,12 +96,15 @@ func (r *Replicator) apply() {
 				}
 			}
 			r.mu.Lock()
+			r.told = r.cfg.Store.Changed() // before Vector, as in advance
 			r.core.Applied(r.cfg.Now(), r.cfg.Store.Vector(), err)
 			if reread {
 				r.core.Reread(r.cfg.Now(), st)
 			}
-			close(r.applied)
-			r.applied = make(chan struct{})
+			if r.applied != nil {
+				close(r.applied)
+				r.applied = nil
+			}
 			r.unlock() // the acks
 		}
 	}

@@ -42,7 +42,7 @@ type frame struct {
 	bytes []byte
 }
 
-// codec hands bytes through. What is sent is not copied: entries are never changed.
+// codec hands bytes through. What is sent is not copied: it is never changed.
 type codec struct{}
 
 func (codec) Name() string { return "layercake" }

@@ -413,7 +413,7 @@ func (r *Replicator) Confirm(ctx context.Context, level Level, o crdt.Origin, se
 	var tally core.Tally
 	p, err := r.begin(r.within(within), func(n *core.Node, now time.Time) (core.Ticket, bool) {
 		if n.Vector()[o] < seq { // watch has not been woken yet: nobody need wait for that
-			n.Advance(now, r.cfg.Store.Vector())
+			r.advance(now)
 		}
 		return n.Confirm(now, level, o, seq)
 	})
