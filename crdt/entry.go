@@ -172,7 +172,9 @@ func decodeHead(b []byte) (e Entry, body []byte, err error) {
 	if e.Schema, b, err = uvarint(b); err != nil {
 		return fail(err)
 	}
-	if e.Deps, b, err = DecodeVector(b); err != nil {
+	if len(b) > 0 && b[0] == 0 { // no dependencies: nobody else has written since the entry before
+		b = b[1:]
+	} else if e.Deps, b, err = DecodeVector(b); err != nil {
 		return fail(err)
 	}
 	if len(b) < len(e.Prev) {

@@ -354,16 +354,37 @@ func (g *Group) decodeColumns(b []byte) (rest []byte, err error) {
 	case g.Op == Update && len(g.Columns) == 0:
 		return nil, malformed("update of no column")
 	}
+	if g.Op == Insert && g.namesTwice() {
+		return nil, malformed("a column named twice")
+	}
+	return b, nil
+}
+
+// namesTwice says whether a column stands twice among the key's and the others.
+func (g *Group) namesTwice() bool {
+	if len(g.Key)+len(g.Columns) <= 16 { // as nearly always: a map costs more than to compare each with each
+		for i, id := range g.Key {
+			if slices.Contains(g.Key[:i], id) {
+				return true
+			}
+		}
+		for i, id := range g.Columns {
+			if slices.Contains(g.Key, id) || slices.Contains(g.Columns[:i], id) {
+				return true
+			}
+		}
+		return false
+	}
 	seen := make(map[ID]bool, len(g.Key)+len(g.Columns))
 	for _, ids := range [][]ID{g.Key, g.Columns} {
 		for _, id := range ids {
-			if seen[id] && g.Op == Insert {
-				return nil, malformed("a column named twice")
+			if seen[id] {
+				return true
 			}
 			seen[id] = true
 		}
 	}
-	return b, nil
+	return false
 }
 
 func decodeIDs(b []byte) ([]ID, []byte, error) {
