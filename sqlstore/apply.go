@@ -24,6 +24,7 @@ func (s *Store) Apply(ctx context.Context, entries []crdt.Entry) error {
 	_, err := s.submit(&request{ctx: ctx, fn: func(tx *Tx) error {
 		stopped = nil
 		tx.remote = true
+		m := merger{tx: tx}
 		for i := range entries {
 			groups, err := tx.check(&entries[i])
 			if errors.Is(err, errSeen) {
@@ -33,7 +34,7 @@ func (s *Store) Apply(ctx context.Context, entries []crdt.Entry) error {
 				stopped = entryError(err, &entries[i])
 				return nil
 			}
-			if err := tx.apply(&entries[i], groups); err != nil {
+			if err := m.apply(&entries[i], groups); err != nil {
 				return entryError(err, &entries[i])
 			}
 		}
@@ -115,7 +116,8 @@ func (tx *Tx) checkSame(e *crdt.Entry) error {
 }
 
 // apply merges one entry that passed check.
-func (tx *Tx) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
+func (m *merger) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
+	tx := m.tx
 	tx.dirty = true
 	num, err := tx.w.number(e.Origin)
 	if err != nil {
@@ -148,7 +150,7 @@ func (tx *Tx) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
 		if objects && g.Op == crdt.Delete && tx.w.s.config.Knobs.ForgetDrops {
 			continue
 		}
-		if err := tx.applyGroup(sp, g); err != nil {
+		if err := m.applyGroup(sp, g); err != nil {
 			return err
 		}
 		schema = schema || objects
@@ -159,12 +161,13 @@ func (tx *Tx) apply(e *crdt.Entry, groups []crdt.Group) (err error) {
 	return nil
 }
 
-func (tx *Tx) applyGroup(sp *space, g *crdt.Group) error {
+func (m *merger) applyGroup(sp *space, g *crdt.Group) error {
+	tx := m.tx
 	ts := tx.touch(sp)
 	if g.Op == crdt.Truncate {
 		return tx.applyTruncate(ts)
 	}
-	m := merger{tx: tx, ts: ts, sp: sp, g: g, foreign: g.KeyID != sp.keyID}
+	m.ts, m.sp, m.g, m.foreign = ts, sp, g, g.KeyID != sp.keyID
 	if err := m.prepare(); err != nil {
 		return err
 	}
@@ -193,7 +196,7 @@ func (tx *Tx) applyGroup(sp *space, g *crdt.Group) error {
 	})
 }
 
-// merger merges the rows of one group.
+// merger merges the rows of groups, one group at a time. Its memory serves from group to group.
 type merger struct {
 	tx      *Tx
 	ts      *txSpace
@@ -214,21 +217,22 @@ type merger struct {
 }
 
 func (m *merger) prepare() error {
-	at := func(ids []crdt.ID) []int {
-		out := make([]int, len(ids))
-		for i, id := range ids {
-			if c, ok := m.sp.byID[id]; ok {
-				out[i] = c
-			} else {
-				out[i] = -1
+	at := func(out []int, ids []crdt.ID) []int {
+		out = slices.Grow(out[:0], len(ids))
+		for _, id := range ids {
+			c, ok := m.sp.byID[id]
+			if !ok {
+				c = -1
 			}
+			out = append(out, c)
 		}
 		return out
 	}
-	m.keyAt, m.colAt = at(m.g.Key), at(m.g.Columns)
-	m.keyVals = make([]catalog.Value, m.g.KeyLen())
-	m.vals = make([]catalog.Value, len(m.g.Columns))
-	m.full = make([]catalog.Value, len(m.sp.cols))
+	room := func(vals []catalog.Value, n int) []catalog.Value { return slices.Grow(vals[:0], n)[:n] }
+	m.keyAt, m.colAt = at(m.keyAt, m.g.Key), at(m.colAt, m.g.Columns)
+	m.keyVals = room(m.keyVals, m.g.KeyLen())
+	m.vals = room(m.vals, len(m.g.Columns))
+	m.full = room(m.full, len(m.sp.cols))
 	if m.foreign && !m.sp.hidden {
 		return fmt.Errorf("%w: rows of %s go by a key that the table never had", crdt.ErrMalformed, m.sp.phys)
 	}

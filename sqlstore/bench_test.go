@@ -73,6 +73,42 @@ func BenchmarkApplyBulk(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*rows), "µs/row")
 }
 
+// BenchmarkApply applies entries of one row each, as they come from another node.
+func BenchmarkApply(b *testing.B) {
+	for _, batch := range []int{1, 32} {
+		b.Run(fmt.Sprint("batch=", batch), func(b *testing.B) {
+			n, m := open(b), open(b)
+			table := n.MustCreate(accounts)
+			t := storetest.Table(n.Schema(), table)
+			if err := m.Apply(context.Background(), storetest.Log(b, n.Store)); err != nil {
+				b.Fatal(err)
+			}
+			id := int64(0)
+			for b.Loop() {
+				b.StopTimer()
+				entries := make([]crdt.Entry, batch)
+				for i := range entries {
+					c := n.MustWrite(func(tx *sqlstore.Tx) error {
+						id++
+						_, err := tx.Insert(t, []catalog.Value{integer(id), integer(1), integer(0), filler})
+						return err
+					})
+					es, err := n.Entries(context.Background(), c.Origin, c.Seq, 1)
+					if err != nil {
+						b.Fatal(err)
+					}
+					entries[i] = es[0]
+				}
+				m.Clock.T = n.Clock.T
+				b.StartTimer()
+				if err := m.Apply(context.Background(), entries); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkCommit commits transactions of one row each, from several clients at once.
 func BenchmarkCommit(b *testing.B) {
 	for _, clients := range []int{1, 8, 32} {
