@@ -467,7 +467,7 @@ func (s *session) workOnReader(ctx context.Context, c *compiled, t *transaction,
 	fresh, waited := w.took, false
 	lock := func(keys []lockKey, exclusive bool) error {
 		for _, k := range keys {
-			if h := s.owner.held[k]; h == nil || exclusive && !h.exclusive {
+			if h, held := s.owner.held[k]; !held || exclusive && !h.exclusive {
 				fresh = true
 				wait, err := s.node.locks.acquire(ctx, s.owner, k, exclusive, s.settings.duration("lock_timeout"))
 				if err != nil {

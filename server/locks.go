@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"sync"
 	"time"
 
@@ -54,7 +55,7 @@ func advisoryKey(n int64) lockKey {
 
 // lockOwner is a transaction (or a session, for advisory locks) as the lock table knows it.
 type lockOwner struct {
-	held    map[lockKey]*heldLock
+	held    map[lockKey]heldLock
 	order   []lockKey // in the order of acquisition, for ROLLBACK TO
 	waiting *lock     // guarded by lockTable.mu
 	pid     uint32
@@ -65,100 +66,124 @@ type heldLock struct {
 	exclusive bool
 }
 
-func newLockOwner(pid uint32) *lockOwner { return &lockOwner{held: map[lockKey]*heldLock{}, pid: pid} }
+func newLockOwner(pid uint32) *lockOwner { return &lockOwner{held: map[lockKey]heldLock{}, pid: pid} }
+
+func (o *lockOwner) holds(k lockKey) bool {
+	_, ok := o.held[k]
+	return ok
+}
 
 type lock struct {
 	key     lockKey
-	holders map[*lockOwner]bool // true: exclusive
-	waiters map[*lockOwner]bool // true: for an exclusive lock
-	changed chan struct{}       // closed and replaced at each release
+	holders lockUsers
+	waiters lockUsers
+	changed chan struct{} // closed at the next release; nil: nobody waits for that
+	first   [1]lockUser   // memory for holders: there are seldom more
 }
 
-// tableUse counts who holds rows of a table, so that a lock on the whole table and locks on its rows exclude each other.
+// lockUser is who holds a lock or waits for it, exclusively or not.
+type lockUser struct {
+	owner     *lockOwner
+	exclusive bool
+}
+
+type lockUsers []lockUser
+
+// add adds o, or makes it an exclusive one.
+func (l *lockUsers) add(o *lockOwner, exclusive bool) {
+	for i := range *l {
+		if u := &(*l)[i]; u.owner == o {
+			u.exclusive = u.exclusive || exclusive
+			return
+		}
+	}
+	*l = append(*l, lockUser{o, exclusive})
+}
+
+func (l *lockUsers) remove(o *lockOwner) {
+	*l = slices.DeleteFunc(*l, func(u lockUser) bool { return u.owner == o })
+}
+
+// exclude says whether one of them keeps o from the lock.
+func (l lockUsers) exclude(o *lockOwner, exclusive bool) bool {
+	for _, u := range l {
+		if u.owner != o && (u.exclusive || exclusive) {
+			return true
+		}
+	}
+	return false
+}
+
+// tableUse names who holds rows of a table, so that a lock on the whole table and locks on its rows exclude each other.
 type tableUse struct {
-	rows map[*lockOwner]int
+	table catalog.ID
+	owner *lockOwner
 }
 
 // lockTable holds the reservations of open transactions on this node. A remote entry never waits for one.
 type lockTable struct {
 	mu     sync.Mutex
 	locks  map[lockKey]*lock
-	tables map[catalog.ID]*tableUse
+	tables map[tableUse]int // how many rows and keys these are
 }
 
 func newLockTable() *lockTable {
-	return &lockTable{locks: map[lockKey]*lock{}, tables: map[catalog.ID]*tableUse{}}
+	return &lockTable{locks: map[lockKey]*lock{}, tables: map[tableUse]int{}}
 }
 
 // tryLocked takes the lock if nobody else is in the way, else returns the lock to wait for. Callers hold mu.
 func (lt *lockTable) tryLocked(o *lockOwner, k lockKey, exclusive bool) *lock {
-	h := o.held[k]
-	if h != nil && (h.exclusive || !exclusive) {
+	h, held := o.held[k]
+	if held && (h.exclusive || !exclusive) {
 		h.count++
+		o.held[k] = h
 		return nil
 	}
 	isRow := k.ofTable()
 	if isRow {
-		if tl := lt.locks[tableKey(k.object)]; tl != nil {
-			for other, x := range tl.holders {
-				if other != o && (x || exclusive) {
-					return tl
-				}
-			}
+		if tl := lt.locks[tableKey(k.object)]; tl != nil && tl.holders.exclude(o, exclusive) {
+			return tl
 		}
 	}
 	l := lt.locks[k]
 	if l == nil {
-		l = &lock{key: k, holders: map[*lockOwner]bool{}, waiters: map[*lockOwner]bool{}, changed: make(chan struct{})}
+		l = &lock{key: k}
+		l.holders = l.first[:0]
 		lt.locks[k] = l
 	}
-	for other, x := range l.holders {
-		if other != o && (x || exclusive) {
-			return l
-		}
+	if l.holders.exclude(o, exclusive) {
+		return l
 	}
 	if k.key == "" && exclusive {
-		if use := lt.tables[k.object]; use != nil {
-			for other := range use.rows {
-				if other != o {
-					return l
-				}
+		for use := range lt.tables {
+			if use.table == k.object && use.owner != o {
+				return l
 			}
 		}
 	}
-	if isRow && h == nil {
-		use := lt.tables[k.object]
-		if use == nil {
-			use = &tableUse{rows: map[*lockOwner]int{}}
-			lt.tables[k.object] = use
-		}
-		use.rows[o]++
+	if isRow && !held {
+		lt.tables[tableUse{k.object, o}]++
 	}
-	l.holders[o] = l.holders[o] || exclusive
-	if h == nil {
-		o.held[k] = &heldLock{count: 1, exclusive: exclusive}
+	l.holders.add(o, exclusive)
+	if !held {
 		o.order = append(o.order, k)
-	} else {
-		h.count++
-		h.exclusive = true
 	}
+	o.held[k] = heldLock{count: h.count + 1, exclusive: exclusive}
 	return nil
 }
 
 // blockers lists who keeps o from lock l. Callers hold mu.
 func (lt *lockTable) blockers(o *lockOwner, l *lock) []*lockOwner {
 	var out []*lockOwner
-	for other := range l.holders {
-		if other != o {
-			out = append(out, other)
+	for _, u := range l.holders {
+		if u.owner != o {
+			out = append(out, u.owner)
 		}
 	}
 	if l.key.key == "" {
-		if use := lt.tables[l.key.object]; use != nil {
-			for other := range use.rows {
-				if other != o {
-					out = append(out, other)
-				}
+		for use := range lt.tables {
+			if use.table == l.key.object && use.owner != o {
+				out = append(out, use.owner)
 			}
 		}
 	}
@@ -208,7 +233,10 @@ func (lt *lockTable) acquire(ctx context.Context, o *lockOwner, k lockKey, exclu
 				WithHint("Retry the transaction.")
 		}
 		o.waiting = l
-		l.waiters[o] = exclusive
+		l.waiters.add(o, exclusive)
+		if l.changed == nil {
+			l.changed = make(chan struct{})
+		}
 		changed := l.changed
 		lt.mu.Unlock()
 
@@ -227,7 +255,7 @@ func (lt *lockTable) acquire(ctx context.Context, o *lockOwner, k lockKey, exclu
 		}
 		lt.mu.Lock()
 		o.waiting = nil
-		delete(l.waiters, o)
+		l.waiters.remove(o)
 		lt.dropIfIdle(l)
 		lt.mu.Unlock()
 		if err != nil {
@@ -266,28 +294,28 @@ func (lt *lockTable) dropIfIdle(l *lock) {
 func (lt *lockTable) releaseLocked(o *lockOwner, k lockKey) {
 	delete(o.held, k)
 	if k.ofTable() {
-		if use := lt.tables[k.object]; use != nil {
-			if use.rows[o]--; use.rows[o] <= 0 {
-				delete(use.rows, o)
-				if tl := lt.locks[tableKey(k.object)]; tl != nil {
-					tl.wake()
-				}
-			}
-			if len(use.rows) == 0 {
-				delete(lt.tables, k.object)
+		use := tableUse{k.object, o}
+		if n := lt.tables[use]; n > 1 {
+			lt.tables[use] = n - 1
+		} else {
+			delete(lt.tables, use)
+			if tl := lt.locks[tableKey(k.object)]; tl != nil {
+				tl.wake()
 			}
 		}
 	}
 	if l := lt.locks[k]; l != nil {
-		delete(l.holders, o)
+		l.holders.remove(o)
 		l.wake()
 		lt.dropIfIdle(l)
 	}
 }
 
 func (l *lock) wake() {
-	close(l.changed)
-	l.changed = make(chan struct{})
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
 }
 
 // releaseFrom gives back what o took after its first n locks (ROLLBACK TO); 0 gives back all.
@@ -298,7 +326,7 @@ func (lt *lockTable) releaseFrom(o *lockOwner, n int) {
 	lt.mu.Lock()
 	defer lt.mu.Unlock()
 	for _, k := range o.order[n:] {
-		if o.held[k] != nil {
+		if o.holds(k) {
 			lt.releaseLocked(o, k)
 		}
 	}
@@ -309,11 +337,13 @@ func (lt *lockTable) releaseFrom(o *lockOwner, n int) {
 func (lt *lockTable) unlock(o *lockOwner, k lockKey) bool {
 	lt.mu.Lock()
 	defer lt.mu.Unlock()
-	h := o.held[k]
-	if h == nil {
+	h, held := o.held[k]
+	if !held {
 		return false
 	}
-	if h.count--; h.count == 0 {
+	h.count--
+	o.held[k] = h
+	if h.count == 0 {
 		lt.releaseLocked(o, k)
 		for i, q := range o.order {
 			if q == k {

@@ -200,13 +200,13 @@ func (lt *lockTable) rows() []providedRow {
 		if k.key != "" {
 			typ = map[byte]string{'r': "tuple", 'p': "tuple", 'k': "tuple", 'a': "advisory", 'A': "advisory"}[k.key[0]]
 		}
-		for i, owners := range []map[*lockOwner]bool{l.holders, l.waiters} {
-			for o, x := range owners {
+		for i, users := range []lockUsers{l.holders, l.waiters} {
+			for _, u := range users {
 				mode := "ShareLock"
-				if x {
+				if u.exclusive {
 					mode = "ExclusiveLock"
 				}
-				out = append(out, providedRow{"locktype": catalog.Str(typ), "pid": catalog.Int(int64(o.pid)), "mode": catalog.Str(mode),
+				out = append(out, providedRow{"locktype": catalog.Str(typ), "pid": catalog.Int(int64(u.owner.pid)), "mode": catalog.Str(mode),
 					"granted": catalog.Bool(i == 0), "fastpath": catalog.Bool(false)})
 			}
 		}

@@ -74,7 +74,7 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 				}
 				switch {
 				case l.NoWait || l.SkipLocked:
-					w.took = w.took || s.owner.held[k] == nil
+					w.took = w.took || !s.owner.holds(k)
 					if blocked := s.node.locks.try(s.owner, []lockKey{k}, !l.Share); blocked != nil {
 						if l.SkipLocked {
 							missed = true

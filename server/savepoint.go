@@ -51,12 +51,12 @@ func (s *session) rollbackTo(name string) error {
 	t.index()
 	s.node.locks.releaseFrom(s.owner, sp.locks)
 	for k := range keys {
-		if s.owner.held[k] != nil || s.owner.held[tableKey(k.object)] != nil {
+		if s.owner.holds(k) || s.owner.holds(tableKey(k.object)) {
 			t.keys[k] = true
 		}
 	}
 	for id, some := range whole {
-		t.whole[id] = some && s.owner.held[tableKey(id)] != nil
+		t.whole[id] = some && s.owner.holds(tableKey(id))
 	}
 	t.schema, t.deferAll, t.deferOne = sp.schema, sp.deferAll, sp.deferOne
 	s.pendingNotify = s.pendingNotify[:min(sp.notified, len(s.pendingNotify))]
