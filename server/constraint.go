@@ -12,33 +12,36 @@ import (
 	"layercake/sqlstore"
 )
 
-// comparable gives the bytes of a value by which its type compares.
-func comparable(typ uint32, v catalog.Value) []byte {
-	return catalog.AppendValue(nil, catalog.Canonical(v, catalog.Comparison(typ)))
+// appendComparable appends the bytes of a value by which its type compares.
+func appendComparable(dst []byte, typ uint32, v catalog.Value) []byte {
+	return catalog.AppendValue(dst, catalog.Canonical(v, catalog.Comparison(typ)))
 }
 
-// uniqueKeyOf encodes the key that row has in u's index; nil when a key column is NULL or the index leaves it out.
-func (s *statement) uniqueKeyOf(u *pgsql.UniqueCheck, row []catalog.Value) ([]byte, error) {
+// keyBytes is memory for a unique key; few are longer.
+type keyBytes [64]byte
+
+// uniqueKeyOf encodes the key that row has in u's index into buf, which must not be nil; nil when a key column is NULL or the
+// index leaves it out.
+func (s *statement) uniqueKeyOf(buf []byte, u *pgsql.UniqueCheck, row []catalog.Value) ([]byte, error) {
+	key := buf[:0]
 	if u.Keys != nil {
 		v, err := s.first(u.Keys, &rowArgs{new: row})
 		if err != nil || v == nil {
 			return nil, err
 		}
-		var key []byte
 		for i, c := range u.Keys.Columns {
 			if v[i].IsNull() {
 				return nil, nil
 			}
-			key = append(key, comparable(c.Type, v[i])...)
+			key = appendComparable(key, c.Type, v[i])
 		}
 		return key, nil
 	}
-	var key []byte
 	for _, c := range u.Columns {
 		if row[c].IsNull() {
 			return nil, nil
 		}
-		key = append(key, comparable(s.m.Table.Columns[c].Type, row[c])...)
+		key = appendComparable(key, s.m.Table.Columns[c].Type, row[c])
 	}
 	return key, nil
 }
@@ -264,7 +267,7 @@ func (w *worker) checkChildren(o *op) error {
 				null = true
 			}
 			t := m.Table.Columns[c].Type
-			if o.new != nil && !bytes.Equal(comparable(t, o.old[c]), comparable(t, o.new[c])) {
+			if o.new != nil && !bytes.Equal(appendComparable(nil, t, o.old[c]), appendComparable(nil, t, o.new[c])) {
 				gone = true
 			}
 		}

@@ -33,9 +33,9 @@ func rowidKey(kind byte, table catalog.ID, rowid int64) lockKey {
 
 // uniqueKey names a key of a unique index of table.
 func uniqueKey(table catalog.ID, index uint32, encoded []byte) lockKey {
-	b := make([]byte, 5, 5+len(encoded))
-	b[0] = 'k'
-	binary.LittleEndian.PutUint32(b[1:], index)
+	var buf [5 + len(keyBytes{})]byte
+	b := append(buf[:0], 'k')
+	b = binary.LittleEndian.AppendUint32(b, index)
 	return lockKey{table, string(append(b, encoded...))}
 }
 

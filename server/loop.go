@@ -64,7 +64,7 @@ func (w *worker) loop(l *pgsql.Loop, ra *rowArgs) ([]byte, error) {
 			if !l.All {
 				var key []byte
 				for i, v := range row {
-					key = append(key, comparable(l.Types[i], v)...)
+					key = appendComparable(key, l.Types[i], v)
 				}
 				if seen[string(key)] {
 					return nil

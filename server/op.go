@@ -91,12 +91,12 @@ func errSchemaChanged() error {
 }
 
 // replayState is what one run over a transaction's ops keeps: the rowids of the rows it inserted, and which rows it has
-// touched. Inserted rows get into the maps only when somebody asks for one: nobody does after a COPY.
+// touched. Inserted rows get into own and touched only when somebody asks for one: nobody does after a COPY.
 type replayState struct {
 	inserted  map[int]sqlstore.RowIDs
 	unindexed []insertedRows
 	own       map[rowRef]ownRow
-	touched   map[rowRef]bool
+	touched   smallSet[rowRef]
 	vals      []catalog.Value // memory for apply
 }
 
@@ -116,15 +116,16 @@ func newReplay() *replayState {
 	return &replayState{inserted: map[int]sqlstore.RowIDs{}}
 }
 
-// index brings the maps up to date. It must run before anything is looked up in them or taken out.
+// index brings own and touched up to date. It must run before anything is looked up in them or taken out.
 func (r *replayState) index() {
-	if r.own == nil {
-		r.own, r.touched = map[rowRef]ownRow{}, map[rowRef]bool{}
+	if r.own == nil && len(r.unindexed) > 0 {
+		r.own = map[rowRef]ownRow{}
 	}
 	for _, in := range r.unindexed {
 		for j := range in.ids.Len() {
 			ref := rowRef{in.table, in.ids.At(j)}
-			r.own[ref], r.touched[ref] = ownRow{in.op, j}, true
+			r.own[ref] = ownRow{in.op, j}
+			r.touched.add(ref)
 		}
 	}
 	r.unindexed = r.unindexed[:0]
@@ -173,7 +174,7 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 			id = ids.At(o.own.row)
 		}
 		ref := rowRef{t.ID, id}
-		first := o.own == nil && !r.touched[ref]
+		first := o.own == nil && !r.touched.has(ref)
 		if first && check {
 			v, found, err := tx.Version(t, id)
 			if err != nil {
@@ -183,7 +184,7 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 				return errChanged
 			}
 		}
-		r.touched[ref] = true
+		r.touched.add(ref)
 		err := r.change(tx, id, ref, o, t)
 		if first && errors.Is(err, sqlstore.ErrNoRow) {
 			return errChanged

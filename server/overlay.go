@@ -201,7 +201,7 @@ func (t *transaction) sees(q *pgsql.Query) bool {
 		return false
 	}
 	for _, id := range q.Reads {
-		if t.written[id] && (id != q.Overlay || t.overlays[id] != nil && t.overlays[id].heavy) {
+		if t.written.has(id) && (id != q.Overlay || t.overlays[id] != nil && t.overlays[id].heavy) {
 			return false
 		}
 	}
@@ -210,14 +210,14 @@ func (t *transaction) sees(q *pgsql.Query) bool {
 
 // overlaid is a query as it has to be run on a reader: over the transaction's own changes.
 func (t *transaction) overlaid(q *pgsql.Query, schema *catalog.Schema) (*pgsql.Query, error) {
-	if len(t.written) == 0 {
+	if t.written.len() == 0 {
 		return q, nil
 	}
 	if !t.sees(q) {
 		return nil, errNeedsWriter
 	}
 	for _, id := range q.Reads {
-		if !t.written[id] {
+		if !t.written.has(id) {
 			continue
 		}
 		table := schema.RelationByID(id)

@@ -94,7 +94,7 @@ func (s *session) runLocking(ctx context.Context, c *compiled, q *pgsql.Query, p
 	}
 	// SKIP LOCKED asks SQLite for who holds a rowid: the transaction's own rows have none on a reader.
 	skips := slices.ContainsFunc(q.Locks, func(l pgsql.RowLock) bool { return l.SkipLocked })
-	onWriter := !t.sees(q) || skips && len(t.written) > 0
+	onWriter := !t.sees(q) || skips && t.written.len() > 0
 	for try := 0; !onWriter; try++ {
 		again, _, err := s.workOnReader(ctx, c, t, params, find)
 		if errors.Is(err, errNeedsWriter) {

@@ -50,13 +50,15 @@ func (s *session) rollbackTo(name string) error {
 	keys, whole := t.keys, t.whole
 	t.index()
 	s.node.locks.releaseFrom(s.owner, sp.locks)
-	for k := range keys {
+	for k := range keys.each() {
 		if s.owner.holds(k) || s.owner.holds(tableKey(k.object)) {
-			t.keys[k] = true
+			t.keys.add(k)
 		}
 	}
-	for id, some := range whole {
-		t.whole[id] = some && s.owner.holds(tableKey(id))
+	for id := range whole.each() {
+		if s.owner.holds(tableKey(id)) {
+			t.whole.add(id)
+		}
 	}
 	t.schema, t.deferAll, t.deferOne = sp.schema, sp.deferAll, sp.deferOne
 	s.pendingNotify = s.pendingNotify[:min(sp.notified, len(s.pendingNotify))]

@@ -17,10 +17,10 @@ type statement struct {
 	out *outcome
 	ops []op
 
-	keys    map[string]bool // unique keys that this statement has given to rows
-	shared  *sharedTable    // the table, if other parts of the same command change it too; only on the writer
-	touched map[int64]bool  // rows that ON CONFLICT has updated
-	upsert  *pgsql.Modify   // m as the plan of ON CONFLICT's updates
+	keys    *smallSet[string] // unique keys that this statement has given to rows
+	shared  *sharedTable      // the table, if other parts of the same command change it too; only on the writer
+	touched smallSet[int64]   // rows that ON CONFLICT has updated
+	upsert  *pgsql.Modify     // m as the plan of ON CONFLICT's updates
 }
 
 // check holds a new row against NOT NULL and CHECK; checks are the results that came with it.
@@ -80,7 +80,7 @@ func (s *statement) addInsert(row []catalog.Value) {
 // claimKeys reserves the unique keys of a new row and, on a reader, looks for who has them already (the writer finds
 // out by itself). For an UPDATE, set says which columns changed, and self is the rowid of a committed row.
 func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error {
-	if s.tx != nil && s.m.OnConflict == nil && s.keys == nil && s.bulk[s.m.Table.ID] > bulkRows {
+	if s.tx != nil && s.m.OnConflict == nil && s.keys == nil && s.many(s.m.Table.ID) {
 		return nil
 	}
 	for i := range s.m.Uniques {
@@ -88,7 +88,8 @@ func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error
 		if set != nil && !touches(u, set) {
 			continue
 		}
-		key, err := s.uniqueKeyOf(u, row)
+		var buf keyBytes
+		key, err := s.uniqueKeyOf(buf[:], u, row)
 		if err != nil {
 			return err
 		}
@@ -99,23 +100,23 @@ func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error
 		s.wantRow(s.m.Table.ID, lk)
 		if s.m.OnConflict != nil || s.tx != nil && s.keys != nil {
 			if s.keys == nil {
-				s.keys = map[string]bool{}
+				s.keys = new(smallSet[string])
 			}
-			s.keys[lk.key] = true
+			s.keys.add(lk.key)
 		}
 		if s.tx != nil {
 			continue
 		}
-		if s.tran.keys[lk] {
+		if s.tran.keys.has(lk) {
 			return errNeedsWriter
 		}
 		if s.keys == nil {
-			s.keys = map[string]bool{}
-		} else if s.m.OnConflict == nil && s.keys[lk.key] {
+			s.keys = new(smallSet[string])
+		} else if s.m.OnConflict == nil && s.keys.has(lk.key) {
 			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(u, row))
 		}
-		s.keys[lk.key] = true
-		if s.tran.emptied[s.m.Table.ID] {
+		s.keys.add(lk.key)
+		if s.tran.emptied.has(s.m.Table.ID) {
 			continue
 		}
 		found, err := s.lookup(u, row)
@@ -123,7 +124,7 @@ func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error
 			return err
 		}
 		if found != nil && (self == nil || found[0].Int() != *self) {
-			if s.tran.touched[rowRef{s.m.Table.ID, found[0].Int()}] {
+			if s.tran.touched.has(rowRef{s.m.Table.ID, found[0].Int()}) {
 				return errNeedsWriter
 			}
 			if !s.s.node.locks.free(s.s.owner, lk) { // its holder has freed the key, if that counts in the end
@@ -138,7 +139,7 @@ func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error
 // freeKeys reserves the unique keys that a row had and that an open transaction takes from it: whoever wants them waits
 // for the end. set says which columns changed, nil: all.
 func (s *statement) freeKeys(old []catalog.Value, set []int) error {
-	if s.tran == nil || s.bulk[s.m.Table.ID] > bulkRows {
+	if s.tran == nil || s.many(s.m.Table.ID) {
 		return nil
 	}
 	for i := range s.m.Uniques {
@@ -146,7 +147,8 @@ func (s *statement) freeKeys(old []catalog.Value, set []int) error {
 		if set != nil && !touches(u, set) {
 			continue
 		}
-		key, err := s.uniqueKeyOf(u, old)
+		var buf keyBytes
+		key, err := s.uniqueKeyOf(buf[:], u, old)
 		if err != nil {
 			return err
 		}
@@ -162,7 +164,7 @@ func (s *statement) claimRow(o *op, parent bool) {
 	if s.tran != nil {
 		o.own = s.tran.ownAt(o.table.ID, o.seen)
 	}
-	if o.own != nil || s.bulk[o.table.ID] > bulkRows { // or the whole table is reserved
+	if o.own != nil || s.many(o.table.ID) { // or the whole table is reserved
 		return
 	}
 	s.wantRow(o.table.ID, rowKey(o.table.ID, o.rowid))
@@ -189,7 +191,8 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 	oc := s.m.OnConflict
 	for _, i := range oc.Arbiters {
 		u := &s.m.Uniques[i]
-		key, err := s.uniqueKeyOf(u, row)
+		var buf keyBytes
+		key, err := s.uniqueKeyOf(buf[:], u, row)
 		if err != nil {
 			return false, err
 		}
@@ -197,13 +200,13 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 			continue
 		}
 		lk := uniqueKey(s.m.Table.ID, u.Index.OID, key)
-		if s.keys[lk.key] {
+		if s.keys != nil && s.keys.has(lk.key) {
 			if oc.Action == nil {
 				return true, nil
 			}
 			return false, errTwice()
 		}
-		if s.tx == nil && (s.tran.keys[lk] || s.tran.emptied[s.m.Table.ID]) {
+		if s.tx == nil && (s.tran.keys.has(lk) || s.tran.emptied.has(s.m.Table.ID)) {
 			return false, errNeedsWriter
 		}
 		found, err := s.lookup(u, row)
@@ -214,11 +217,11 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 			continue
 		}
 		rowid := found[0].Int()
-		if s.tx == nil && s.tran.touched[rowRef{s.m.Table.ID, rowid}] {
+		if s.tx == nil && s.tran.touched.has(rowRef{s.m.Table.ID, rowid}) {
 			return false, errNeedsWriter
 		}
 		s.wantRow(s.m.Table.ID, rowKey(s.m.Table.ID, rowid))
-		twice := s.touched[rowid]
+		twice := s.touched.has(rowid)
 		if s.shared.changed(rowid) {
 			if twice, err = s.keeps(u, key, rowid); err != nil {
 				return false, err
@@ -233,10 +236,7 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 		if twice {
 			return false, errTwice()
 		}
-		if s.touched == nil {
-			s.touched = map[int64]bool{}
-		}
-		s.touched[rowid] = true
+		s.touched.add(rowid)
 		in := *s.in
 		in.new, in.rowid = row, rowid
 		v, err := s.first(oc.Action, &in)

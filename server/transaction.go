@@ -24,11 +24,11 @@ type transaction struct {
 	start     time.Time
 
 	ops        []op
-	written    map[catalog.ID]bool     // tables with ops
-	touched    map[rowRef]bool         // committed rows with ops
-	keys       map[lockKey]bool        // unique keys of rows it made
-	whole      map[catalog.ID]bool     // tables of whose unique keys it has taken more than are in keys
-	emptied    map[catalog.ID]bool     // tables that it truncated: no committed row counts
+	written    smallSet[catalog.ID]    // tables with ops
+	touched    smallSet[rowRef]        // committed rows with ops
+	keys       smallSet[lockKey]       // unique keys of rows it made
+	whole      smallSet[catalog.ID]    // tables of whose unique keys it has taken more than are in keys
+	emptied    smallSet[catalog.ID]    // tables that it truncated: no committed row counts
 	overlays   map[catalog.ID]*overlay // written tables that a reader has been asked for
 	savepoints []savepoint
 	statements []worked // in order; their ops follow one another
@@ -63,15 +63,13 @@ func (s *session) newTransaction(explicit bool) *transaction {
 		start:     s.node.now(),
 	}
 	t.settings.values, t.settings.local = s.settings.snapshot()
-	t.index()
 	return t
 }
 
-// index makes the look-up maps of the ops.
+// index makes what ops are looked up in anew.
 func (t *transaction) index() {
-	t.written, t.overlays = map[catalog.ID]bool{}, nil
-	t.touched, t.keys, t.whole = map[rowRef]bool{}, map[lockKey]bool{}, map[catalog.ID]bool{}
-	t.emptied = map[catalog.ID]bool{}
+	t.written, t.emptied, t.overlays = smallSet[catalog.ID]{}, smallSet[catalog.ID]{}, nil
+	t.touched, t.keys, t.whole = smallSet[rowRef]{}, smallSet[lockKey]{}, smallSet[catalog.ID]{}
 	for i := range t.ops {
 		t.note(&t.ops[i])
 	}
@@ -82,12 +80,12 @@ func (t *transaction) note(o *op) {
 		return
 	}
 	id := o.table.ID
-	t.written[id] = true
+	t.written.add(id)
 	if o.own == nil && (o.kind == opUpdate || o.kind == opDelete) {
-		t.touched[rowRef{id, o.rowid}] = true
+		t.touched.add(rowRef{id, o.rowid})
 	}
 	if o.kind == opTruncate {
-		t.emptied[id] = true
+		t.emptied.add(id)
 	}
 }
 
@@ -147,7 +145,7 @@ func (t *transaction) snapshotIsolated() bool {
 // modifyNeedsWriter says whether a Modify must be worked out on the writer, after the transaction's own ops. On a reader,
 // unique keys are looked up among committed rows: it notices itself when it meets one that its own transaction has changed.
 func (t *transaction) modifyNeedsWriter(m *pgsql.Modify) bool {
-	return t.schema != nil || t.whole[m.Table.ID] || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange || !t.sees(m.Source)
+	return t.schema != nil || t.whole.has(m.Table.ID) || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange || !t.sees(m.Source)
 }
 
 // add keeps what a statement has worked out. With all, each unique key that it gave to a row is among keys, though its table
@@ -161,9 +159,11 @@ func (t *transaction) add(plan *pgsql.Modify, params []catalog.Value, ops []op, 
 	for _, k := range keys {
 		switch {
 		case k.key == "":
-			t.whole[k.object] = t.whole[k.object] || !all
+			if !all {
+				t.whole.add(k.object)
+			}
 		case k.key[0] == 'k':
-			t.keys[k] = true
+			t.keys.add(k)
 		}
 	}
 }

@@ -24,7 +24,7 @@ type command struct {
 // sharedTable is a table that more than one part of a command changes.
 type sharedTable struct {
 	rows map[int64][]catalog.Value // rows changed so far, as they are now; nil: deleted
-	keys map[string]bool           // unique keys given to rows so far; nil if no part asks for them (ON CONFLICT)
+	keys *smallSet[string]         // unique keys given to rows so far; nil if no part asks for them (ON CONFLICT)
 }
 
 // command prepares a statement; main is nil for a SELECT.
@@ -50,7 +50,7 @@ func (w *worker) command(with []*pgsql.Modify, main *pgsql.Modify, ra *rowArgs) 
 		if n > 1 {
 			c.shared[id] = &sharedTable{rows: map[int64][]catalog.Value{}}
 			if conflicts[id] {
-				c.shared[id].keys = map[string]bool{}
+				c.shared[id].keys = new(smallSet[string])
 			}
 		}
 	}
@@ -151,6 +151,7 @@ func (s *statement) keeps(u *pgsql.UniqueCheck, key []byte, rowid int64) (bool, 
 	if row == nil {
 		return false, nil
 	}
-	now, err := s.uniqueKeyOf(u, row)
+	var buf keyBytes
+	now, err := s.uniqueKeyOf(buf[:], u, row)
 	return now != nil && bytes.Equal(now, key), err
 }

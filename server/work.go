@@ -32,12 +32,12 @@ type worker struct {
 	ops  []op         // collected, for tran
 	base int          // number of ops before them
 
-	want  []lockKey // rows and keys to reserve before the effects count
-	share []lockKey // parents that must not go
-	bulk  map[catalog.ID]int
-	loose []lockKey // unique keys that are reserved with their table only; on a reader
+	want  []lockKey    // rows and keys to reserve before the effects count
+	share []lockKey    // parents that must not go
+	bulk  []tableCount // how many were asked for
+	loose []lockKey    // unique keys that are reserved with their table only; on a reader
 
-	reserved []lockKey // what reserve has taken
+	reserved []lockKey // what reserve has taken, for tran
 	took     bool      // a row was reserved while the rows were looked for: it may have changed before that
 	atCommit bool      // looks at a whole transaction's references once more
 	settles  bool      // … at those only that are deferrable, and not deferred
@@ -50,6 +50,12 @@ type worker struct {
 
 // bulkRows is how many rows and keys of a table one statement reserves one by one; beyond, it reserves the table.
 const bulkRows = 2000
+
+// tableCount is a number of rows and keys of a table.
+type tableCount struct {
+	table catalog.ID
+	n     int
+}
 
 // errNeedsWriter says that a statement can't be worked out on a reader, since it meets rows of its own transaction.
 var errNeedsWriter = errors.New("server: the statement must be worked out on the writer")
@@ -270,26 +276,35 @@ func (w *worker) reserve() error {
 	if k := w.s.node.locks.try(owner, w.share, false); k != nil {
 		return &blockedError{*k, false}
 	}
-	w.reserved = append(w.reserved, w.want...)
+	if w.tran != nil {
+		w.reserved = append(w.reserved, w.want...)
+	}
 	w.want, w.share = w.want[:0], w.share[:0]
 	return nil
 }
 
 // wantRow asks for a row, or for its whole table when the statement has many.
 func (w *worker) wantRow(table catalog.ID, k lockKey) {
-	if w.bulk == nil {
-		w.bulk = map[catalog.ID]int{}
+	i := slices.IndexFunc(w.bulk, func(c tableCount) bool { return c.table == table })
+	if i < 0 {
+		i = len(w.bulk)
+		w.bulk = append(w.bulk, tableCount{table: table})
 	}
-	n := w.bulk[table] + 1
-	w.bulk[table] = n
+	c := &w.bulk[i]
+	c.n++
 	switch {
-	case n <= bulkRows:
+	case c.n <= bulkRows:
 		w.want = append(w.want, k)
 		return
-	case n == bulkRows+1:
+	case c.n == bulkRows+1:
 		w.want = append(w.want, tableKey(table))
 	}
 	if w.tx == nil && k.key[0] == 'k' {
 		w.loose = append(w.loose, k)
 	}
+}
+
+// many says whether so many rows and keys of a table were asked for that all of it is reserved.
+func (w *worker) many(table catalog.ID) bool {
+	return slices.ContainsFunc(w.bulk, func(c tableCount) bool { return c.table == table && c.n > bulkRows })
 }
