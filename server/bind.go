@@ -139,8 +139,8 @@ func (s *session) searchPathArray(implicit bool) catalog.Value {
 
 // attach makes the worker's session known to the SQL functions that run on its connection; the result undoes it.
 func (s *session) attach(c *sqlite.Conn, w *worker) func() {
-	before, schema := c.Session, s.funcs.schema
-	s.funcs.ctx, s.funcs.schema, s.funcs.taken = w.ctx, w.q.Schema, nil
+	before, q := c.Session, s.funcs.q
+	s.funcs.ctx, s.funcs.q, s.funcs.taken = w.ctx, w.q, s.funcs.taken[:0]
 	c.Session = &s.funcs
-	return func() { c.Session, s.funcs.schema = before, schema }
+	return func() { c.Session, s.funcs.q = before, q }
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,13 +20,13 @@ import (
 type functions struct {
 	s       *session
 	ctx     context.Context
-	schema  func() *catalog.Schema // as the statement under way sees it; nil: as the session does
+	q       querier // what the statement under way runs on; nil: there is none
 	wait    func(context.Context) error
 	later   []func(context.Context) error
 	granted *lockKey         // an advisory lock that wait has taken for the call that asked
 	fetched map[string]any   // what fetch has got for the statement
 	seq     map[uint32]int64 // currval
-	taken   map[uint32]taken // values taken since the statement was last begun
+	taken   []taken          // by sequence: values taken since the statement was last begun
 	last    *int64
 }
 
@@ -72,9 +73,9 @@ func (f *functions) finish(ctx context.Context) error {
 func (f *functions) forgetSequences() { f.seq, f.last = nil, nil }
 
 func (f *functions) sequence(oid uint32) (*catalog.Table, error) {
-	sch := f.schema
-	if sch == nil {
-		sch = f.s.schema
+	sch := f.s.schema
+	if f.q != nil {
+		sch = f.q.Schema
 	}
 	t := sch().RelationByOID(oid)
 	if t == nil {
@@ -121,10 +122,13 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	if from == nil {
 		// The statement starts over with the new block: it must hold at least what was taken this time, and more. What it
 		// has taken of other sequences it takes again.
-		all, had := f.taken, f.taken[oid]
+		all := slices.Clone(f.taken)
 		f.wait = func(ctx context.Context) error {
-			for other, values := range all {
-				if other != oid {
+			var had taken
+			for _, values := range all {
+				if values.sequence.OID == oid {
+					had = values
+				} else {
 					f.s.node.sequences.giveBack(values)
 				}
 			}
@@ -137,16 +141,14 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	}
 	f.seq[oid] = v
 	f.last = &v
-	if f.taken == nil {
-		f.taken = map[uint32]taken{}
+	i := slices.IndexFunc(f.taken, func(had taken) bool { return had.sequence.OID == oid })
+	if i < 0 {
+		i = len(f.taken)
+		f.taken = append(f.taken, taken{first: v})
 	}
-	had := f.taken[oid]
-	if had.count == 0 {
-		had.first = v
-	}
+	had := &f.taken[i]
 	had.sequence, had.from = t, from
 	had.count++
-	f.taken[oid] = had
 	return v, nil
 }
 
