@@ -148,9 +148,15 @@ func (t *transaction) modifyNeedsWriter(m *pgsql.Modify) bool {
 	return t.schema != nil || t.whole.has(m.Table.ID) || !plainReferences(m) || len(m.Source.With) > 0 || m.KeyChange || !t.sees(m.Source)
 }
 
+// fewStatements is how many statements that change a row a transaction has memory for at first.
+const fewStatements = 4
+
 // add keeps what a statement has worked out. With all, each unique key that it gave to a row is among keys, though its table
 // be reserved as a whole.
 func (t *transaction) add(plan *pgsql.Modify, params []catalog.Value, ops []op, keys []lockKey, all bool) {
+	if t.statements == nil {
+		t.statements, t.ops = make([]worked, 0, fewStatements), make([]op, 0, max(fewStatements, len(ops)))
+	}
 	t.statements = append(t.statements, worked{plan: plan, params: params, from: len(t.ops)})
 	for i := range ops {
 		t.note(&ops[i])
