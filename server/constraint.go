@@ -207,7 +207,7 @@ func (w *worker) checkRows(i int, o *op, last finals) error {
 		}
 		return nil
 	}
-	return o.rows.each(func(j int, row []catalog.Value) error {
+	return o.each(func(j int, row []catalog.Value) error {
 		if row = last.row(i, o, &ownRow{i, j}, row); row == nil {
 			return nil
 		}

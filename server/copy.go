@@ -165,9 +165,7 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 	room := limit
 	if s.tran != nil {
 		for i := range s.tran.ops {
-			if rows := s.tran.ops[i].rows; rows != nil {
-				room -= rows.bytes()
-			}
+			room -= s.tran.ops[i].bytes()
 		}
 	}
 	for {
@@ -221,7 +219,7 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 
 // insertRows inserts collected rows, computing what is not constant.
 func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
-	s := &statement{worker: w, m: p.Insert, in: &rowArgs{}, out: &outcome{}}
+	s := &statement{worker: w, m: p.Insert}
 	n := len(p.Table.Columns)
 	if p.Computed == nil && len(p.Insert.Checks) == 0 && (w.tx != nil || len(p.Insert.Uniques) == 0) {
 		// The store looks after unique keys by itself; nothing is to be done row by row.
@@ -236,7 +234,7 @@ func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 			w.want = append(w.want, tableKey(p.Table.ID))
 		}
 		s.out.count = int64(rows.n)
-		return s.out, w.effect([]op{{kind: opInsert, plan: p.Insert, table: p.Table, rows: rows}})
+		return &s.out, w.effect([]op{{kind: opInsert, plan: p.Insert, table: p.Table, rows: rows}})
 	}
 	err := rows.each(func(_ int, row []catalog.Value) error {
 		checks := []catalog.Value(nil)
@@ -253,12 +251,12 @@ func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 		if err := s.claimKeys(row, nil, nil); err != nil {
 			return err
 		}
-		s.addInsert(row)
+		s.addInsert(row, false)
 		s.out.count++
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return s.out, w.effect(s.ops)
+	return &s.out, w.effect(s.ops)
 }

@@ -14,12 +14,11 @@ import (
 type opKind uint8
 
 const (
-	opInsert   opKind = iota + 1 // the rows of rows, whole
+	opInsert   opKind = iota + 1 // whole rows
 	opUpdate                     // cells of one row
 	opDelete                     // one row
 	opTruncate                   // a table
 	opDDL                        // changes of object rows
-	opRestart                    // a sequence
 )
 
 // op is one effect of a statement, worked out and ready to be applied on the writer, at once or at COMMIT. An open
@@ -27,20 +26,38 @@ const (
 // transaction by the op that inserted them, since rowids are given anew at each replay.
 type op struct {
 	kind  opKind
-	plan  *pgsql.Modify // whose constraints hold for the row; nil for opTruncate, opDDL, opRestart
+	plan  *pgsql.Modify // whose constraints hold for the row; nil for opTruncate, opDDL
 	table *catalog.Table
 
-	rows *rowBuffer // opInsert
+	rows *rowBuffer // opInsert; nil: new is the only row
 
 	rowid int64            // opUpdate, opDelete
 	seen  sqlstore.Version // the version that the statement saw
 	own   *ownRow          // the row was inserted by this transaction; rowid and seen do not count
 	cols  []int            // opUpdate: indexes into table.Columns
 	old   []catalog.Value  // the old row, where referential checks need it
-	new   []catalog.Value  // opUpdate: the whole new row
+	new   []catalog.Value  // opInsert, opUpdate: the whole new row
 
-	ddl     *pgsql.DDL
-	restart pgsql.SequenceRestart
+	ddl *pgsql.DDL
+}
+
+// each calls fn for every row that an opInsert inserts; the values are valid during the call only.
+func (o *op) each(fn func(i int, row []catalog.Value) error) error {
+	if o.rows == nil {
+		return fn(0, o.new)
+	}
+	return o.rows.each(fn)
+}
+
+// bytes is how many bytes the rows take that the op inserts.
+func (o *op) bytes() int64 {
+	switch {
+	case o.kind != opInsert:
+		return 0
+	case o.rows == nil:
+		return int64(len(catalog.AppendRow(nil, o.new)))
+	}
+	return o.rows.bytes()
 }
 
 // ownRow names a row by the op that inserted it and its place in the op's rows.
@@ -93,11 +110,11 @@ func errSchemaChanged() error {
 // replayState is what one run over a transaction's ops keeps: the rowids of the rows it inserted, and which rows it has
 // touched. Inserted rows get into own and touched only when somebody asks for one: nobody does after a COPY.
 type replayState struct {
-	inserted  map[int]sqlstore.RowIDs
-	unindexed []insertedRows
-	own       map[rowRef]ownRow
-	touched   smallSet[rowRef]
-	vals      []catalog.Value // memory for apply
+	inserted []insertedRows // ascending by op
+	indexed  int            // how many of them are in own and touched
+	own      map[rowRef]ownRow
+	touched  smallSet[rowRef]
+	vals     []catalog.Value // memory for apply
 }
 
 // insertedRows are the rows that op number op inserted.
@@ -112,23 +129,30 @@ type rowRef struct {
 	rowid int64
 }
 
-func newReplay() *replayState {
-	return &replayState{inserted: map[int]sqlstore.RowIDs{}}
+func newReplay() *replayState { return new(replayState) }
+
+// insertedBy gives the rowids of the rows that op number i inserted.
+func (r *replayState) insertedBy(i int) (ids sqlstore.RowIDs) {
+	k, found := slices.BinarySearchFunc(r.inserted, i, func(in insertedRows, i int) int { return in.op - i })
+	if found {
+		ids = r.inserted[k].ids
+	}
+	return ids
 }
 
 // index brings own and touched up to date. It must run before anything is looked up in them or taken out.
 func (r *replayState) index() {
-	if r.own == nil && len(r.unindexed) > 0 {
+	if r.own == nil && len(r.inserted) > 0 {
 		r.own = map[rowRef]ownRow{}
 	}
-	for _, in := range r.unindexed {
+	for _, in := range r.inserted[r.indexed:] {
 		for j := range in.ids.Len() {
 			ref := rowRef{in.table, in.ids.At(j)}
 			r.own[ref] = ownRow{in.op, j}
 			r.touched.add(ref)
 		}
 	}
-	r.unindexed = r.unindexed[:0]
+	r.indexed = len(r.inserted)
 }
 
 // ownRowOf finds the row of this transaction that has a rowid.
@@ -151,11 +175,11 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 	}
 	switch o.kind {
 	case opInsert:
-		if o.rows.n >= manyRows {
+		if o.rows != nil && o.rows.n >= manyRows {
 			return r.insertMany(tx, i, o, t)
 		}
 		var ids sqlstore.RowIDs
-		err := o.rows.each(func(_ int, row []catalog.Value) error {
+		err := o.each(func(_ int, row []catalog.Value) error {
 			id, err := tx.Insert(t, row)
 			if err != nil {
 				return uniqueError(err, o.plan, t, row)
@@ -163,14 +187,13 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 			ids.Add(id)
 			return nil
 		})
-		r.inserted[i] = ids
-		r.unindexed = append(r.unindexed, insertedRows{i, t.ID, ids})
+		r.inserted = append(r.inserted, insertedRows{i, t.ID, ids})
 		return err
 	case opUpdate, opDelete:
 		r.index()
 		id := o.rowid
 		if o.own != nil {
-			ids := r.inserted[o.own.op]
+			ids := r.insertedBy(o.own.op)
 			id = ids.At(o.own.row)
 		}
 		ref := rowRef{t.ID, id}
@@ -227,8 +250,7 @@ func (r *replayState) insertMany(tx *sqlstore.Tx, i int, o *op, t *catalog.Table
 		chunk++
 		return o.rows.chunk(chunk)
 	})
-	r.inserted[i] = ids
-	r.unindexed = append(r.unindexed, insertedRows{i, t.ID, ids})
+	r.inserted = append(r.inserted, insertedRows{i, t.ID, ids})
 	var u *sqlstore.UniqueError
 	if !errors.As(err, &u) {
 		return err

@@ -80,11 +80,11 @@ func (ov *overlay) add(i int, o *op) error {
 	}
 	switch o.kind {
 	case opInsert:
-		if o.rows.bytes() > maxOverlay {
+		if o.rows != nil && o.rows.bytes() > maxOverlay {
 			ov.drop()
 			break
 		}
-		err := o.rows.each(func(j int, row []catalog.Value) error {
+		err := o.each(func(j int, row []catalog.Value) error {
 			own := &ownRow{i, j}
 			ov.inserted[*own] = len(ov.rows)
 			ov.put(overlayRow{own: own}, row)

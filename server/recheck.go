@@ -21,8 +21,8 @@ func (s *session) recheck(w *worker, ops []op, r *replayState) error {
 			if len(o.plan.References) == 0 {
 				continue
 			}
-			err := o.rows.each(func(j int, row []catalog.Value) error {
-				if ids := r.inserted[i]; j >= ids.Len() {
+			err := o.each(func(j int, row []catalog.Value) error {
+				if ids := r.insertedBy(i); j >= ids.Len() {
 					return nil
 				}
 				if row = last().row(i, o, &ownRow{i, j}, row); row == nil {

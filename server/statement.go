@@ -13,8 +13,8 @@ import (
 type statement struct {
 	*worker
 	m   *pgsql.Modify
-	in  *rowArgs
-	out *outcome
+	in  rowArgs
+	out outcome
 	ops []op
 
 	keys    *smallSet[string] // unique keys that this statement has given to rows
@@ -43,38 +43,44 @@ func (s *statement) check(row, checks []catalog.Value) error {
 	return nil
 }
 
-// insert works out the rows that an INSERT proposes.
-func (s *statement) insert(source *rowBuffer) error {
+// insert works out a row that an INSERT proposes: v is the row and the results of its checks. lasts says that v is valid
+// beyond the call.
+func (s *statement) insert(v []catalog.Value, lasts bool) error {
 	n := len(s.m.Table.Columns)
-	return source.each(func(_ int, v []catalog.Value) error {
-		row := v[:n]
-		if err := s.check(row, v[n:]); err != nil {
+	row := v[:n]
+	if err := s.check(row, v[n:]); err != nil {
+		return err
+	}
+	if s.m.OnConflict != nil {
+		done, err := s.conflict(row)
+		if done || err != nil {
 			return err
 		}
-		if s.m.OnConflict != nil {
-			done, err := s.conflict(row)
-			if done || err != nil {
-				return err
-			}
-		}
-		if err := s.claimKeys(row, nil, nil); err != nil {
-			return err
-		}
-		s.addInsert(row)
-		s.out.count++
-		return s.returnRow(row)
-	})
+	}
+	if err := s.claimKeys(row, nil, nil); err != nil {
+		return err
+	}
+	s.addInsert(row, lasts)
+	s.out.count++
+	return s.returnRow(row)
 }
 
-// addInsert adds an inserted row to the statement's ops.
-func (s *statement) addInsert(row []catalog.Value) {
+// addInsert adds an inserted row to the statement's ops. lasts says that it is valid beyond the call.
+func (s *statement) addInsert(row []catalog.Value, lasts bool) {
 	if k := len(s.ops); k > 0 && s.ops[k-1].kind == opInsert {
-		s.ops[k-1].rows.add(row)
+		o := &s.ops[k-1]
+		if o.rows == nil {
+			o.rows = &rowBuffer{cols: len(row)}
+			o.rows.add(o.new)
+			o.new = nil
+		}
+		o.rows.add(row)
 		return
 	}
-	o := op{kind: opInsert, plan: s.m, table: s.m.Table, rows: &rowBuffer{cols: len(row)}}
-	o.rows.add(row)
-	s.ops = append(s.ops, o)
+	if !lasts {
+		row = cloneRow(row)
+	}
+	s.ops = append(s.ops, op{kind: opInsert, plan: s.m, table: s.m.Table, new: row})
 }
 
 // claimKeys reserves the unique keys of a new row and, on a reader, looks for who has them already (the writer finds
@@ -237,7 +243,7 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 			return false, errTwice()
 		}
 		s.touched.add(rowid)
-		in := *s.in
+		in := s.in
 		in.new, in.rowid = row, rowid
 		v, err := s.first(oc.Action, &in)
 		if err != nil || v == nil {
@@ -290,9 +296,7 @@ func (s *statement) change(plan *pgsql.Modify, rowid int64, seen sqlstore.Versio
 	if keyChange && s.keyDiffers(row, old) {
 		o.kind = opDelete
 		s.ops = append(s.ops, o)
-		ins := op{kind: opInsert, plan: s.m, table: t, rows: &rowBuffer{cols: len(row)}}
-		ins.rows.add(row)
-		s.ops = append(s.ops, ins)
+		s.ops = append(s.ops, op{kind: opInsert, plan: s.m, table: t, new: row})
 		return nil
 	}
 	if keyChange {
@@ -422,7 +426,7 @@ func (s *statement) returnRow(row []catalog.Value) error {
 		s.out.returned.add(out)
 		return nil
 	}
-	in := *s.in
+	in := s.in
 	in.new = row
 	v, err := s.first(s.m.ReturnQuery, &in)
 	if err != nil {

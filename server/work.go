@@ -185,50 +185,54 @@ func (w *worker) selectWith(q *pgsql.Query) (*rowBuffer, error) {
 
 // workOut finds what m does, without doing it. shared is its table if other parts of the statement change it too.
 func (w *worker) workOut(m *pgsql.Modify, ra *rowArgs, shared *sharedTable) ([]op, *outcome, error) {
-	in := rowArgs{}
+	s := &statement{worker: w, m: m, shared: shared}
 	if ra != nil {
-		in = *ra
+		s.in = *ra
 	}
-	var err error
-	var source *rowBuffer
-	if m.Values != nil && len(m.Checks) == 0 {
-		source, err = w.values(m, &in)
-	} else {
-		source, err = w.collect(m.Source, &in)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	s := &statement{worker: w, m: m, in: &in, out: &outcome{}, shared: shared}
 	if shared != nil {
 		s.keys = shared.keys
 	}
 	if m.Returning != nil {
 		s.out.returned = &rowBuffer{cols: len(m.Returning)}
 	}
+	if m.Values != nil && len(m.Checks) == 0 {
+		rows, err := w.values(m, &s.in)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, row := range rows {
+			if err := s.insert(row, true); err != nil {
+				return nil, nil, err
+			}
+		}
+		return s.ops, &s.out, nil
+	}
+	source, err := w.collect(m.Source, &s.in)
+	if err != nil {
+		return nil, nil, err
+	}
 	switch m.Op {
 	case pgsql.Insert:
-		err = s.insert(source)
+		err = source.each(func(_ int, v []catalog.Value) error { return s.insert(v, false) })
 	case pgsql.Update:
 		err = s.update(source)
 	case pgsql.Delete:
 		err = s.delete(source)
 	}
-	return s.ops, s.out, err
+	return s.ops, &s.out, err
 }
 
 // values makes an INSERT's rows without SQLite. Like a query, it draws from sequences through functions, and may have to
 // be run again.
-func (w *worker) values(m *pgsql.Modify, ra *rowArgs) (*rowBuffer, error) {
-	buf := &rowBuffer{cols: len(m.Table.Columns)}
-	for _, args := range m.Values {
-		row, err := w.s.bind(w.ctx, args, w.params, ra)
-		if err != nil {
+func (w *worker) values(m *pgsql.Modify, ra *rowArgs) ([][]catalog.Value, error) {
+	rows := make([][]catalog.Value, len(m.Values))
+	for i, args := range m.Values {
+		var err error
+		if rows[i], err = w.s.bind(w.ctx, args, w.params, ra); err != nil {
 			return nil, err
 		}
-		buf.add(row)
 	}
-	return buf, nil
+	return rows, nil
 }
 
 // effect reserves what the ops touch and, on the writer, applies them and then checks references. On a reader the
