@@ -41,6 +41,20 @@ func AppendRow(dst []byte, row []Value) []byte {
 	return dst
 }
 
+// RowSize is how many bytes AppendRow appends.
+func RowSize(row []Value) int {
+	size := len(row)
+	for i := range row {
+		switch row[i].Kind {
+		case Integer, Real:
+			size += 8
+		case Text, Blob:
+			size += 4 + len(row[i].Bytes)
+		}
+	}
+	return size
+}
+
 // DecodeValue decodes one value from the front of b and returns what follows it. The value's Bytes alias b.
 func DecodeValue(b []byte) (Value, []byte, error) {
 	if len(b) == 0 {

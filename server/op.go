@@ -55,7 +55,7 @@ func (o *op) bytes() int64 {
 	case o.kind != opInsert:
 		return 0
 	case o.rows == nil:
-		return int64(len(catalog.AppendRow(nil, o.new)))
+		return int64(catalog.RowSize(o.new))
 	}
 	return o.rows.bytes()
 }

@@ -49,7 +49,7 @@ const ownOrigin = -1
 func (t *transaction) over(table *catalog.Table) (*overlay, error) {
 	ov := t.overlays[table.ID]
 	if ov == nil {
-		ov = &overlay{committed: map[int64]int{}, inserted: map[ownRow]int{}}
+		ov = new(overlay)
 		if t.overlays == nil {
 			t.overlays = map[catalog.ID]*overlay{}
 		}
@@ -86,6 +86,9 @@ func (ov *overlay) add(i int, o *op) error {
 		}
 		err := o.each(func(j int, row []catalog.Value) error {
 			own := &ownRow{i, j}
+			if ov.inserted == nil {
+				ov.inserted = map[ownRow]int{}
+			}
 			ov.inserted[*own] = len(ov.rows)
 			ov.put(overlayRow{own: own}, row)
 			return nil
@@ -97,6 +100,9 @@ func (ov *overlay) add(i int, o *op) error {
 		at, known := ov.find(o)
 		if !known {
 			at = len(ov.rows)
+			if ov.committed == nil {
+				ov.committed = map[int64]int{}
+			}
 			ov.committed[o.rowid] = at
 			k, _ := slices.BinarySearch(ov.hidden, o.rowid)
 			ov.hidden = slices.Insert(ov.hidden, k, o.rowid)
@@ -132,7 +138,7 @@ func (ov *overlay) find(o *op) (at int, ok bool) {
 
 // put adds a row.
 func (ov *overlay) put(r overlayRow, row []catalog.Value) {
-	r.data = catalog.AppendRow(make([]byte, 0, 16*len(row)), row)
+	r.data = catalog.AppendRow(make([]byte, 0, catalog.RowSize(row)), row)
 	ov.rows = append(ov.rows, r)
 	ov.size += len(r.data)
 	if ov.packed {

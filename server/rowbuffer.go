@@ -41,6 +41,9 @@ type rowChunk struct {
 }
 
 func (b *rowBuffer) add(row []catalog.Value) {
+	if b.data == nil {
+		b.data = make([]byte, 0, catalog.RowSize(row))
+	}
 	b.data = catalog.AppendRow(b.data, row)
 	b.added()
 }
@@ -136,7 +139,8 @@ func (b *rowBuffer) whole() ([]byte, error) {
 	return out, nil
 }
 
-// each calls fn for every row; the values are valid during the call only.
+// each calls fn for every row; the values are valid during the call only, but those of an only row for as long as nothing is
+// added.
 func (b *rowBuffer) each(fn func(i int, row []catalog.Value) error) error {
 	c := b.cursor()
 	for i := 0; ; i++ {
