@@ -341,8 +341,8 @@ func (w *worker) stillThere(m *pgsql.Modify, columns []int, old []catalog.Value)
 		if len(u.Columns) != len(columns) || !subset(columns, u.Columns) {
 			continue
 		}
-		row, err := w.lookup(u, old)
-		return row != nil, err
+		_, found, err := w.lookup(u, &rowArgs{new: old})
+		return found, err
 	}
 	return false, nil
 }

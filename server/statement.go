@@ -20,7 +20,7 @@ type statement struct {
 	keys    *smallSet[string] // unique keys that this statement has given to rows
 	shared  *sharedTable      // the table, if other parts of the same command change it too; only on the writer
 	touched smallSet[int64]   // rows that ON CONFLICT has updated
-	upsert  *pgsql.Modify     // m as the plan of ON CONFLICT's updates
+	upsert  *pgsql.Modify     // m as the plan of ON CONFLICT's updates; m itself where nobody refers to its keys
 }
 
 // check holds a new row against NOT NULL and CHECK; checks are the results that came with it.
@@ -125,12 +125,12 @@ func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error
 		if s.tran.emptied.has(s.m.Table.ID) {
 			continue
 		}
-		found, err := s.lookup(u, row)
+		rowid, found, err := s.lookup(u, &rowArgs{new: row})
 		if err != nil {
 			return err
 		}
-		if found != nil && (self == nil || found[0].Int() != *self) {
-			if s.tran.touched.has(rowRef{s.m.Table.ID, found[0].Int()}) {
+		if found && (self == nil || rowid != *self) {
+			if s.tran.touched.has(rowRef{s.m.Table.ID, rowid}) {
 				return errNeedsWriter
 			}
 			if !s.s.node.locks.free(s.s.owner, lk) { // its holder has freed the key, if that counts in the end
@@ -195,6 +195,8 @@ func touches(u *pgsql.UniqueCheck, set []int) bool {
 // conflict deals with a proposed row whose key is taken, per ON CONFLICT; done says that the row needs no insert.
 func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 	oc := s.m.OnConflict
+	in := s.in
+	in.new = row
 	for _, i := range oc.Arbiters {
 		u := &s.m.Uniques[i]
 		var buf keyBytes
@@ -215,14 +217,13 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 		if s.tx == nil && (s.tran.keys.has(lk) || s.tran.emptied.has(s.m.Table.ID)) {
 			return false, errNeedsWriter
 		}
-		found, err := s.lookup(u, row)
+		rowid, found, err := s.lookup(u, &in)
 		if err != nil {
 			return false, err
 		}
-		if found == nil {
+		if !found {
 			continue
 		}
-		rowid := found[0].Int()
 		if s.tx == nil && s.tran.touched.has(rowRef{s.m.Table.ID, rowid}) {
 			return false, errNeedsWriter
 		}
@@ -243,8 +244,7 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 			return false, errTwice()
 		}
 		s.touched.add(rowid)
-		in := s.in
-		in.new, in.rowid = row, rowid
+		in.rowid = rowid
 		v, err := s.first(oc.Action, &in)
 		if err != nil || v == nil {
 			return true, err
@@ -257,9 +257,12 @@ func (s *statement) conflict(row []catalog.Value) (done bool, err error) {
 			return false, err
 		}
 		if s.upsert == nil {
-			plan := *s.m
-			plan.Op, plan.Referenced = pgsql.Update, oc.Referenced
-			s.upsert = &plan
+			s.upsert = s.m
+			if len(oc.Referenced) > 0 {
+				plan := *s.m
+				plan.Op, plan.Referenced = pgsql.Update, oc.Referenced
+				s.upsert = &plan
+			}
 		}
 		if err := s.change(s.upsert, id, seen, updated, old, oc.SetColumns, oc.KeyChange); err != nil {
 			return false, err
@@ -344,7 +347,10 @@ func (s *statement) update(source *rowBuffer) error {
 	s.ops = slices.Grow(s.ops, source.n)
 	err := source.each(func(_ int, v []catalog.Value) error {
 		rowid, seen := version(v)
-		rest := cloneRow(v[versionColumns:])
+		rest := v[versionColumns:]
+		if source.n > 1 {
+			rest = cloneRow(rest)
+		}
 		row := rest[:n]
 		rest = rest[n:]
 		var old []catalog.Value
@@ -402,7 +408,9 @@ func (s *statement) delete(source *rowBuffer) error {
 			return err
 		}
 		if len(s.m.Referenced) > 0 {
-			o.old = cloneRow(v[versionColumns : versionColumns+n])
+			if o.old = v[versionColumns : versionColumns+n]; source.n > 1 {
+				o.old = cloneRow(o.old)
+			}
 		}
 		s.ops = append(s.ops, o)
 		s.out.count++

@@ -122,15 +122,7 @@ func (w *worker) collect(q *pgsql.Query, ra *rowArgs) (*rowBuffer, error) {
 
 // first runs q and returns a copy of its first row, nil if there is none.
 func (w *worker) first(q *pgsql.Query, ra *rowArgs) ([]catalog.Value, error) {
-	return firstOf(w.query(q, ra))
-}
-
-// lookup finds who holds a unique key. On a reader, rows of the open transaction do not count.
-func (w *worker) lookup(u *pgsql.UniqueCheck, row []catalog.Value) ([]catalog.Value, error) {
-	return firstOf(w.committed(u.Lookup, &rowArgs{new: row}))
-}
-
-func firstOf(rows *sqlite.Rows, err error) ([]catalog.Value, error) {
+	rows, err := w.query(q, ra)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +131,20 @@ func firstOf(rows *sqlite.Rows, err error) ([]catalog.Value, error) {
 		return nil, rows.Err()
 	}
 	return cloneRow(rows.Values()), nil
+}
+
+// lookup finds the rowid of the row that holds the unique key of ra.new. On a reader, rows of the open transaction do not
+// count.
+func (w *worker) lookup(u *pgsql.UniqueCheck, ra *rowArgs) (rowid int64, found bool, err error) {
+	rows, err := w.committed(u.Lookup, ra)
+	if err != nil {
+		return 0, false, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return 0, false, rows.Err()
+	}
+	return rows.Values()[0].Int(), true, nil
 }
 
 // outcome is what a statement tells its client.
@@ -213,7 +219,7 @@ func (w *worker) workOut(m *pgsql.Modify, ra *rowArgs, shared *sharedTable) ([]o
 	}
 	switch m.Op {
 	case pgsql.Insert:
-		err = source.each(func(_ int, v []catalog.Value) error { return s.insert(v, false) })
+		err = source.each(func(_ int, v []catalog.Value) error { return s.insert(v, source.n == 1) })
 	case pgsql.Update:
 		err = s.update(source)
 	case pgsql.Delete:
@@ -242,7 +248,7 @@ func (w *worker) effect(ops []op) error {
 		if err := w.checkReferences(ops); err != nil {
 			return err
 		}
-		w.ops = append(w.ops, ops...)
+		w.keep(ops)
 		return nil
 	}
 	if err := w.reserve(); err != nil {
@@ -260,15 +266,20 @@ func (w *worker) effect(ops []op) error {
 			return err
 		}
 	}
+	w.keep(ops)
+	if err := w.checkReferences(ops); err != nil {
+		return err
+	}
+	return w.reserve() // the parents
+}
+
+// keep adds ops, which nobody changes any more, to those collected.
+func (w *worker) keep(ops []op) {
 	if len(w.ops) == 0 {
 		w.ops = slices.Clip(ops)
 	} else {
 		w.ops = append(w.ops, ops...)
 	}
-	if err := w.checkReferences(ops); err != nil {
-		return err
-	}
-	return w.reserve() // the parents
 }
 
 // reserve takes the wanted locks without waiting.
