@@ -22,10 +22,10 @@ type txLog struct {
 	redo map[int][]byte // INSERTs that were rewritten; nil: gone
 	bulk bulkLog        // rows that InsertMany inserted
 
-	upd     map[int64]*updRow
-	arena   []byte // memory for what upd holds
+	upd     []updRow      // rows from before the transaction, in the order of their first UPDATE
+	updAt   map[int64]int // where each of them stands; nil while they are few
+	arena   []byte        // memory for what upd holds
 	scratch []byte
-	order   []int64        // of upd; may name rows that left it
 	del     map[string]int // where a deleted row's identity stands in dels
 	dels    []delRow       // in the order of the DELETEs: equal transactions make equal entries
 }
@@ -36,6 +36,8 @@ type insRow struct {
 }
 
 type updRow struct {
+	rowid  int64
+	gone   bool
 	seen   crdt.Stamp
 	hidden bool // key is the hidden key
 	key    []byte
@@ -134,22 +136,54 @@ func (l *txLog) removed(rowid int64) {
 	}
 }
 
+// fewUpdates is how many rows of upd are looked through for one.
+const fewUpdates = 8
+
+// findUpdated returns what is noted of a row from before the transaction, nil if nothing is. It is valid until the next row
+// is noted.
+func (l *txLog) findUpdated(rowid int64) *updRow {
+	if l.updAt != nil {
+		if i, ok := l.updAt[rowid]; ok {
+			return &l.upd[i]
+		}
+		return nil
+	}
+	for i := range l.upd {
+		if u := &l.upd[i]; u.rowid == rowid && !u.gone {
+			return u
+		}
+	}
+	return nil
+}
+
+// addUpdated adds a row to upd.
+func (l *txLog) addUpdated(u updRow) *updRow {
+	if l.updAt == nil && len(l.upd) == fewUpdates {
+		l.updAt = make(map[int64]int)
+		for i := range l.upd {
+			if !l.upd[i].gone {
+				l.updAt[l.upd[i].rowid] = i
+			}
+		}
+	}
+	if l.updAt != nil {
+		l.updAt[u.rowid] = len(l.upd)
+	}
+	l.upd = append(l.upd, u)
+	return &l.upd[len(l.upd)-1]
+}
+
 // updated notes that cells of a row from before the transaction have changed. r is the row as it is now.
 func (l *txLog) updated(tx *Tx, sp *space, r *row, cols []int) error {
-	u := l.upd[r.rowid]
+	u := l.findUpdated(r.rowid)
 	if u == nil {
 		seen, err := tx.w.origins.stamp(crdt.HLC(r.h), r.o)
 		if err != nil {
 			return err
 		}
-		u = &updRow{seen: seen, hidden: r.hidden != nil, cells: make([]updCell, 0, len(cols))}
 		l.scratch = sp.appendKey(l.scratch[:0], r)
-		u.key = l.keep(l.scratch)
-		if l.upd == nil {
-			l.upd = make(map[int64]*updRow)
-		}
-		l.upd[r.rowid] = u
-		l.order = append(l.order, r.rowid)
+		u = l.addUpdated(updRow{rowid: r.rowid, seen: seen, hidden: r.hidden != nil, key: l.keep(l.scratch),
+			cells: make([]updCell, 0, len(cols))})
 	}
 	for _, c := range cols {
 		l.scratch = catalog.AppendValue(l.scratch[:0], r.vals[c])
@@ -178,7 +212,12 @@ func (u *updRow) set(col int, id crdt.ID, value []byte) {
 }
 
 // forget notes that a row from before the transaction is gone.
-func (l *txLog) forget(rowid int64) { delete(l.upd, rowid) }
+func (l *txLog) forget(rowid int64) {
+	if u := l.findUpdated(rowid); u != nil {
+		u.gone = true
+		delete(l.updAt, rowid)
+	}
+}
 
 // deleted notes a DELETE. key is the row's identity.
 func (l *txLog) deleted(sp *space, key []byte, r *row) {
@@ -259,15 +298,15 @@ func (l *txLog) encode(b *crdt.Body, sp *space) (some bool, err error) {
 	some = l.encodeDeletes(b) || some
 	some = l.encodeUpdates(b, sp) || some
 	some = some || l.bulk.groups.size() > 0
-	cols := make([]crdt.ID, len(sp.rest))
-	for i, c := range sp.rest {
-		cols[i] = sp.cols[c].id
-	}
 	if len(l.ins) == 0 {
 		return some, nil
 	}
 	if len(l.buf) > crdt.MaxEntrySize {
 		return false, tooBig(len(l.buf), crdt.MaxEntrySize)
+	}
+	cols := make([]crdt.ID, len(sp.rest))
+	for i, c := range sp.rest {
+		cols[i] = sp.cols[c].id
 	}
 	g := b.Group(crdt.Insert, sp.id, sp.keyID, sp.keyIDs, cols)
 	if len(l.redo) == 0 {
@@ -309,12 +348,11 @@ func (l *txLog) encodeUpdates(b *crdt.Body, sp *space) bool {
 	groups := make(map[string]*crdt.GroupWriter, 1)
 	var sig, vals []byte
 	some := false
-	for _, rowid := range l.order {
-		u := l.upd[rowid]
-		if u == nil {
+	for i := range l.upd {
+		u := &l.upd[i]
+		if u.gone {
 			continue
 		}
-		delete(l.upd, rowid) // it may stand in order twice
 		some = true
 		sig, vals = sig[:0], vals[:0]
 		if u.hidden {
@@ -366,8 +404,12 @@ func (l *txLog) readAgain(tx *Tx, sp *space) error {
 		}
 		l.inserted(sp, r)
 	}
-	for id, u := range l.upd {
-		r, err := tx.forgetDropped(sp, id, func(c int) bool { return tx.passing(sp, c) })
+	for i := range l.upd {
+		u := &l.upd[i]
+		if u.gone {
+			continue
+		}
+		r, err := tx.forgetDropped(sp, u.rowid, func(c int) bool { return tx.passing(sp, c) })
 		if err != nil {
 			return fmt.Errorf("sqlstore: read an updated row again: %w", err)
 		}
@@ -380,7 +422,7 @@ func (l *txLog) readAgain(tx *Tx, sp *space) error {
 			}
 		}
 		if len(u.cells) == 0 {
-			delete(l.upd, id)
+			l.forget(u.rowid)
 		}
 	}
 	return nil
