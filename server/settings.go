@@ -223,13 +223,15 @@ func (s *settings) set(name string, value *string, local bool) error {
 	default:
 		v = *value
 	}
-	put := func(k, v string) {
+	put := func(k, v string) { // in new maps: a transaction may have the old ones, to go back to
+		s.local = maps.Clone(s.local)
 		if local {
 			if s.local == nil {
 				s.local = map[string]string{}
 			}
 			s.local[k] = v
 		} else {
+			s.values = maps.Clone(s.values)
 			s.values[k] = v
 			delete(s.local, k)
 		}
@@ -256,9 +258,8 @@ func (s *settings) resetAll() error {
 	return s.derive()
 }
 
-func (s *settings) snapshot() (values, local map[string]string) {
-	return maps.Clone(s.values), maps.Clone(s.local)
-}
+// snapshot returns the settings as they are, for restore.
+func (s *settings) snapshot() (values, local map[string]string) { return s.values, s.local }
 
 func (s *settings) restore(values, local map[string]string) {
 	s.values, s.local = values, local
