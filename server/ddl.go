@@ -53,7 +53,7 @@ func (s *session) runDDL(ctx context.Context, st *pgsql.Statement) (string, erro
 			t.base = base
 		}
 		t.add(nil, nil, w.ops, w.reserved, true)
-		if slices.ContainsFunc(w.ops, func(o op) bool { return o.kind == opDDL }) {
+		if slices.ContainsFunc(w.ops, func(o op) bool { return o.kind == opDDL && len(o.ddl.Changes) > 0 }) {
 			t.schema = schema
 		}
 		s.sendNotices(run.plan)
@@ -148,16 +148,11 @@ func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
 		w.want = append(w.want, tableKey(t.ID))
 		ops = append(ops, op{kind: opTruncate, table: t})
 	}
-	if len(d.Changes) > 0 {
+	if len(d.Changes) > 0 || len(d.Restart) > 0 {
 		ops = append(ops, op{kind: opDDL, ddl: d})
 	}
 	if err := w.effect(ops); err != nil {
-		if pgerror.Code(err) == pgerror.UniqueViolation {
-			if why := w.validate(d, true); why != nil {
-				return nil, why
-			}
-		}
-		return nil, err
+		return nil, w.refused(d, err)
 	}
 	for _, text := range d.Then {
 		batch, err := pgsql.Parse(text)
@@ -179,7 +174,7 @@ func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
 				run.count += o.count
 			case *pgsql.DDL:
 				if err := w.effect([]op{{kind: opDDL, ddl: p}}); err != nil {
-					return nil, err
+					return nil, w.refused(p, err)
 				}
 				if err := w.validate(p, false); err != nil {
 					return nil, err
@@ -190,7 +185,7 @@ func (w *worker) ddl(st *pgsql.Statement, ids *idList) (*ddlRun, error) {
 	if d.Finish != nil {
 		if changes := d.Finish(w.tx.Schema()); len(changes) > 0 {
 			if err := w.effect([]op{{kind: opDDL, ddl: &pgsql.DDL{Tag: d.Tag, Changes: changes}}}); err != nil {
-				return nil, err
+				return nil, w.refused(d, err)
 			}
 		}
 	}
@@ -264,6 +259,17 @@ func sameDirection(d *pgsql.DDL, sch *catalog.Schema) error {
 		}
 	}
 	return nil
+}
+
+// refused is the error of changes that the store has refused: where it can be found, with the rows at fault.
+func (w *worker) refused(d *pgsql.DDL, err error) error {
+	if pgerror.Code(err) != pgerror.UniqueViolation {
+		return err
+	}
+	if why := w.validate(d, true); why != nil {
+		return why
+	}
+	return err
 }
 
 // validate runs the queries that must find nothing after a DDL statement (rows against a new constraint), or those that say

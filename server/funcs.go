@@ -115,6 +115,10 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	if !f.mayUse(t, catalog.PrivUsage, catalog.PrivUpdate) {
 		return 0, deniedSequence(t)
 	}
+	if tran := f.s.tran; tran != nil && tran.restarts(t.ID) {
+		return 0, pgerror.New(pgerror.FeatureNotSupported, "sequence \"%s\" begins anew when this transaction ends, and cannot be used before", t.Name).
+			WithHint("COMMIT after RESTART, or use setval.")
+	}
 	v, from, err := f.s.node.sequences.nextVal(t)
 	if err != nil {
 		return 0, err

@@ -23,6 +23,8 @@ type sequences struct {
 // values.
 type block struct {
 	next, end int64 // register values: next … end-1, in steps of |increment|
+	first     int64 // what next was at first
+	step      int64 // by which next is beyond the last value taken, 0: none was
 	size      int64 // values asked for last
 	asked     time.Time
 }
@@ -50,14 +52,18 @@ func (q *sequences) nextVal(t *catalog.Table) (v int64, from *block, err error) 
 		return 0, nil, nil
 	}
 	d := &t.Sequence
-	step := d.Increment
-	if step > 0 {
-		v = b.next
-		b.next += step
-	} else {
-		v = -b.next
-		b.next -= step
+	step, sign := d.Increment, int64(1)
+	if step < 0 {
+		step, sign = -step, -1
 	}
+	if b.step != 0 && b.step != step { // ALTER SEQUENCE … INCREMENT counts from the last value on
+		if b.next = max(b.next+step-b.step, b.first); b.next >= b.end {
+			return 0, nil, nil
+		}
+	}
+	v = sign * b.next
+	b.next += step
+	b.step = step
 	if v > d.Max || v < d.Min {
 		if d.Cycle {
 			b.next = b.end
@@ -66,7 +72,7 @@ func (q *sequences) nextVal(t *catalog.Table) (v int64, from *block, err error) 
 				WithHint("Use ALTER SEQUENCE … RESTART.")
 		}
 		limit, name := d.Max, "maximum"
-		if step < 0 {
+		if sign < 0 {
 			limit, name = d.Min, "minimum"
 		}
 		return 0, nil, pgerror.New("2200H", "nextval: reached %s value of sequence \"%s\" (%d)", name, t.Name, limit)
@@ -118,7 +124,7 @@ func (q *sequences) refill(ctx context.Context, t *catalog.Table, had taken, tim
 		register+had.count*step == old.end {
 		next = register
 	}
-	q.blocks[id] = &block{next: next, end: start + size*step, size: min(size, lastBlock), asked: now}
+	q.blocks[id] = &block{next: next, first: next, end: start + size*step, size: min(size, lastBlock), asked: now}
 	return nil
 }
 

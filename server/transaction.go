@@ -34,6 +34,7 @@ type transaction struct {
 	statements []worked // in order; their ops follow one another
 	shown      int      // ops before this one had been made when the client was last shown rows
 	rerun      int      // at COMMIT, statements from this one on are worked out anew; len(statements): none
+	begins     bool     // some op has a sequence begin anew
 
 	// After DDL: the schema as the transaction sees it, and the store's version that it stands on.
 	schema *catalog.Schema
@@ -160,6 +161,7 @@ func (t *transaction) add(plan *pgsql.Modify, params []catalog.Value, ops []op, 
 	t.statements = append(t.statements, worked{plan: plan, params: params, from: len(t.ops)})
 	for i := range ops {
 		t.note(&ops[i])
+		t.begins = t.begins || ops[i].kind == opDDL && len(ops[i].ddl.Restart) > 0
 	}
 	t.ops = append(t.ops, ops...)
 	for _, k := range keys {
@@ -172,6 +174,13 @@ func (t *transaction) add(plan *pgsql.Modify, params []catalog.Value, ops []op, 
 			t.keys.add(k)
 		}
 	}
+}
+
+// restarts says whether the transaction has a sequence begin anew when it commits.
+func (t *transaction) restarts(sequence catalog.ID) bool {
+	return t.begins && slices.ContainsFunc(t.ops, func(o op) bool {
+		return o.kind == opDDL && slices.ContainsFunc(o.ddl.Restart, func(r pgsql.SequenceRestart) bool { return r.Sequence == sequence })
+	})
 }
 
 // only narrows a run to the ops on some tables; after DDL all are needed.
