@@ -13,7 +13,8 @@ import (
 //   - A row that was known by a hidden key keeps it in _k.
 //   - A row that was known by a primary key which the table loses gets a hidden key derived from it, and so does such a
 //     row that arrives later.
-//   - Of rows that turn out to have one primary key the greatest INSERT is shown. A statement is refused instead.
+//   - Of rows that turn out to have one primary key the greatest INSERT is shown. A statement is refused instead, unless
+//     such rows wait from before.
 //   - A key of one integer column becomes the rowid, if it can (see takeAlias): SQLite then finds a row in one tree, not two.
 //
 // old is the table's form before the DDL, sp its form after it but for the key.
@@ -61,7 +62,7 @@ func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, local bool) (*s
 			return nil, err
 		}
 	}
-	if sp.key != nil && !local {
+	if sp.key != nil && (!local || len(losers) > 0) {
 		n, err := tx.hideDuplicates(sp)
 		if err != nil {
 			return nil, err

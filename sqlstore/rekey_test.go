@@ -282,6 +282,32 @@ func TestLosers(t *testing.T) {
 	storetest.Same(t, a, x)
 }
 
+// TestDropOneOfTwoPrimaryKeys: where two nodes have added a primary key at the same time, a statement may drop the one that
+// is shown, though rows wait that have the other's keys, too.
+func TestDropOneOfTwoPrimaryKeys(t *testing.T) {
+	a, b := open(t), open(t)
+	p := a.MustCreate(loose)
+	a.Insert(p, integer(1), text("old"))
+	b.Pull(a)
+	a.MustAlter(addKey(a, p, 0)...)
+	b.MustAlter(addKey(b, p, 0)...)
+	a.Insert(p, integer(30), text("lesser"))
+	b.Clock.T = a.Clock.T.Add(time.Millisecond)
+	b.Insert(p, integer(30), text("greater"))
+	a.Pull(b)
+	b.Pull(a)
+	storetest.Same(t, a, b)
+	a.Want(p, "1 old", "30 greater")
+	a.MustAlter(dropKey(a, p)...)
+	a.Want(p, "1 old", "30 greater")
+	b.Pull(a)
+	storetest.Same(t, a, b)
+	a.MustAlter(dropKey(a, p)...)
+	a.Want(p, "1 old", "30 greater", "30 lesser")
+	b.Pull(a)
+	storetest.Same(t, a, b)
+}
+
 // TestUnusableIndex: an index that this node cannot make refuses the statement that wants it, not the entry that brings
 // it, and no later DDL.
 func TestUnusableIndex(t *testing.T) {
