@@ -439,14 +439,26 @@ func (m *merger) dead(id []byte, insert crdt.Stamp) (bool, error) {
 	if ts.st.tombs == 0 {
 		return false, nil
 	}
-	t, err := m.sp.grave(m.tx.w.conn, &m.tx.w.origins, id)
-	if err != nil || t.IsZero() {
-		return false, err
+	ids := [][]byte{id}
+	if m.sp.hidden && id[0] == keyPrimary { // the table may have had another key when the row was deleted
+		ids = append(ids, append([]byte{keyHidden}, derivedKey(m.sp.keyID, id)...))
 	}
-	if t.Compare(insert) > 0 {
-		return true, nil
+	for _, id := range ids {
+		t, err := m.sp.grave(m.tx.w.conn, &m.tx.w.origins, id)
+		if err != nil {
+			return false, err
+		}
+		if t.Compare(insert) > 0 {
+			return true, nil
+		}
+		if t.IsZero() {
+			continue
+		}
+		if err := m.tx.dropTombstone(ts, id); err != nil {
+			return false, err
+		}
 	}
-	return false, m.tx.dropTombstone(ts, id)
+	return false, nil
 }
 
 func (m *merger) update(seen crdt.Stamp) error {

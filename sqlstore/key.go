@@ -61,5 +61,7 @@ func derivedKey(key crdt.ID, canonicalKey []byte) []byte {
 	h := sha256.New()
 	h.Write(catalog.ID(key).Bytes())
 	h.Write(canonicalKey)
-	return append([]byte("derived:"), h.Sum(nil)[:16]...)
+	return append([]byte(derivedPrefix), h.Sum(nil)[:16]...)
 }
+
+const derivedPrefix = "derived:"

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -13,6 +14,8 @@ import (
 //   - A row that was known by a hidden key keeps it in _k.
 //   - A row that was known by a primary key which the table loses gets a hidden key derived from it, and so does such a
 //     row that arrives later.
+//   - A row whose hidden key was derived from the very primary key that the table gets, and has it still, is known by that key
+//     again: elsewhere the table may have had it all the time.
 //   - Of rows that turn out to have one primary key the greatest INSERT is shown. A statement is refused instead, unless
 //     such rows wait from before.
 //   - A key of one integer column becomes the rowid, if it can (see takeAlias): SQLite then finds a row in one tree, not two.
@@ -56,6 +59,11 @@ func (tx *Tx) rekey(l *layout, t *catalog.Table, old, sp *space, local bool) (*s
 		}
 		recount = true
 	}
+	home, err := tx.comeBack(sp, losers)
+	if err != nil {
+		return nil, err
+	}
+	recount = recount || home
 	// The new key has no index yet, so that every loser finds its place.
 	for i := range losers {
 		if err := tx.put(sp, &losers[i]); err != nil {
@@ -186,6 +194,40 @@ func (tx *Tx) dropAlias(ts *txSpace) error {
 	l.spaces[sp.id], ts.sp = next, next
 	tx.w.layout, tx.ddl = l, true
 	return nil
+}
+
+// comeBack makes rows, in the table and among its losers, known by the table's primary key again if it was theirs before.
+func (tx *Tx) comeBack(sp *space, losers []row) (some bool, err error) {
+	if sp.key == nil || !sp.hidden {
+		return false, nil
+	}
+	derived := func(key func(i int) catalog.Value, hidden []byte) bool {
+		return bytes.Equal(hidden, derivedKey(sp.keyID, sp.canonicalKey(nil, key)))
+	}
+	for i := range losers {
+		r := &losers[i]
+		if r.hidden != nil && derived(func(i int) catalog.Value { return r.vals[sp.key[i]] }, r.hidden) {
+			r.hidden, some = nil, true
+		}
+	}
+	cols := ""
+	for _, k := range sp.key {
+		cols += "," + sp.cols[k].phys
+	}
+	var rows []int64
+	err = each(tx.w.conn, "SELECT rowid,_k"+cols+" FROM "+sp.phys+" WHERE substr(_k,1,8)=?", []catalog.Value{catalog.BlobBytes([]byte(derivedPrefix))},
+		func(v []catalog.Value) error {
+			if derived(func(i int) catalog.Value { return v[2+i] }, v[1].Bytes) {
+				rows = append(rows, v[0].Int())
+			}
+			return nil
+		})
+	for _, id := range rows {
+		if err == nil {
+			err = run(tx.w.conn, "UPDATE "+sp.phys+" SET _k=NULL WHERE rowid=?", catalog.Int(id))
+		}
+	}
+	return some || len(rows) > 0, err
 }
 
 func (tx *Tx) takeLosers(sp *space) ([]row, error) {

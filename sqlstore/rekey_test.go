@@ -308,6 +308,47 @@ func TestDropOneOfTwoPrimaryKeys(t *testing.T) {
 	storetest.Same(t, a, b)
 }
 
+// TestPrimaryKeyComesBack: a table's key gives way to one that another node has made, and dropped again, and is then the key
+// once more. Its rows are known as where it has been the key all the time.
+func TestPrimaryKeyComesBack(t *testing.T) {
+	a, b, c := open(t), open(t), open(t)
+	p := a.MustCreate(loose)
+	a.Insert(p, integer(1), text("old"))
+	b.Pull(a)
+	c.Pull(a)
+	c.MustAlter(addKey(c, p, 0)...)
+	between := open(t)
+	between.Pull(c)
+	c.MustAlter(dropKey(c, p)...)
+	a.Clock.T = c.Clock.T.Add(time.Millisecond)
+	a.MustAlter(addKey(a, p, 0)...)
+	for i := range int64(4) {
+		a.Insert(p, integer(50+i), text("new"))
+	}
+	b.Clock.T = a.Clock.T.Add(time.Millisecond)
+	b.Insert(p, integer(53), text("greater")) // without a key: it hides one of a's
+	a.Delete(p, integer(52))
+	a.Pull(b)
+	a.Pull(between)
+	a.Update(p, integer(1), map[int]catalog.Value{1: text("changed")})
+	a.Pull(c)
+	b.Pull(a)
+	c.Pull(a)
+	late := open(t)
+	late.Pull(c)
+	storetest.Same(t, a, b, c, late)
+	c.Update(p, integer(50), map[int]catalog.Value{1: text("by c")})
+	c.Delete(p, integer(51))
+	c.Delete(p, integer(53))
+	a.Pull(c)
+	a.Insert(p, integer(51), text("again"))
+	for _, n := range []*storetest.Node{b, c, late} {
+		n.Pull(a)
+	}
+	storetest.Same(t, a, b, c, late)
+	a.Want(p, "1 changed", "50 by c", "51 again")
+}
+
 // TestUnusableIndex: an index that this node cannot make refuses the statement that wants it, not the entry that brings
 // it, and no later DDL.
 func TestUnusableIndex(t *testing.T) {
