@@ -487,5 +487,8 @@ func (s *session) workOnReader(ctx context.Context, c *compiled, t *transaction,
 	if t.snapshotIsolated() {
 		return false, w, nil // COMMIT finds out, and answers 40001
 	}
-	return waited || fresh && s.node.store.Index() != index, w, nil
+	if again = waited || fresh && s.node.store.Index() != index; again {
+		s.funcs.giveBack()
+	}
+	return again, w, nil
 }

@@ -156,6 +156,14 @@ func (f *functions) NextVal(oid uint32) (int64, error) {
 	return v, nil
 }
 
+// giveBack undoes what a statement has taken of sequences that will run anew.
+func (f *functions) giveBack() {
+	for _, values := range f.taken {
+		f.s.node.sequences.giveBack(values)
+	}
+	f.taken = f.taken[:0]
+}
+
 // CurrVal implements sqlfunc.Sequences.
 func (f *functions) CurrVal(oid uint32) (int64, error) {
 	t, err := f.sequence(oid)
