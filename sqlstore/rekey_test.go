@@ -349,6 +349,33 @@ func TestPrimaryKeyComesBack(t *testing.T) {
 	a.Want(p, "1 changed", "50 by c", "51 again")
 }
 
+// TestDeletedUnderAKeyThatComesBack: a row that was deleted before its table's key gave way and came back does not rise from
+// an INSERT that is older.
+func TestDeletedUnderAKeyThatComesBack(t *testing.T) {
+	a, c, d := open(t), open(t), open(t)
+	p := a.MustCreate(loose)
+	c.Pull(a)
+	c.MustAlter(addKey(c, p, 0)...)
+	between := open(t)
+	between.Pull(c)
+	c.MustAlter(dropKey(c, p)...)
+	a.Clock.T = c.Clock.T.Add(time.Millisecond)
+	a.MustAlter(addKey(a, p, 0)...)
+	d.Pull(a)
+	d.Insert(p, integer(60), text("older"))
+	a.Clock.T = d.Clock.T.Add(time.Millisecond)
+	a.Insert(p, integer(60), text("deleted"))
+	a.Delete(p, integer(60))
+	a.Pull(between)
+	a.Pull(c)
+	a.Pull(d)
+	a.Want(p)
+	for _, n := range []*storetest.Node{c, d} {
+		n.Pull(a, d)
+	}
+	storetest.Same(t, a, c, d)
+}
+
 // TestUnusableIndex: an index that this node cannot make refuses the statement that wants it, not the entry that brings
 // it, and no later DDL.
 func TestUnusableIndex(t *testing.T) {
