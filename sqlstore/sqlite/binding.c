@@ -10,7 +10,10 @@
 
 // Without statistics, which nobody reads, malloc and free take no lock that all connections share. SQLite takes this only
 // before its first use.
-__attribute__((constructor)) static void lc_configure(void) { sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+__attribute__((constructor)) static void lc_configure(void) {
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  lc_page_cache();
+}
 
 static int lc_wal_hook(void *arg, sqlite3 *db, const char *name, int pages) {
   (void)db;
