@@ -99,7 +99,7 @@ func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 					term = catalog.QuoteIdent(col.Name)
 				}
 				keys = append(keys, term)
-				texts = append(texts, "("+term+")::text")
+				texts = append(texts, shownValue(term))
 				if !i.NullsNotDistinct {
 					conds = append(conds, "("+term+") IS NOT NULL")
 				}
@@ -133,6 +133,11 @@ func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 	x.plan.Validate[len(x.plan.Validate)-1].Why = true
 }
 
+// shownValue is an expression's text as its type's output function has it: t where a cast to text says true.
+func shownValue(e string) string {
+	return "CASE WHEN (" + e + ") IS NOT NULL THEN pg_catalog.format('%s', " + e + ") END"
+}
+
 // validateForeignKey checks that every row has its parent.
 func (x *command) validateForeignKey(t *catalog.Table, c *catalog.Constraint) {
 	id, cid, table, name, schema := t.ID, c.ID, t.Name, c.Name, t.Schema
@@ -164,7 +169,7 @@ func (x *command) validateForeignKey(t *catalog.Table, c *catalog.Constraint) {
 			}
 			q := "fk." + catalog.QuoteIdent(a.Name)
 			names = append(names, a.Name)
-			texts = append(texts, q+"::text")
+			texts = append(texts, shownValue(q))
 			nulls = append(nulls, q+" IS NOT NULL")
 			joins = append(joins, "pk."+catalog.QuoteIdent(b.Name)+" = "+q)
 		}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -47,19 +48,19 @@ func (s *statement) uniqueKeyOf(buf []byte, u *pgsql.UniqueCheck, row []catalog.
 }
 
 // keyValues shows the key that row has in u's index as text, for an error's detail.
-func (s *statement) keyValues(u *pgsql.UniqueCheck, row []catalog.Value) string {
-	if u.Keys != nil {
-		v, err := s.first(u.Keys, &rowArgs{new: row})
-		if err != nil || v == nil {
-			return "…"
-		}
-		var out []string
-		for i, c := range u.Keys.Columns {
-			out = append(out, valueText(c.Type, c.Typmod, v[i]))
-		}
-		return strings.Join(out, ", ")
+func (w *worker) keyValues(t *catalog.Table, u *pgsql.UniqueCheck, row []catalog.Value) string {
+	if u.Keys == nil {
+		return columnsText(t, u.Columns, row)
 	}
-	return columnsText(s.m.Table, u.Columns, row)
+	v, err := w.first(u.Keys, &rowArgs{new: row})
+	if err != nil || v == nil {
+		return "…"
+	}
+	out := make([]string, len(v))
+	for i, c := range u.Keys.Columns {
+		out[i] = valueText(c.Type, c.Typmod, v[i])
+	}
+	return strings.Join(out, ", ")
 }
 
 func columnsText(t *catalog.Table, cols []int, row []catalog.Value) string {
@@ -107,7 +108,7 @@ func duplicateKey(constraint, columns string, t *catalog.Table, values string) e
 }
 
 // uniqueError turns the store's UniqueError into 23505 and leaves other errors alone.
-func uniqueError(err error, m *pgsql.Modify, t *catalog.Table, row []catalog.Value) error {
+func (r *replayState) uniqueError(tx *sqlstore.Tx, err error, m *pgsql.Modify, t *catalog.Table, row []catalog.Value) error {
 	var u *sqlstore.UniqueError
 	if !errors.As(err, &u) {
 		return err
@@ -118,12 +119,8 @@ func uniqueError(err error, m *pgsql.Modify, t *catalog.Table, row []catalog.Val
 			if c.Index.ID != u.Index.ID {
 				continue
 			}
-			for _, col := range c.Columns {
-				if col < 0 {
-					return duplicateKey(c.Constraint, c.Detail, t, "…")
-				}
-			}
-			return duplicateKey(c.Constraint, c.Detail, t, columnsText(t, c.Columns, row))
+			w := &worker{ctx: context.Background(), s: r.s, q: tx, tx: tx}
+			return duplicateKey(c.Constraint, c.Detail, t, w.keyValues(t, c, row))
 		}
 	}
 	return pgerror.New(pgerror.UniqueViolation, "duplicate key value violates unique constraint \"%s\"", u.Index.Name).

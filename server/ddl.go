@@ -64,7 +64,7 @@ func (s *session) runDDL(ctx context.Context, st *pgsql.Statement) (string, erro
 	}
 	for {
 		commit, err := s.node.store.Write(ctx, func(tx *sqlstore.Tx) (err error) {
-			w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: newReplay()}
+			w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: &replayState{s: s}}
 			defer s.attach(tx.Conn(), w)()
 			run, err = w.ddl(st, ids)
 			return err

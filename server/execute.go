@@ -374,7 +374,7 @@ func (s *session) modifyAlone(ctx context.Context, c *compiled, params []catalog
 			if err := s.current(tx, c); err != nil {
 				return err
 			}
-			w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: newReplay(), params: params}
+			w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: &replayState{s: s}, params: params}
 			defer s.attach(tx.Conn(), w)()
 			var err error
 			o, err = work(w)

@@ -112,7 +112,7 @@ func benchWriter(b *testing.B, s *session, fn func(n int, w *worker) error) {
 		_, err := s.node.store.Write(ctx, func(tx *sqlstore.Tx) error {
 			for range min(b.N-n, 1000) {
 				n++
-				w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: newReplay()}
+				w := &worker{ctx: ctx, s: s, q: tx, tx: tx, replay: &replayState{s: s}}
 				detach := s.attach(tx.Conn(), w)
 				err := fn(n, w)
 				detach()

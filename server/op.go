@@ -110,6 +110,7 @@ func errSchemaChanged() error {
 // replayState is what one run over a transaction's ops keeps: the rowids of the rows it inserted, and which rows it has
 // touched. Inserted rows get into own and touched only when somebody asks for one: nobody does after a COPY.
 type replayState struct {
+	s        *session
 	inserted []insertedRows // ascending by op
 	indexed  int            // how many of them are in own and touched
 	own      map[rowRef]ownRow
@@ -128,8 +129,6 @@ type rowRef struct {
 	table catalog.ID
 	rowid int64
 }
-
-func newReplay() *replayState { return new(replayState) }
 
 // insertedBy gives the rowids of the rows that op number i inserted.
 func (r *replayState) insertedBy(i int) (ids sqlstore.RowIDs) {
@@ -182,7 +181,7 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 		err := o.each(func(_ int, row []catalog.Value) error {
 			id, err := tx.Insert(t, row)
 			if err != nil {
-				return uniqueError(err, o.plan, t, row)
+				return r.uniqueError(tx, err, o.plan, t, row)
 			}
 			ids.Add(id)
 			return nil
@@ -235,7 +234,7 @@ func (r *replayState) change(tx *sqlstore.Tx, id int64, ref rowRef, o *op, t *ca
 		r.vals = append(r.vals, o.new[c])
 	}
 	if err := tx.Update(t, id, o.cols, r.vals); err != nil {
-		return uniqueError(err, o.plan, t, o.new)
+		return r.uniqueError(tx, err, o.plan, t, o.new)
 	}
 	return nil
 }
@@ -265,7 +264,7 @@ func (r *replayState) insertMany(tx *sqlstore.Tx, i int, o *op, t *catalog.Table
 	if e != nil {
 		return e
 	}
-	return uniqueError(err, o.plan, t, row)
+	return r.uniqueError(tx, err, o.plan, t, row)
 }
 
 // sameShape says whether rows and statements made for one table fit the other.

@@ -119,7 +119,7 @@ func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error
 		if s.keys == nil {
 			s.keys = new(smallSet[string])
 		} else if s.m.OnConflict == nil && s.keys.has(lk.key) {
-			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(u, row))
+			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(s.m.Table, u, row))
 		}
 		s.keys.add(lk.key)
 		if s.tran.emptied.has(s.m.Table.ID) {
@@ -136,7 +136,7 @@ func (s *statement) claimKeys(row []catalog.Value, set []int, self *int64) error
 			if !s.s.node.locks.free(s.s.owner, lk) { // its holder has freed the key, if that counts in the end
 				return &blockedError{lk, true}
 			}
-			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(u, row))
+			return duplicateKey(u.Constraint, u.Detail, s.m.Table, s.keyValues(s.m.Table, u, row))
 		}
 	}
 	return nil

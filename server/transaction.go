@@ -193,11 +193,11 @@ func (t *transaction) only(tables map[catalog.ID]bool) map[catalog.ID]bool {
 
 // run applies the transaction's ops on the writer. With check, rows must still have the versions that were seen. Only
 // the ops on the given tables are run where only is not nil (enough for a statement that reads no other).
-func (t *transaction) run(tx *sqlstore.Tx, check bool, only map[catalog.ID]bool, ops []op) (*replayState, error) {
+func (t *transaction) run(s *session, tx *sqlstore.Tx, check bool, only map[catalog.ID]bool, ops []op) (*replayState, error) {
 	if t.schema != nil && tx.Schema().Version != t.base {
 		return nil, errSchemaChanged()
 	}
-	r := newReplay()
+	r := &replayState{s: s}
 	for i := range ops {
 		o := &ops[i]
 		if only != nil && o.table != nil && !only[o.table.ID] {
@@ -280,7 +280,7 @@ func (s *session) commitOn(ctx context.Context, tx *sqlstore.Tx, t *transaction)
 	if t.rerun < len(t.statements) {
 		keep = t.statements[t.rerun].from
 	}
-	r, err := t.run(tx, true, nil, t.ops[:keep])
+	r, err := t.run(s, tx, true, nil, t.ops[:keep])
 	if err != nil {
 		return err
 	}
@@ -481,7 +481,7 @@ func (s *session) try(ctx context.Context, t *transaction, params []catalog.Valu
 					}
 				}
 			}
-			r, err := t.run(tx, false, only, t.ops)
+			r, err := t.run(s, tx, false, only, t.ops)
 			if err != nil {
 				return err
 			}

@@ -239,26 +239,6 @@ func (m *merger) prepare() error {
 	return nil
 }
 
-// fitsAlias says whether the group leaves an integer in the column that is the rowid, if one is. A node that did not know of
-// the primary key yet may have written something else there.
-func (m *merger) fitsAlias() (fits bool, err error) {
-	alias := m.sp.alias
-	if alias < 0 || m.g.Op == crdt.Delete || slices.Contains(m.keyAt, alias) {
-		return true, nil
-	}
-	at := slices.Index(m.colAt, alias)
-	if at < 0 {
-		return m.g.Op == crdt.Update || m.sp.cols[alias].missing.Kind == catalog.Integer, nil
-	}
-	fits = true
-	err = m.g.Each(func(r crdt.Row) error {
-		_, err := catalog.DecodeRow(m.vals, r.Values)
-		fits = fits && err == nil && m.vals[at].Kind == catalog.Integer
-		return err
-	})
-	return fits, err
-}
-
 // decode takes a row's values and works out its identity.
 func (m *merger) decode(r crdt.Row) error {
 	if _, err := catalog.DecodeRow(m.keyVals, r.Key); err != nil {

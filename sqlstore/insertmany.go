@@ -80,7 +80,7 @@ func (tx *Tx) refused(sp *space, err error, rows []byte) error {
 	if _, err := catalog.DecodeRow(vals, rows); err != nil {
 		return err
 	}
-	return tx.uniqueError(sp, e, vals)
+	return tx.uniqueError(sp, e, vals, nil)
 }
 
 func (tx *Tx) insertEach(t *catalog.Table, next func() ([]byte, int, error)) (ids RowIDs, err error) {

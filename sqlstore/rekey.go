@@ -3,9 +3,11 @@ package sqlstore
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"layercake/catalog"
+	"layercake/crdt"
 )
 
 // rekey gives a table another primary key, or takes its primary key away, from the DDL entry alone: stamps and
@@ -348,4 +350,24 @@ func (tx *Tx) duplicates(sp *space, order, cond string) (rows []int64, err error
 func (tx *Tx) recount(ts *txSpace) (err error) {
 	ts.st.digest, ts.st.rows, err = ts.sp.scan(tx.w.conn, &tx.w.origins)
 	return err
+}
+
+// fitsAlias says whether the group leaves an integer in the column that is the rowid, if one is. A node that did not know of
+// the primary key yet may have written something else there.
+func (m *merger) fitsAlias() (fits bool, err error) {
+	alias := m.sp.alias
+	if alias < 0 || m.g.Op == crdt.Delete || slices.Contains(m.keyAt, alias) {
+		return true, nil
+	}
+	at := slices.Index(m.colAt, alias)
+	if at < 0 {
+		return m.g.Op == crdt.Update || m.sp.cols[alias].missing.Kind == catalog.Integer, nil
+	}
+	fits = true
+	err = m.g.Each(func(r crdt.Row) error {
+		_, err := catalog.DecodeRow(m.vals, r.Values)
+		fits = fits && err == nil && m.vals[at].Kind == catalog.Integer
+		return err
+	})
+	return fits, err
 }

@@ -180,7 +180,7 @@ func (tx *Tx) insertRow(sp *space, t *catalog.Table, vals []catalog.Value) (row,
 	rowid, err := tx.insert(sp, sp.insertSQL, args)
 	if err != nil {
 		if e, ok := isUnique(err); ok {
-			return row{}, tx.uniqueError(sp, e, vals)
+			return row{}, tx.uniqueError(sp, e, vals, nil)
 		}
 		return row{}, err
 	}
@@ -271,7 +271,7 @@ func (tx *Tx) Update(t *catalog.Table, rowid int64, cols []int, vals []catalog.V
 			for i, c := range cols {
 				r.vals[c] = vals[i]
 			}
-			return tx.uniqueError(sp, e, r.vals)
+			return tx.uniqueError(sp, e, r.vals, &rowid)
 		}
 		return err
 	}

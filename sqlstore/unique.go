@@ -16,36 +16,39 @@ import (
 // lc_collisions lists the rows with a flag other than 0. The holder is the row with the least INSERT stamp, so that
 // nodes agree; when it goes, the next takes its place.
 
-// uniqueError tells which row has the key that SQLite refused.
-func (tx *Tx) uniqueError(sp *space, e *sqlite.Error, vals []catalog.Value) error {
-	i, primary := sp.violated(e.Message)
-	if primary {
-		ix, _, _ := primaryKey(sp.table)
-		if ix == nil {
-			return e
-		}
+// uniqueError tells which key SQLite has refused, and which row has it: if there are several the primary key, then the
+// index that is older, as in PostgreSQL; SQLite looks in an order of its own. self is the row that an UPDATE changes.
+func (tx *Tx) uniqueError(sp *space, e *sqlite.Error, vals []catalog.Value, self *int64) error {
+	primary, _, _ := primaryKey(sp.table)
+	if primary != nil && len(sp.key) > 0 {
 		args := make([]catalog.Value, len(sp.key))
 		for i, k := range sp.key {
 			args[i] = vals[k]
 		}
-		id, err := one(tx.w.conn, "SELECT rowid FROM "+sp.phys+" WHERE "+sp.keyCondition(), args...)
+		u := &UniqueError{Index: primary}
+		found := false
+		err := each(tx.w.conn, "SELECT rowid FROM "+sp.phys+" WHERE "+sp.keyCondition(), args, func(v []catalog.Value) error {
+			u.RowID = v[0].Int()
+			found = self == nil || *self != u.RowID
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		return &UniqueError{Index: ix, RowID: id.Int()}
+		if found {
+			return u
+		}
 	}
-	if i < 0 {
-		return e
+	for i, u := range sp.uniques {
+		id, err := sp.match(tx.w.conn, i, vals, "rowid", "=0 LIMIT 1")
+		if err != nil {
+			return err
+		}
+		if len(id) > 0 && (self == nil || *self != id[0][0].Int()) {
+			return &UniqueError{Index: u.index, RowID: id[0][0].Int()}
+		}
 	}
-	id, err := sp.match(tx.w.conn, i, vals, "rowid", "=0 LIMIT 1")
-	if err != nil {
-		return err
-	}
-	u := &UniqueError{Index: sp.uniques[i].index}
-	if len(id) > 0 {
-		u.RowID = id[0][0].Int()
-	}
-	return u
+	return e
 }
 
 // violated reads SQLite's message: "UNIQUE constraint failed: t1.c2, t1._ui3", or "… failed: index 'i3'".
