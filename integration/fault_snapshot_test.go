@@ -59,7 +59,7 @@ func TestFaultKillInSnapshot(t *testing.T) {
 				l.start()
 			}
 			last.spawn(t)
-			if await(t, last, func() bool { return there("incoming-*") }) {
+			if await(t, last, 5*time.Second, func() bool { return there("incoming-*") }) {
 				break
 			}
 			if try == 5 {
@@ -69,7 +69,7 @@ func TestFaultKillInSnapshot(t *testing.T) {
 		if round%2 == 0 {
 			passes(t, time.Duration(rnd.IntN(either(60, 500)))*time.Millisecond) // the moment of the fault
 		} else {
-			if !await(t, last, func() bool { return there("layercake.db.next") || !there("incoming-*") }) {
+			if !await(t, last, wait, func() bool { return there("layercake.db.next") || !there("incoming-*") }) {
 				t.Fatalf("%s does not end its snapshot:\n%s", last.name(), last.out)
 			}
 			passes(t, time.Duration(rnd.IntN(2000))*time.Microsecond)
@@ -98,10 +98,10 @@ func TestFaultKillInSnapshot(t *testing.T) {
 	}
 }
 
-// await polls the folder of a running node for 5 seconds, and says whether what is waited for came.
-func await(t *testing.T, n *node, is func() bool) bool {
+// await polls the folder of a running node for so long, and says whether what is waited for came.
+func await(t *testing.T, n *node, limit time.Duration, is func() bool) bool {
 	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !is(); time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(limit); !is(); time.Sleep(100 * time.Microsecond) {
 		select {
 		case <-n.done:
 			t.Fatalf("%s ended by itself: %v\n%s", n.name(), n.err, n.out)

@@ -1,7 +1,6 @@
 package pgsql
 
 import (
-	"slices"
 	"strings"
 
 	"layercake/catalog"
@@ -14,12 +13,7 @@ func (c *compiler) uniques(t *catalog.Table, set []int) []UniqueCheck {
 	var out []UniqueCheck
 	for _, i := range t.Indexes {
 		if i.Unique && (set == nil || indexTouched(t, i, set)) {
-			u := c.sub().unique(t, i)
-			if i.Primary {
-				out = slices.Insert(out, 0, u)
-			} else {
-				out = append(out, u)
-			}
+			out = append(out, c.sub().unique(t, i))
 		}
 	}
 	return out

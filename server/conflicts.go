@@ -85,7 +85,7 @@ func (o *orphan) parentKey() string {
 			continue
 		}
 		names = append(names, of.Name)
-		vals = append(vals, valueText(o.table.Columns[at].Type, o.table.Columns[at].Typmod, o.Row[at]))
+		vals = append(vals, valueText(nil, o.table.Columns[at].Type, o.table.Columns[at].Typmod, o.Row[at]))
 	}
 	return "(" + strings.Join(names, ", ") + ")=(" + strings.Join(vals, ", ") + ")"
 }

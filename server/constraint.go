@@ -50,7 +50,7 @@ func (s *statement) uniqueKeyOf(buf []byte, u *pgsql.UniqueCheck, row []catalog.
 // keyValues shows the key that row has in u's index as text, for an error's detail.
 func (w *worker) keyValues(t *catalog.Table, u *pgsql.UniqueCheck, row []catalog.Value) string {
 	if u.Keys == nil {
-		return columnsText(t, u.Columns, row)
+		return columnsText(w.s.Output(), t, u.Columns, row)
 	}
 	v, err := w.first(u.Keys, &rowArgs{new: row})
 	if err != nil || v == nil {
@@ -58,15 +58,15 @@ func (w *worker) keyValues(t *catalog.Table, u *pgsql.UniqueCheck, row []catalog
 	}
 	out := make([]string, len(v))
 	for i, c := range u.Keys.Columns {
-		out[i] = valueText(c.Type, c.Typmod, v[i])
+		out[i] = valueText(w.s.Output(), c.Type, c.Typmod, v[i])
 	}
 	return strings.Join(out, ", ")
 }
 
-func columnsText(t *catalog.Table, cols []int, row []catalog.Value) string {
+func columnsText(set *catalog.OutputSettings, t *catalog.Table, cols []int, row []catalog.Value) string {
 	out := make([]string, len(cols))
 	for i, c := range cols {
-		out[i] = valueText(t.Columns[c].Type, t.Columns[c].Typmod, row[c])
+		out[i] = valueText(set, t.Columns[c].Type, t.Columns[c].Typmod, row[c])
 	}
 	return strings.Join(out, ", ")
 }
@@ -79,20 +79,19 @@ func columnNames(t *catalog.Table, cols []int) string {
 	return strings.Join(out, ", ")
 }
 
-var plainOutput = catalog.DefaultOutput()
-
-func valueText(typ uint32, typmod int32, v catalog.Value) string {
+// valueText shows a value as a client with these settings would see it; nil: those of a new session.
+func valueText(set *catalog.OutputSettings, typ uint32, typmod int32, v catalog.Value) string {
 	if v.IsNull() {
 		return "null"
 	}
-	return string(catalog.AppendText(nil, typ, typmod, v, plainOutput))
+	return string(catalog.AppendText(nil, typ, typmod, v, set))
 }
 
 // rowText shows a row as "Failing row contains (…)" does, long values cut at 64 bytes.
-func rowText(t *catalog.Table, row []catalog.Value) string {
+func rowText(set *catalog.OutputSettings, t *catalog.Table, row []catalog.Value) string {
 	out := make([]string, len(row))
 	for i, v := range row {
-		w := valueText(t.Columns[i].Type, t.Columns[i].Typmod, v)
+		w := valueText(set, t.Columns[i].Type, t.Columns[i].Typmod, v)
 		if len(w) > 64 {
 			w = strings.ToValidUTF8(w[:64], "") + "..."
 		}
@@ -239,7 +238,7 @@ func (w *worker) checkParents(m *pgsql.Modify, row []catalog.Value, set []int) e
 		}
 		if parent == nil {
 			return pgerror.New(pgerror.ForeignKeyViolation, "insert or update on table \"%s\" violates foreign key constraint \"%s\"", m.Table.Name, r.Constraint.Name).
-				WithDetail("Key (%s)=(%s) is not present in table \"%s\".", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, row), r.Parent.Name).
+				WithDetail("Key (%s)=(%s) is not present in table \"%s\".", columnNames(m.Table, r.Columns), columnsText(w.s.Output(), m.Table, r.Columns, row), r.Parent.Name).
 				WithTable(m.Table.Schema, m.Table.Name).WithConstraint(r.Constraint.Name)
 		}
 		if _, seen := version(parent); seen.O != ownOrigin && len(w.share) < bulkRows {
@@ -319,7 +318,7 @@ func (w *worker) checkNobodyRefers(m *pgsql.Modify, r *pgsql.ReferencedCheck, ra
 	}
 	if found != nil {
 		return pgerror.New(pgerror.ForeignKeyViolation, "update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"", m.Table.Name, r.Constraint.Name, r.Child.Name).
-			WithDetail("Key (%s)=(%s) is still referenced from table \"%s\".", columnNames(m.Table, r.Columns), columnsText(m.Table, r.Columns, ra.old), r.Child.Name).
+			WithDetail("Key (%s)=(%s) is still referenced from table \"%s\".", columnNames(m.Table, r.Columns), columnsText(w.s.Output(), m.Table, r.Columns, ra.old), r.Child.Name).
 			WithTable(r.Child.Schema, r.Child.Name).WithConstraint(r.Constraint.Name)
 	}
 	return nil

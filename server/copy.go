@@ -201,7 +201,7 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 		if p.Computed == nil {
 			for _, i := range p.Insert.NotNull {
 				if row[i].IsNull() {
-					st := statement{m: p.Insert}
+					st := statement{worker: &worker{s: s}, m: p.Insert}
 					return nil, d.At(st.check(row, nil), -1)
 				}
 			}

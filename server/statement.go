@@ -29,14 +29,14 @@ func (s *statement) check(row, checks []catalog.Value) error {
 		if row[i].IsNull() {
 			c := s.m.Table.Columns[i]
 			return pgerror.New(pgerror.NotNullViolation, "null value in column \"%s\" of relation \"%s\" violates not-null constraint", c.Name, s.m.Table.Name).
-				WithDetail("Failing row contains (%s).", rowText(s.m.Table, row)).
+				WithDetail("Failing row contains (%s).", rowText(s.s.Output(), s.m.Table, row)).
 				WithTable(s.m.Table.Schema, s.m.Table.Name).WithColumn(c.Name)
 		}
 	}
 	for i, c := range s.m.Checks {
 		if v := checks[i]; !v.IsNull() && v.Int() == 0 {
 			return pgerror.New(pgerror.CheckViolation, "new row for relation \"%s\" violates check constraint \"%s\"", s.m.Table.Name, c.Name).
-				WithDetail("Failing row contains (%s).", rowText(s.m.Table, row)).
+				WithDetail("Failing row contains (%s).", rowText(s.s.Output(), s.m.Table, row)).
 				WithTable(s.m.Table.Schema, s.m.Table.Name).WithConstraint(c.Name)
 		}
 	}

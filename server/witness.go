@@ -288,7 +288,7 @@ func (w *witness) mend(ctx context.Context, p *pin, q *question) (int, error) {
 // describeKey shows which row it is: by its primary key, or by all its columns.
 func describeKey(t *catalog.Table, row []catalog.Value) string {
 	key := keyColumns(t)
-	return "(" + columnNames(t, key) + ")=(" + columnsText(t, key, row) + ")"
+	return "(" + columnNames(t, key) + ")=(" + columnsText(nil, t, key, row) + ")"
 }
 
 // keyColumns are the columns of a table's primary key, or all of them.

@@ -16,39 +16,45 @@ import (
 // lc_collisions lists the rows with a flag other than 0. The holder is the row with the least INSERT stamp, so that
 // nodes agree; when it goes, the next takes its place.
 
-// uniqueError tells which key SQLite has refused, and which row has it: if there are several the primary key, then the
-// index that is older, as in PostgreSQL; SQLite looks in an order of its own. self is the row that an UPDATE changes.
+// uniqueError tells which key SQLite has refused, and which row has it: of several that of the oldest index, as in
+// PostgreSQL; SQLite looks in an order of its own. self is the row that an UPDATE changes.
 func (tx *Tx) uniqueError(sp *space, e *sqlite.Error, vals []catalog.Value, self *int64) error {
-	primary, _, _ := primaryKey(sp.table)
-	if primary != nil && len(sp.key) > 0 {
-		args := make([]catalog.Value, len(sp.key))
-		for i, k := range sp.key {
-			args[i] = vals[k]
+	for _, ix := range sp.table.Indexes {
+		if !ix.Unique {
+			continue
 		}
-		u := &UniqueError{Index: primary}
-		found := false
-		err := each(tx.w.conn, "SELECT rowid FROM "+sp.phys+" WHERE "+sp.keyCondition(), args, func(v []catalog.Value) error {
-			u.RowID = v[0].Int()
-			found = self == nil || *self != u.RowID
-			return nil
-		})
+		holder, err := tx.holder(sp, ix, vals)
 		if err != nil {
 			return err
 		}
-		if found {
-			return u
-		}
-	}
-	for i, u := range sp.uniques {
-		id, err := sp.match(tx.w.conn, i, vals, "rowid", "=0 LIMIT 1")
-		if err != nil {
-			return err
-		}
-		if len(id) > 0 && (self == nil || *self != id[0][0].Int()) {
-			return &UniqueError{Index: u.index, RowID: id[0][0].Int()}
+		if len(holder) > 0 && (self == nil || *self != holder[0][0].Int()) {
+			return &UniqueError{Index: ix, RowID: holder[0][0].Int()}
 		}
 	}
 	return e
+}
+
+// holder selects the rowid of the row that holds the key of vals in a unique index.
+func (tx *Tx) holder(sp *space, ix *catalog.Index, vals []catalog.Value) (out [][]catalog.Value, err error) {
+	if !ix.Primary {
+		i := slices.IndexFunc(sp.uniques, func(u uniqueIndex) bool { return u.index.ID == ix.ID })
+		if i < 0 {
+			return nil, nil
+		}
+		return sp.match(tx.w.conn, i, vals, "rowid", "=0 LIMIT 1")
+	}
+	if len(sp.key) == 0 {
+		return nil, nil
+	}
+	args := make([]catalog.Value, len(sp.key))
+	for i, k := range sp.key {
+		args[i] = vals[k]
+	}
+	err = each(tx.w.conn, "SELECT rowid FROM "+sp.phys+" WHERE "+sp.keyCondition(), args, func(v []catalog.Value) error {
+		out = append(out, slices.Clone(v))
+		return nil
+	})
+	return out, err
 }
 
 // violated reads SQLite's message: "UNIQUE constraint failed: t1.c2, t1._ui3", or "… failed: index 'i3'".

@@ -218,6 +218,10 @@ func (c *Conn) ReleaseMemory() { C.sqlite3_db_release_memory(c.c.db) }
 // TrimMemory gives freed memory, of all connections, back to the system.
 func TrimMemory() { C.lc_trim() }
 
+// CacheSearches returns how often a page cache, of all connections, was searched for pages to drop: when it is emptied
+// since another connection has committed, and when the database gets smaller.
+func CacheSearches() int64 { return int64(C.lc_cache_searches()) }
+
 // Version returns SQLite's version.
 func Version() string { return C.GoString(C.sqlite3_libversion()) }
 

@@ -65,6 +65,7 @@ typedef struct lc_stmt {
 lc_conn *lc_open(const char *name, const char *vfs, int flags, uintptr_t handle, int busy_ms);
 const char *lc_vfs(void);
 void lc_page_cache(void);
+int64_t lc_cache_searches(void);
 void lc_close(lc_conn *c);
 int lc_exec(lc_conn *c, const char *sql, int64_t n, int guard);
 lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard);

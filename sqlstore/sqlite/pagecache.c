@@ -33,6 +33,7 @@ struct sqlite3_pcache {
 };
 
 static struct sqlite3_pcache_methods2 own; // SQLite's
+static int64_t searches;                   // of all caches: see lc_cache_searches
 
 static sqlite3_pcache *cache_create(int page, int extra, int purgeable) {
   sqlite3_pcache *c = sqlite3_malloc64(sizeof *c);
@@ -63,6 +64,7 @@ static void cache_rekey(sqlite3_pcache *c, sqlite3_pcache_page *p, unsigned from
 static void cache_truncate(sqlite3_pcache *c, unsigned limit) {
   if (limit > c->most) return;
   c->most = limit == 0 ? 0 : limit - 1;
+  __atomic_fetch_add(&searches, 1, __ATOMIC_RELAXED);
   own.xTruncate(c->own, limit);
 }
 
@@ -70,6 +72,9 @@ static void cache_size(sqlite3_pcache *c, int n) { own.xCachesize(c->own, n); }
 static int cache_count(sqlite3_pcache *c) { return own.xPagecount(c->own); }
 static void cache_unpin(sqlite3_pcache *c, sqlite3_pcache_page *p, int discard) { own.xUnpin(c->own, p, discard); }
 static void cache_shrink(sqlite3_pcache *c) { own.xShrink(c->own); }
+
+// lc_cache_searches is how often a cache has looked for pages to drop.
+int64_t lc_cache_searches(void) { return __atomic_load_n(&searches, __ATOMIC_RELAXED); }
 
 // lc_page_cache puts this cache in the place of SQLite's. It must be called before SQLite's first use.
 void lc_page_cache(void) {

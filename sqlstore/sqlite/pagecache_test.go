@@ -80,3 +80,45 @@ func TestPagesOfBefore(t *testing.T) {
 		}
 	}
 }
+
+// TestCacheIsNotSearched: what balances trees makes no connection look through its whole cache at the end of a transaction;
+// that another connection has committed does.
+func TestCacheIsNotSearched(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	c, err := sqlite.Open(path, sqlite.Options{Exclusive: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.StoreExec("PRAGMA synchronous=FULL; PRAGMA journal_mode=WAL; CREATE TABLE t(k TEXT PRIMARY KEY) WITHOUT ROWID"); err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	before := sqlite.CacheSearches()
+	for range 1000 {
+		if err := c.StoreExec(fmt.Sprintf("INSERT INTO t VALUES('%x%x%0100d')", random.Uint64(), random.Uint64(), 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := sqlite.CacheSearches() - before; n != 0 {
+		t.Errorf("the cache was searched %d times in 1,000 transactions", n)
+	}
+	if n := query(t, c, "SELECT count(*) FROM t")[0][0].Int(); n != 1000 {
+		t.Errorf("%d rows, want 1000", n)
+	}
+
+	reader, err := sqlite.Open(path, sqlite.Options{Exclusive: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	query(t, reader, "SELECT count(*) FROM t")
+	if err := c.StoreExec("DELETE FROM t WHERE k < '8'"); err != nil {
+		t.Fatal(err)
+	}
+	before = sqlite.CacheSearches()
+	query(t, reader, "SELECT count(*) FROM t")
+	if n := sqlite.CacheSearches() - before; n != 1 {
+		t.Errorf("a reader's cache was emptied %d times after a commit, want once", n)
+	}
+}
