@@ -54,7 +54,7 @@ func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement,
 	if err := s.checkActive(c.plan); err != nil {
 		return "", err
 	}
-	if err := s.node.takes(); err != nil {
+	if err := s.takes(); err != nil {
 		return "", err
 	}
 	if s.tran != nil && s.tran.explicit && !withoutSnapshot(c.plan) {

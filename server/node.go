@@ -358,16 +358,6 @@ func (n *Node) ready() error {
 	return n.repl.Fenced()
 }
 
-// takes refuses a statement of an open session as ready does; but where the node stops, it ends the session as a stop
-// does (57P01), which clients and their pools know how to deal with.
-func (n *Node) takes() error {
-	if n.state.Load() == stateStopping {
-		return pgerror.Fatal(pgerror.AdminShutdown, "terminating connection due to administrator command").
-			WithDetail("The node is shutting down; the statement was not executed.")
-	}
-	return n.ready()
-}
-
 // micros is t as PostgreSQL counts: microseconds since 2000-01-01 UTC.
 func micros(t time.Time) int64 { return t.UnixMicro() - 946684800000000 }
 

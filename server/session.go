@@ -38,6 +38,7 @@ type session struct {
 	}
 
 	stmtStart     time.Time
+	late          bool              // the statement came when the node was stopping already
 	reported      map[string]string // settings as the client was told
 	pendingNotify []pgwire.Notification
 	listening     map[string]bool
@@ -198,11 +199,23 @@ func (s *session) start(ctx context.Context, query string) (context.Context, con
 	s.stmtStart = s.node.now()
 	s.node.count.statements.Add(1)
 	s.funcs.fetched = nil
+	s.late = s.node.state.Load() == stateStopping // before pg_stat_activity shows it as under way
 	s.activity.begin(query, s.stmtStart)
 	if d := s.settings.duration("statement_timeout"); d > 0 {
 		return context.WithTimeoutCause(ctx, d, pgerror.New(pgerror.QueryCanceled, "canceling statement due to statement timeout"))
 	}
 	return ctx, func() {}
+}
+
+// takes refuses a statement that came when the node was stopping already, and ends its session as a stop does (57P01):
+// clients and their pools know how to deal with that. One that came before may finish, its commit included. Where the
+// node has fenced itself all are refused.
+func (s *session) takes() error {
+	if s.late {
+		return pgerror.Fatal(pgerror.AdminShutdown, "terminating connection due to administrator command").
+			WithDetail("The node is shutting down; the statement was not executed.")
+	}
+	return s.node.repl.Fenced()
 }
 
 // rest notes that the session waits for its client, and ends it if it waits for too long.

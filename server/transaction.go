@@ -367,7 +367,7 @@ func (s *session) commit(ctx context.Context) (err error) {
 		s.flushNotifications()
 		return nil
 	}
-	if err := s.node.takes(); err != nil {
+	if err := s.takes(); err != nil {
 		s.settings.restore(t.settings.values, t.settings.local)
 		return err
 	}
