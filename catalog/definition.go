@@ -36,8 +36,8 @@ func definitionRows(s *Schema, b *rowsOf) {
 			addDefinition(b, ix.OID, "index", 0, IndexDefinition(t, ix, false))
 			addDefinition(b, ix.OID, "index_pretty", 0, IndexDefinition(t, ix, true))
 			for i := range ix.Keys {
-				addDefinition(b, ix.OID, "index", i+1, keyText(t, &ix.Keys[i], false))
-				addDefinition(b, ix.OID, "index_pretty", i+1, keyText(t, &ix.Keys[i], true))
+				addDefinition(b, ix.OID, "index", i+1, KeyText(t, &ix.Keys[i], false))
+				addDefinition(b, ix.OID, "index_pretty", i+1, KeyText(t, &ix.Keys[i], true))
 			}
 			for i, id := range ix.Include {
 				if c := t.ColumnByID(id); c != nil {
@@ -98,157 +98,22 @@ func closingParen(s string, open int) int {
 	return -1
 }
 
-// PrettyExpr takes needless parentheses out of a stored expression, as the pretty forms of pg_get_expr and
-// pg_get_constraintdef do: (a > 0) becomes a > 0, ((a > 0) AND (b > 0)) a > 0 AND b > 0, (x)::text x::text.
-func PrettyExpr(expr string) string {
-	for enclosed(expr) {
-		expr = expr[1 : len(expr)-1]
-	}
-	if parts, ops := splitLogical(expr); len(ops) > 0 {
-		var b strings.Builder
-		for i, p := range parts {
-			if i > 0 {
-				b.WriteString(" " + ops[i-1] + " ")
-			}
-			b.WriteString(prettyOperand(p, ops[0]))
-		}
-		return b.String()
-	}
-	if left, op, right, ok := splitBinary(expr); ok {
-		return prettyArgument(left, op, true) + " " + op + " " + prettyArgument(right, op, false)
-	}
-	return bareCasts(expr)
-}
-
-// enclosed says whether one pair of parentheses is around all of expr.
-func enclosed(expr string) bool {
-	return len(expr) > 1 && expr[0] == '(' && closingParen(expr, 0) == len(expr)-1
-}
-
-// prettyOperand is an operand of AND or OR: only the other connective needs its parentheses, and AND below OR not even
-// those.
-func prettyOperand(p, op string) string {
-	if !enclosed(p) {
-		return PrettyExpr(p)
-	}
-	inner := p[1 : len(p)-1]
-	if _, below := splitLogical(inner); len(below) == 0 || op == "OR" && below[0] == "AND" {
-		return PrettyExpr(inner)
-	}
-	return "(" + PrettyExpr(inner) + ")"
-}
-
-// prettyArgument is an argument of a binary operator. Arithmetic below arithmetic drops its parentheses where
-// precedence, or being on the left, says the same.
-func prettyArgument(p, op string, left bool) string {
-	if !enclosed(p) {
-		return bareCasts(p)
-	}
-	inner := p[1 : len(p)-1]
-	if _, below, _, ok := splitBinary(inner); ok {
-		high := func(o string) bool { return strings.Contains("*/%", o) }
-		low := func(o string) bool { return strings.Contains("+-", o) }
-		if (high(op) || low(op)) && (high(below) && low(op) || left && (high(below) && high(op) || low(below) && low(op))) {
-			return PrettyExpr(inner)
-		}
-	}
-	return "(" + PrettyExpr(inner) + ")"
-}
-
-// splitBinary cuts "a op b", whose arguments are atoms or in parentheses, at its operator.
-func splitBinary(s string) (left, op, right string, ok bool) {
-	end := skipAtom(s)
-	if end <= 0 || end+2 >= len(s) || s[end] != ' ' {
-		return "", "", "", false
-	}
-	n := end + 1
-	for n < len(s) && strings.IndexByte("+-*/<>=~!@#%^&|`?", s[n]) >= 0 {
-		n++
-	}
-	if n == end+1 || n >= len(s) || s[n] != ' ' || skipAtom(s[n+1:]) != len(s)-n-1 {
-		return "", "", "", false
-	}
-	return s[:end], s[end+1 : n], s[n+1:], true
-}
-
-// skipAtom returns how long the piece of s is that ends at its first blank outside of quotes and parentheses.
-func skipAtom(s string) int {
-	depth := 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '(' || c == '[':
-			depth++
-		case c == ')' || c == ']':
-			depth--
-		case c == '\'' || c == '"':
-			for i++; i < len(s) && s[i] != c; i++ {
-			}
-		case c == ' ' && depth == 0:
-			return i
-		}
-	}
-	return len(s)
-}
-
-// bareCasts drops the parentheses of (name)::type and (123)::type.
-func bareCasts(s string) string {
-	if s == "" || s[0] != '(' {
-		return s
-	}
-	end := closingParen(s, 0)
-	if end < 2 || !strings.HasPrefix(s[end+1:], "::") {
-		return s
-	}
-	for _, c := range []byte(s[1:end]) {
-		if !isAlnum(c) && c != '_' && c != '.' && c != '"' {
-			return s
-		}
-	}
-	return s[1:end] + s[end+1:]
-}
-
-// splitLogical cuts an expression at its outermost AND or OR.
-func splitLogical(s string) (parts, ops []string) {
-	depth, from := 0, 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '(' || c == '[':
-			depth++
-		case c == ')' || c == ']':
-			depth--
-		case c == '\'' || c == '"':
-			for i++; i < len(s) && s[i] != c; i++ {
-			}
-		case depth == 0 && strings.HasPrefix(s[i:], " BETWEEN "), depth == 0 && strings.HasPrefix(s[i:], "CASE "):
-			return []string{s}, nil // its AND is not a connective
-		case depth == 0 && strings.HasPrefix(s[i:], " AND "):
-			parts, ops = append(parts, s[from:i]), append(ops, "AND")
-			from = i + 5
-			i += 4
-		case depth == 0 && strings.HasPrefix(s[i:], " OR "):
-			parts, ops = append(parts, s[from:i]), append(ops, "OR")
-			from = i + 4
-			i += 3
-		}
-	}
-	return append(parts, s[from:]), ops
-}
-
-// keyText is an index key as pg_get_indexdef(oid, n, …) shows it.
-func keyText(t *Table, k *IndexKey, pretty bool) string {
+// KeyText is an index key as pg_get_indexdef(oid, n, pretty) shows it.
+func KeyText(t *Table, k *IndexKey, pretty bool) string {
 	if k.Expr == "" {
 		if c := t.ColumnByID(k.Column); c != nil {
 			return QuoteIdent(c.Name)
 		}
 		return "?"
 	}
-	if isCall(k.Expr) {
-		return k.Expr
-	}
+	expr := k.Expr
 	if pretty {
-		return "(" + PrettyExpr(k.Expr) + ")"
+		expr = PrettyExpr(expr)
 	}
-	return "(" + k.Expr + ")"
+	if isCall(k.Expr) {
+		return expr
+	}
+	return "(" + expr + ")"
 }
 
 // IndexDefinition returns the CREATE INDEX statement of ix, as pg_get_indexdef shows it. pretty leaves out the
@@ -271,7 +136,7 @@ func IndexDefinition(t *Table, ix *Index, pretty bool) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString(keyText(t, k, pretty))
+		b.WriteString(KeyText(t, k, pretty))
 		typ := k.exprType()
 		if c := t.ColumnByID(k.Column); c != nil && k.Expr == "" {
 			typ = c.Type

@@ -88,7 +88,7 @@ func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 		if t == nil {
 			return ""
 		}
-		var keys, texts, conds []string
+		var keys, names, texts, conds []string
 		for _, i := range []*catalog.Index{&cp} {
 			for _, k := range i.Keys {
 				term := k.Expr
@@ -98,7 +98,7 @@ func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 				if col := columnByID(t, k.Column); col != nil {
 					term = catalog.QuoteIdent(col.Name)
 				}
-				keys = append(keys, term)
+				keys, names = append(keys, term), append(names, catalog.KeyText(t, &k, true))
 				texts = append(texts, shownValue(term))
 				if !i.NullsNotDistinct {
 					conds = append(conds, "("+term+") IS NOT NULL")
@@ -111,7 +111,7 @@ func (x *command) validateUnique(t *catalog.Table, idx *catalog.Index) {
 		if len(keys) == 0 {
 			return ""
 		}
-		shown = strings.Join(keys, ", ")
+		shown = strings.Join(names, ", ")
 		where := ""
 		if len(conds) > 0 {
 			where = " WHERE " + strings.Join(conds, " AND ")

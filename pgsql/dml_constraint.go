@@ -51,18 +51,18 @@ func (c *compiler) unique(t *catalog.Table, i *catalog.Index) UniqueCheck {
 	}
 	for _, k := range i.Keys {
 		at := columnIndexByID(t, k.Column)
-		u.Columns = append(u.Columns, at)
+		u.Columns, names = append(u.Columns, at), append(names, catalog.KeyText(t, &k, true))
 		if at >= 0 {
 			col := t.Columns[at]
 			key := c.arg(Arg{Kind: ArgNew, Index: at})
-			keys, names = append(keys, key), append(names, catalog.QuoteIdent(col.Name))
+			keys = append(keys, key)
 			cols = append(cols, Column{Name: col.Name, Type: col.Type, Typmod: col.Typmod})
 			conds = append(conds, equated(quoteIdent(col.Phys), eq, key, col.Type))
 			continue
 		}
 		bare = false
 		e := c.storedExpr(k.Expr, ctxIndexExpr, row)
-		keys, names = append(keys, c.text(e)), append(names, k.Expr)
+		keys = append(keys, c.text(e))
 		cols = append(cols, Column{Name: "expr", Type: e.typ, Typmod: e.typmod})
 		conds = append(conds, equated(c.inlined(c.operand(c.storedExpr(k.Expr, ctxIndexExpr, table))), eq, c.operand(e), e.typ))
 	}
