@@ -88,13 +88,13 @@ func TestCopyRefused(t *testing.T) {
 	for _, tt := range []struct {
 		name, sql, bad, code, where, detail string
 	}{
-		{"key", "COPY t FROM STDIN", "17\tx\t-1", "23505", "", "Key (id)=(17) already exists."},
-		{"unique", "COPY t FROM STDIN", "-1\tx\t17", "23505", "", "Key (u)=(17) already exists."},
+		{"key", "COPY t FROM STDIN", "17\tx\t-1", "23505", "COPY t, line 2501", "Key (id)=(17) already exists."},
+		{"unique", "COPY t FROM STDIN", "-1\tx\t17", "23505", "COPY t, line 2501", "Key (u)=(17) already exists."},
 		{"null", "COPY t FROM STDIN", `-1	\N	-1`, "23502", `COPY t, line 2501: "-1	\N	-1"`, `Failing row contains (-1, null, -1).`},
 		{"type", "COPY t FROM STDIN", "one\tx\t1", "22P02", `COPY t, line 2501, column id: "one"`, ""},
 		{"columns", "COPY t FROM STDIN", "-1\tx", "22P04", `COPY t, line 2501: "-1	x"`, ""},
 		{"range", "COPY t FROM STDIN", "3000000000\tx\t1", "22003", `COPY t, line 2501, column id: "3000000000"`, ""},
-		{"check", "COPY checked (id, v) FROM STDIN", "-1\tx", "23514", "", "Failing row contains (-1, x, 7)."},
+		{"check", "COPY checked (id, v) FROM STDIN", "-1\tx", "23514", "COPY checked, line 2501", "Failing row contains (-1, x, 7)."},
 		{"parent", "COPY child FROM STDIN", "-1\tx", "23503", "", `Key (id)=(-1) is not present in table "parent".`},
 	} {
 		for _, in := range []string{"alone", "in a transaction"} {
@@ -124,6 +124,19 @@ func TestCopyRefused(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+	// Few rows are inserted in another way; a header and values of several lines count.
+	for _, in := range []string{"alone", "in a transaction"} {
+		if in != "alone" {
+			exec(t, conn, "BEGIN")
+		}
+		e := copyFails(t, conn, "23505", "COPY t (id, v) FROM STDIN (FORMAT csv, HEADER)", "id,v\n1,x\n2,\"x\ny\nz\"\n3,\"x\ny\"\n4,x\n2,x\n5,x\n")
+		if want := "COPY t, line 9"; e.Where != want {
+			t.Errorf("%s: where %q, want %q", in, e.Where, want)
+		}
+		if in != "alone" {
+			exec(t, conn, "ROLLBACK")
 		}
 	}
 }

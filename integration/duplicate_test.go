@@ -41,6 +41,15 @@ func TestDuplicateNamesItsKey(t *testing.T) {
 		{"UPDATE u SET id = 3, email = 'CY@X' WHERE id = 2", "u_pkey", "Key (id)=(3) already exists."},
 	})
 
+	// The first row at fault ends a statement, whatever its fault.
+	refused([]duplicate{
+		{"INSERT INTO u VALUES (9, 'n', 'z', true, 9), (1, 'm', 'y', true, 8), (NULL, 'l', 'x', true, 7)", "u_pkey", "Key (id)=(1) already exists."},
+		{"INSERT INTO u VALUES (9, 'n', 'z', true, 9), (9, 'm', 'y', true, 8), (NULL, 'l', 'x', true, 7)", "u_pkey", "Key (id)=(9) already exists."},
+		{"WITH i AS (INSERT INTO u VALUES (9, 'n', 'z', true, 9), (1, 'm', 'y', true, 8), (NULL, 'l', 'x', true, 7) RETURNING *) SELECT * FROM i", "u_pkey", "Key (id)=(1) already exists."},
+	})
+	fails(t, conn, "23502", "INSERT INTO u VALUES (9, 'n', 'z', true, 9), (NULL, 'l', 'x', true, 7), (1, 'm', 'y', true, 8)")
+	wantOne(t, conn, "3", "SELECT count(*) FROM u")
+
 	// A primary key that is newer than another index comes after it. Values are shown by the session's settings.
 	exec(t, conn, "CREATE TABLE late (id int NOT NULL, b bytea, at timestamptz UNIQUE)")
 	exec(t, conn, "INSERT INTO late VALUES (1, '\\x01', '2024-01-01Z'), (2, '\\x02', '2025-01-01Z')")

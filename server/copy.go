@@ -128,11 +128,11 @@ func (s *session) copyIn(ctx context.Context, c *compiled, p *pgsql.Copy, wire *
 	if err != nil {
 		return 0, err
 	}
-	rows, err := s.readCopy(ctx, p, r)
+	rows, lines, err := s.readCopy(ctx, p, r)
 	if err != nil {
 		return 0, err
 	}
-	work := func(w *worker) (*outcome, error) { return w.insertRows(p, rows) }
+	work := func(w *worker) (*outcome, error) { return w.insertRows(p, rows, lines) }
 	if s.tran == nil {
 		o, err := s.modifyAlone(ctx, c, nil, work)
 		if err != nil {
@@ -155,10 +155,11 @@ func (s *session) copyInTransaction(ctx context.Context, c *compiled, p *pgsql.C
 }
 
 // readCopy reads the client's rows into whole rows of the table, defaults that are constant filled in.
-func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (*rowBuffer, error) {
+func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (*rowBuffer, *copyLines, error) {
 	d := copyformat.NewReader(data, copyOptions(p))
 	t := p.Table
 	buf := &rowBuffer{cols: len(t.Columns), dir: s.node.cfg.Dir} // not the system's folder: it may be memory
+	lines := &copyLines{table: t.Name}
 	row := make([]catalog.Value, len(t.Columns))
 	in := make([]catalog.Value, len(p.Columns))
 	limit := int64(s.node.cfg.MaxTransaction)
@@ -171,10 +172,10 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 	for {
 		fields, err := d.Next()
 		if errors.Is(err, io.EOF) {
-			return buf, nil
+			return buf, lines, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for i, f := range fields {
 			in[i] = catalog.Value{}
@@ -188,7 +189,7 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 				in[i], err = catalog.DecodeText(col.Type, col.Typmod, f, &s.settings.output)
 			}
 			if err != nil {
-				return nil, d.At(err, i)
+				return nil, nil, d.At(err, i)
 			}
 		}
 		for i := range row {
@@ -202,23 +203,24 @@ func (s *session) readCopy(ctx context.Context, p *pgsql.Copy, data io.Reader) (
 			for _, i := range p.Insert.NotNull {
 				if row[i].IsNull() {
 					st := statement{worker: &worker{s: s}, m: p.Insert}
-					return nil, d.At(st.check(row, nil), -1)
+					return nil, nil, d.At(st.check(row, nil), -1)
 				}
 			}
 		}
 		buf.add(row)
+		lines.note(d.Line())
 		if buf.bytes() > room {
-			return nil, pgerror.New(pgerror.ProgramLimitExceeded, "transaction too big to replicate: more than %d bytes", limit).
+			return nil, nil, pgerror.New(pgerror.ProgramLimitExceeded, "transaction too big to replicate: more than %d bytes", limit).
 				WithHint("Load the data in several COPY commands.")
 		}
 		if buf.n%4096 == 0 && ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return nil, nil, context.Cause(ctx)
 		}
 	}
 }
 
 // insertRows inserts collected rows, computing what is not constant.
-func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
+func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer, lines *copyLines) (*outcome, error) {
 	s := &statement{worker: w, m: p.Insert}
 	n := len(p.Table.Columns)
 	if p.Computed == nil && len(p.Insert.Checks) == 0 && (w.tx != nil || len(p.Insert.Uniques) == 0) {
@@ -226,7 +228,7 @@ func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 		if w.tx == nil {
 			// No key to reserve.
 		} else if rows.n <= bulkRows {
-			err := rows.each(func(_ int, row []catalog.Value) error { return s.claimKeys(row, nil, nil) })
+			err := rows.each(func(i int, row []catalog.Value) error { return lines.at(s.claimKeys(row, nil, nil), i) })
 			if err != nil {
 				return nil, err
 			}
@@ -234,22 +236,22 @@ func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 			w.want = append(w.want, tableKey(p.Table.ID))
 		}
 		s.out.count = int64(rows.n)
-		return &s.out, w.effect([]op{{kind: opInsert, plan: p.Insert, table: p.Table, rows: rows}})
+		return &s.out, w.effect([]op{{kind: opInsert, plan: p.Insert, table: p.Table, rows: rows, lines: lines}})
 	}
-	err := rows.each(func(_ int, row []catalog.Value) error {
+	err := rows.each(func(i int, row []catalog.Value) error {
 		checks := []catalog.Value(nil)
 		if p.Computed != nil {
 			v, err := w.first(p.Computed, &rowArgs{new: row})
 			if err != nil {
-				return err
+				return lines.at(err, i)
 			}
 			row, checks = v[:n], v[n:]
 		}
 		if err := s.check(row, checks); err != nil {
-			return err
+			return lines.at(err, i)
 		}
 		if err := s.claimKeys(row, nil, nil); err != nil {
-			return err
+			return lines.at(err, i)
 		}
 		s.addInsert(row, false)
 		s.out.count++
@@ -257,6 +259,9 @@ func (w *worker) insertRows(p *pgsql.Copy, rows *rowBuffer) (*outcome, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if len(s.ops) > 0 {
+		s.ops[0].lines = lines // all rows are one op
 	}
 	return &s.out, w.effect(s.ops)
 }

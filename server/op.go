@@ -29,7 +29,8 @@ type op struct {
 	plan  *pgsql.Modify // whose constraints hold for the row; nil for opTruncate, opDDL
 	table *catalog.Table
 
-	rows *rowBuffer // opInsert; nil: new is the only row
+	rows  *rowBuffer // opInsert; nil: new is the only row
+	lines *copyLines // of COPY's rows
 
 	rowid int64            // opUpdate, opDelete
 	seen  sqlstore.Version // the version that the statement saw
@@ -178,10 +179,10 @@ func (r *replayState) apply(tx *sqlstore.Tx, i int, o *op, check bool) error {
 			return r.insertMany(tx, i, o, t)
 		}
 		var ids sqlstore.RowIDs
-		err := o.each(func(_ int, row []catalog.Value) error {
+		err := o.each(func(i int, row []catalog.Value) error {
 			id, err := tx.Insert(t, row)
 			if err != nil {
-				return r.uniqueError(tx, err, o.plan, t, row)
+				return o.lines.at(r.uniqueError(tx, err, o.plan, t, row), i)
 			}
 			ids.Add(id)
 			return nil
@@ -264,7 +265,7 @@ func (r *replayState) insertMany(tx *sqlstore.Tx, i int, o *op, t *catalog.Table
 	if e != nil {
 		return e
 	}
-	return r.uniqueError(tx, err, o.plan, t, row)
+	return o.lines.at(r.uniqueError(tx, err, o.plan, t, row), ids.Len())
 }
 
 // sameShape says whether rows and statements made for one table fit the other.

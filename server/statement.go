@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"slices"
 
 	"layercake/catalog"
@@ -49,7 +50,7 @@ func (s *statement) insert(v []catalog.Value, lasts bool) error {
 	n := len(s.m.Table.Columns)
 	row := v[:n]
 	if err := s.check(row, v[n:]); err != nil {
-		return err
+		return s.earlier(err)
 	}
 	if s.m.OnConflict != nil {
 		done, err := s.conflict(row)
@@ -63,6 +64,19 @@ func (s *statement) insert(v []catalog.Value, lasts bool) error {
 	s.addInsert(row, lasts)
 	s.out.count++
 	return s.returnRow(row)
+}
+
+// earlier returns the error that ends the statement where a new row is refused with err: the writer finds duplicate keys
+// when it inserts, so that of a row before this one may still be due.
+func (s *statement) earlier(err error) error {
+	if s.tx == nil || len(s.ops) == 0 {
+		return err
+	}
+	var blocked *blockedError
+	if e := s.effect(s.ops); pgerror.Code(e) == pgerror.UniqueViolation || errors.As(e, &blocked) {
+		return e
+	}
+	return err
 }
 
 // addInsert adds an inserted row to the statement's ops. lasts says that it is valid beyond the call.
