@@ -23,6 +23,7 @@ import (
 	"layercake/crdt"
 	"layercake/pgerror"
 	"layercake/replication"
+	"layercake/replication/core"
 	"layercake/replication/memstore"
 )
 
@@ -354,4 +355,63 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	pool := x509.NewCertPool()
 	pool.AddCert(leaf)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// deaf is a store whose node never gets to know that it is a member: it stops when it would note that.
+type deaf struct {
+	replication.Store
+	heard func()
+	until <-chan struct{}
+}
+
+func (s deaf) PutLocal(key string, value []byte) error {
+	if key == core.ListKey {
+		s.heard()
+		<-s.until
+		return errors.New("stopped")
+	}
+	return s.Store.PutLocal(key, value)
+}
+
+// TestJoinerStopsOnceRegistered: a node that is registered, and stops before it has noted that, joins when it comes back,
+// at other addresses, where no change of the list finds a majority without it.
+func TestJoinerStopsOnceRegistered(t *testing.T) {
+	nw, nodes := newCluster(t, "a")
+	first := nodes[0]
+	n := newNode(t, nw, "n2", "a", 2)
+	heard, until := make(chan struct{}), make(chan struct{})
+	n.tweak = func(c *replication.Config) {
+		c.Store = deaf{c.Store, sync.OnceFunc(func() { close(heard) }), until}
+	}
+	n.start()
+	ctx, cancel := context.WithCancel(context.Background())
+	joined := make(chan error, 1)
+	go func() { joined <- n.Join(ctx, []string{first.Addr()}) }()
+	<-heard
+	cancel()
+	old := n.Addr()
+	close(until)
+	n.Close()
+	if err := <-joined; err == nil {
+		t.Fatal("it has joined")
+	}
+	n.tweak = nil
+	n.start()
+	if n.Addr() == old {
+		t.Fatal("the address is the same")
+	}
+	if err := n.Join(within(t, 8*time.Second), []string{first.Addr()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*node{first, n} {
+		linked(t, m, replication.All)
+		eventually(t, m.name+" knows the new address", func() bool {
+			for _, x := range m.Members() {
+				if x.Name == "n2" {
+					return x.RPCAddr == n.Addr()
+				}
+			}
+			return false
+		})
+	}
 }

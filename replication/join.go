@@ -105,6 +105,10 @@ func (r *Replicator) Join(ctx context.Context, addrs []string) error {
 			if err := r.adopt(ctx, l); err != nil {
 				return err
 			}
+			r.mu.Lock()
+			r.updateRecord(r.core.List())
+			r.flush()
+			r.mu.Unlock()
 			break
 		}
 		if text, ok := refused(err); ok {
@@ -245,6 +249,11 @@ func (r *Replicator) serveJoin(ctx context.Context, b []byte) ([]byte, error) {
 	// What is refused is refused at once, without the others.
 	if _, err := core.WithMember(m)(own); err != nil {
 		return nil, joinRefusal(err)
+	}
+	if own.Has(m.ID) {
+		// It was registered, and stopped before it heard of that. It must be told even where no majority is left without
+		// it, as only members answer each other; other addresses it has noted itself.
+		return core.AppendList(nil, own), nil
 	}
 	d, _, err := r.wait(ctx, func(n *core.Node, now time.Time) (core.Ticket, bool) {
 		return n.ChangeList(now, core.WithMember(m)), false
