@@ -40,6 +40,8 @@ func Casts() []*Cast { return castIndex().all }
 const (
 	implIn       = "lc_in($1, $rt, $m, $env)"
 	implOut      = "lc_out($1, $t1, $m1, $env)"
+	implInFixed  = "lc_in($1, $rt, $m, NULL)" // of types whose input no setting decides
+	implOutFixed = "lc_out($1, $t1, $m1, NULL)"
 	implArray    = "lc_array_cast($1, $t1, $rt, $env)"
 	implRegIn    = "@reg_in"
 	implRegOut   = "@reg_out"
@@ -84,8 +86,11 @@ func FindCast(src, dst uint32) (*Cast, bool) {
 		return &Cast{src, dst, 'a', outImpl(src, dst)}, true
 	case s.Category == 'S' || src == UnknownOID:
 		impl := implIn
-		if IsReg(dst) {
+		switch {
+		case IsReg(dst):
 			impl = implRegIn
+		case immutableIn(dst):
+			impl = implInFixed
 		}
 		return &Cast{src, dst, 'e', impl}, true
 	}
@@ -102,6 +107,24 @@ func arrayCast(src, dst uint32, e *Cast) *Cast {
 	return c
 }
 
+// immutableIn says whether a type's input function is IMMUTABLE, as in PostgreSQL.
+func immutableIn(typ uint32) bool {
+	switch typ {
+	case Float4OID, Float8OID, ByteaOID, JSONOID, JSONBOID:
+		return true
+	}
+	return immutableOut(typ)
+}
+
+// immutableOut says whether no setting decides what a type's output function gives.
+func immutableOut(typ uint32) bool {
+	switch typ {
+	case BoolOID, Int2OID, Int4OID, Int8OID, OidOID, NumericOID, UUIDOID, TextOID, VarcharOID, BpcharOID, NameOID, CharOID:
+		return true
+	}
+	return false
+}
+
 // outImpl says how a value of type src becomes text.
 func outImpl(src, dst uint32) string {
 	switch src {
@@ -113,8 +136,12 @@ func outImpl(src, dst uint32) string {
 	if IsReg(src) {
 		return implRegOut
 	}
-	if dst == BpcharOID {
-		return "rtrim(" + implOut + ", ' ')"
+	impl := implOut
+	if immutableOut(src) {
+		impl = implOutFixed
 	}
-	return implOut
+	if dst == BpcharOID {
+		return "rtrim(" + impl + ", ' ')"
+	}
+	return impl
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -224,7 +225,8 @@ func holds(typ uint32, v int64) bool {
 }
 
 // checks compiles the CHECK constraints of a table over a row that may have new values in the columns of set (nil: all),
-// and returns those that have to be looked at with their SQL.
+// and returns those that have to be looked at with their SQL. With them come the indexes whose expressions may fail, so that
+// they do: the store makes NULL of a key that fails. Their checks are never 0.
 func (c *compiler) checks(t *catalog.Table, row []*expr, set []int) (cons []*catalog.Constraint, sql []string) {
 	var s *scope
 	for _, con := range t.Constraints {
@@ -238,12 +240,84 @@ func (c *compiler) checks(t *catalog.Table, row []*expr, set []int) (cons []*cat
 		e := c.coerceBool(c.storedExpr(con.Expr, ctxCheck, s), "CHECK")
 		cons, sql = append(cons, con), append(sql, c.text(e))
 	}
+	for _, idx := range t.Indexes {
+		if !mayFail(idx) || set != nil && !slices.ContainsFunc(set, func(i int) bool { return indexNames(idx, t.Columns[i].Name) }) {
+			continue
+		}
+		if s == nil {
+			s = newScope(nil)
+			s.items = append(s.items, c.rowItem(t, "", row))
+		}
+		holds := ""
+		if idx.Where != "" {
+			holds = c.text(c.coerceBool(c.storedExpr(idx.Where, ctxIndexPredicate, s), "WHERE"))
+			cons, sql = append(cons, &catalog.Constraint{Name: idx.Name}), append(sql, "nullif(("+holds+") IS NULL, 0)")
+		}
+		for _, k := range idx.Keys {
+			if k.Expr == "" || !exprMayFail(k.Expr) {
+				continue
+			}
+			key := "nullif((" + c.text(c.storedExpr(k.Expr, ctxIndexExpr, s)) + ") IS NULL, 0)"
+			if holds != "" {
+				key = "CASE WHEN " + holds + " THEN " + key + " END"
+			}
+			cons, sql = append(cons, &catalog.Constraint{Name: idx.Name}), append(sql, key)
+		}
+	}
 	return cons, sql
 }
 
 // hasChecks says whether checks would find any.
 func hasChecks(t *catalog.Table) bool {
-	return slices.ContainsFunc(t.Constraints, func(con *catalog.Constraint) bool { return con.Kind == catalog.Check })
+	return slices.ContainsFunc(t.Constraints, func(con *catalog.Constraint) bool { return con.Kind == catalog.Check }) ||
+		slices.ContainsFunc(t.Indexes, mayFail)
+}
+
+// mayFail says whether an expression of an index may fail for some row.
+func mayFail(idx *catalog.Index) bool {
+	return idx.Where != "" && exprMayFail(idx.Where) ||
+		slices.ContainsFunc(idx.Keys, func(k catalog.IndexKey) bool { return k.Expr != "" && exprMayFail(k.Expr) })
+}
+
+// indexNames says whether an expression of an index names a column.
+func indexNames(idx *catalog.Index, column string) bool {
+	return idx.Where != "" && namesColumn(idx.Where, column) ||
+		slices.ContainsFunc(idx.Keys, func(k catalog.IndexKey) bool { return k.Expr != "" && namesColumn(k.Expr, column) })
+}
+
+// neverFail are the functions and operators, as often in indexes, that have a result for all arguments.
+var neverFail = map[string]bool{"lower": true, "upper": true, "length": true, "char_length": true, "btrim": true, "ltrim": true,
+	"rtrim": true, "md5": true, "reverse": true, "=": true, "<>": true, "<": true, "<=": true, ">": true, ">=": true, "->": true, "->>": true}
+
+// exprMayFail says whether a stored expression may fail for some row, as far as its form tells.
+func exprMayFail(text string) (may bool) {
+	n, err := parseExpr(text)
+	if err != nil {
+		return true
+	}
+	walk(n, func(m proto.Message) bool {
+		var name []*pg.Node
+		switch m := m.(type) {
+		case *pg.FuncCall:
+			name = m.GetFuncname()
+		case *pg.A_Expr:
+			name = m.GetName()
+		case *pg.TypeCast:
+			if m.GetArg().GetAConst() != nil {
+				return true
+			}
+			if name = m.GetTypeName().GetNames(); name[len(name)-1].GetString_().GetSval() == "text" {
+				return true
+			}
+		default:
+			return true
+		}
+		if len(name) == 0 || !neverFail[name[len(name)-1].GetString_().GetSval()] {
+			may = true
+		}
+		return !may
+	})
+	return may
 }
 
 // touches says whether any of the columns is among those at the indexes of set.

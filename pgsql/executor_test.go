@@ -64,7 +64,7 @@ func (x *executor) queryAt(q *pgsql.Query, a at) [][]catalog.Value {
 	for i, arg := range q.Args {
 		args[i] = x.argAt(arg, a)
 	}
-	st, err := x.conn.StoreStmt(q.SQL)
+	st, err := x.conn.Stmt(q.SQL)
 	if err != nil {
 		panic(fmt.Errorf("%s: %w", q.SQL, err))
 	}
@@ -130,7 +130,7 @@ func (x *executor) direct(arg pgsql.Arg, a at) catalog.Value {
 
 // must runs a statement that changes tables.
 func (x *executor) must(sql string, args ...catalog.Value) {
-	st, err := x.conn.StoreStmt(sql)
+	st, err := x.conn.Stmt(sql)
 	if err == nil {
 		_, err = st.Exec(args)
 	}

@@ -238,7 +238,7 @@ func (d *db) query(q *pgsql.Query, params []catalog.Value) ([][]catalog.Value, e
 	for i, a := range q.Args {
 		args[i] = d.arg(a, params)
 	}
-	st, err := d.conn.StoreStmt(q.SQL)
+	st, err := d.conn.Stmt(q.SQL)
 	if err != nil {
 		return nil, err
 	}

@@ -441,7 +441,11 @@ func (tx *Tx) forgetIndex(l *layout, sp *space, name string) error {
 // buildIndex makes one index. Rows that already collide are an error of the statement that wants a unique index; when a
 // remote entry brings it, all rows but one get a flag.
 func (tx *Tx) buildIndex(sp *space, ix *catalog.Index, o object, sql string, local bool) error {
-	err := tx.w.conn.StoreExec(sql)
+	build := tx.w.conn.StoreExec
+	if local {
+		build = tx.w.conn.StoreExecStrict // an expression that fails for a row is an error
+	}
+	err := build(sql)
 	if err == nil {
 		return nil
 	}
@@ -449,8 +453,8 @@ func (tx *Tx) buildIndex(sp *space, ix *catalog.Index, o object, sql string, loc
 		if local {
 			return err
 		}
-		// An expression that fails for a row, say. The index only makes things faster, or refuses what this node's own
-		// statements would do: the data is complete without it.
+		// The index only makes things faster, or refuses what this node's own statements would do: the data is complete
+		// without it.
 		tx.w.s.config.Logger.Error("an index cannot be built", "index", ix.Name, "err", err)
 		return nil
 	}

@@ -12,7 +12,7 @@ import (
 const platform = runtime.GOARCH + "-" + runtime.GOOS
 
 var codecFuncs = []def{
-	strict("lc_in", 4, input),
+	pure("lc_in", 4, input),
 	pure("lc_out", 4, output),
 	pure("lc_text", 3, toText),
 	strict("lc_array_key", 1, key("lc_array_key", catalog.ArrayKey)),
@@ -42,6 +42,9 @@ func settings(v catalog.Value) (*catalog.OutputSettings, error) {
 
 // input is the cast from text by a type's input function: value, type, typmod, $env.
 func input(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if args[0].IsNull() {
+		return null, nil
+	}
 	s, err := settings(args[3])
 	if err != nil {
 		return null, err

@@ -61,7 +61,26 @@ void lc_close(lc_conn *c) {
   free(c);
 }
 
-lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard) {
+_Thread_local int lc_lenient;
+
+// enter and leave are around each step of a statement: SQLite compiles again by itself when the schema has changed.
+typedef struct modes {
+  int guard, lenient;
+} modes;
+
+static modes enter(lc_conn *c, int guard, int lenient) {
+  modes was = {c->guard, lc_lenient};
+  c->guard = guard;
+  lc_lenient = lenient;
+  return was;
+}
+
+static void leave(lc_conn *c, modes was) {
+  c->guard = was.guard;
+  lc_lenient = was.lenient;
+}
+
+lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard, int lenient) {
   const char *tail = NULL;
   sqlite3_stmt *st = NULL;
   if (n > 1000000000) {
@@ -71,10 +90,9 @@ lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard) {
     c->err = strdup("statement too long");
     return NULL;
   }
-  int was = c->guard;
-  c->guard = guard;
+  modes was = enter(c, guard, lenient);
   int rc = sqlite3_prepare_v3(c->db, sql, (int)n, SQLITE_PREPARE_PERSISTENT, &st, &tail);
-  c->guard = was;
+  leave(c, was);
   if (rc != SQLITE_OK) {
     conn_fail(c, rc);
     return NULL;
@@ -100,6 +118,7 @@ lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard) {
   c->stmts = s;
   s->st = st;
   s->guard = guard;
+  s->lenient = lenient;
   s->nparam = sqlite3_bind_parameter_count(st);
   s->ncol = sqlite3_column_count(st);
   s->readonly = sqlite3_stmt_readonly(st);
@@ -117,10 +136,9 @@ void lc_finalize(lc_stmt *s) {
   free(s);
 }
 
-int lc_exec(lc_conn *c, const char *sql, int64_t n, int guard) {
+int lc_exec(lc_conn *c, const char *sql, int64_t n, int guard, int lenient) {
   const char *end = sql + n;
-  int was = c->guard;
-  c->guard = guard;
+  modes was = enter(c, guard, lenient);
   int rc = SQLITE_OK;
   while (sql < end) {
     sqlite3_stmt *st = NULL;
@@ -135,13 +153,13 @@ int lc_exec(lc_conn *c, const char *sql, int64_t n, int guard) {
     if (rc != SQLITE_DONE) {
       conn_fail(c, rc);
       sqlite3_finalize(st);
-      c->guard = was;
+      leave(c, was);
       return rc;
     }
     rc = sqlite3_finalize(st);
     if (rc != SQLITE_OK) break;
   }
-  c->guard = was;
+  leave(c, was);
   if (rc != SQLITE_OK) conn_fail(c, rc);
   return rc;
 }
@@ -218,16 +236,16 @@ static void rest(lc_stmt *s) {
 
 int lc_stmt_exec(lc_stmt *s, const uint8_t *args, int64_t len, int nargs) {
   lc_conn *c = s->conn;
-  int was = c->guard, rc;
+  int rc;
   s->changes = 0;
   s->rows = 0;
   rc = bind(s, args, len, nargs);
   if (rc == SQLITE_OK) {
     sqlite3_int64 before = sqlite3_total_changes64(c->db);
-    c->guard = s->guard;  // SQLite compiles again by itself when the schema has changed
+    modes was = enter(c, s->guard, s->lenient);
     while ((rc = sqlite3_step(s->st)) == SQLITE_ROW) {
     }
-    c->guard = was;
+    leave(c, was);
     if (rc == SQLITE_DONE) {
       if (sqlite3_total_changes64(c->db) != before) s->changes = sqlite3_changes64(c->db);
       s->rc = rc;
@@ -249,7 +267,7 @@ int lc_stmt_rows(lc_stmt *s, const uint8_t *head, int64_t headlen, int nhead, co
                  const uint8_t *rows, int64_t len, int nrows, int64_t *rowids, int64_t *used) {
   lc_conn *c = s->conn;
   const uint8_t *p = rows, *end = p + len, *h = head;
-  int was = c->guard, rc = SQLITE_OK, first = nhead + (keylen > 0);
+  int rc = SQLITE_OK, first = nhead + (keylen > 0);
   uint8_t key[LC_KEY];
   s->changes = 0;
   s->rows = 0;
@@ -258,7 +276,7 @@ int lc_stmt_rows(lc_stmt *s, const uint8_t *head, int64_t headlen, int nhead, co
   if (keylen) memcpy(key, from, keylen);
   for (int i = 1; i <= nhead && rc == SQLITE_OK; i++)
     if (!(h = bind_next(s, i, h, head + headlen))) rc = s->rc;
-  c->guard = s->guard;
+  modes was = enter(c, s->guard, s->lenient);
   while (rc == SQLITE_OK && s->rows < nrows) {
     const uint8_t *q = p;
     if (keylen && (rc = sqlite3_bind_blob64(s->st, first, key, keylen, SQLITE_STATIC)) != SQLITE_OK) {
@@ -281,7 +299,7 @@ int lc_stmt_rows(lc_stmt *s, const uint8_t *head, int64_t headlen, int nhead, co
     p = q;
     if (keylen) count_up(key, keylen);
   }
-  c->guard = was;
+  leave(c, was);
   *used = p - rows;
   s->changes = s->rows;
   if (rc == SQLITE_OK) rc = s->rc = SQLITE_DONE;
@@ -311,18 +329,18 @@ int lc_stmt_query(lc_stmt *s, const uint8_t *args, int64_t len, int nargs, int m
 
 int lc_stmt_fetch(lc_stmt *s, int maxrows, int64_t maxbytes) {
   lc_conn *c = s->conn;
-  int was = c->guard, rc = SQLITE_OK;
+  int rc = SQLITE_OK;
   sqlite3_int64 before = s->readonly ? 0 : sqlite3_total_changes64(c->db);
   trim(&s->out);
   s->rows = 0;
-  c->guard = s->guard;
+  modes was = enter(c, s->guard, s->lenient);
   while (s->rows < maxrows && s->out.len < maxbytes && (rc = sqlite3_step(s->st)) == SQLITE_ROW) {
     // The count is asked for each time: an automatic recompilation after DDL can change it.
     int n = sqlite3_column_count(s->st);
     if (s->rows == 0) s->ncol = n;
     for (int i = 0; i < n; i++) lc_encode_sqlite(&s->out, sqlite3_column_value(s->st, i));
     if (s->out.oom) {
-      c->guard = was;
+      leave(c, was);
       s->rows = 0;
       s->out.len = 0;
       stmt_fail(s, SQLITE_NOMEM, "out of memory");
@@ -331,7 +349,7 @@ int lc_stmt_fetch(lc_stmt *s, int maxrows, int64_t maxbytes) {
     }
     s->rows++;
   }
-  c->guard = was;
+  leave(c, was);
   if (rc == SQLITE_ROW) rc = SQLITE_OK;
   if (rc == SQLITE_DONE) {
     if (s->rows == 0) s->ncol = sqlite3_column_count(s->st);

@@ -142,19 +142,22 @@ func (c *Conn) Interrupt() {
 }
 
 // Exec runs the statements of a script, which takes no arguments.
-func (c *Conn) Exec(sql string) error { return c.exec(sql, c.guard) }
+func (c *Conn) Exec(sql string) error { return c.exec(sql, c.guard, false) }
 
-// StoreExec is Exec for the store's own statements: the authorizer does not look at them.
-func (c *Conn) StoreExec(sql string) error { return c.exec(sql, false) }
+// StoreExec is Exec for the store's own statements, as StoreStmt.
+func (c *Conn) StoreExec(sql string) error { return c.exec(sql, false, true) }
 
-func (c *Conn) exec(sql string, guard bool) error {
+// StoreExecStrict is StoreExec, but functions that fail are errors.
+func (c *Conn) StoreExecStrict(sql string) error { return c.exec(sql, false, false) }
+
+func (c *Conn) exec(sql string, guard, lenient bool) error {
 	if c.c == nil {
 		return errClosed
 	}
 	if sql == "" {
 		return nil
 	}
-	rc := C.lc_exec(c.c, (*C.char)(unsafe.Pointer(unsafe.StringData(sql))), C.int64_t(len(sql)), boolInt(guard))
+	rc := C.lc_exec(c.c, (*C.char)(unsafe.Pointer(unsafe.StringData(sql))), C.int64_t(len(sql)), boolInt(guard), boolInt(lenient))
 	if rc != C.SQLITE_OK {
 		return c.connError()
 	}
@@ -162,10 +165,13 @@ func (c *Conn) exec(sql string, guard bool) error {
 }
 
 // Stmt returns the prepared form of one statement, cached on the connection. It needs no closing.
-func (c *Conn) Stmt(sql string) (*Stmt, error) { return c.stmt(sql, c.guard) }
+func (c *Conn) Stmt(sql string) (*Stmt, error) { return c.stmt(stmtKey{sql, c.guard, false}) }
 
-// StoreStmt is Stmt for the store's own statements: the authorizer does not look at them.
-func (c *Conn) StoreStmt(sql string) (*Stmt, error) { return c.stmt(sql, false) }
+// StoreStmt is Stmt for the store's own statements: the authorizer does not look at them, and a function that fails for
+// its arguments (but not with an internal error, class XX) gives NULL. What the store writes was settled elsewhere, perhaps
+// by a node that had not heard of an index over an expression yet: it must not be refused for a row that the expression
+// fails for, and rows like it must be found and deleted.
+func (c *Conn) StoreStmt(sql string) (*Stmt, error) { return c.stmt(stmtKey{sql, false, true}) }
 
 // InTransaction says whether a transaction is open (autocommit is off).
 func (c *Conn) InTransaction() bool { return C.sqlite3_get_autocommit(c.c.db) == 0 }

@@ -35,7 +35,7 @@ func show(v catalog.Value) string {
 
 // eval runs a SELECT and shows its rows, or its error as "SQLSTATE: message".
 func eval(c *sqlite.Conn, sql string, args ...catalog.Value) string {
-	s, err := c.StoreStmt(sql)
+	s, err := c.Stmt(sql)
 	if err != nil {
 		return showError(err)
 	}

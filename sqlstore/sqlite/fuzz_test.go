@@ -20,7 +20,7 @@ func fuzzConn(f *testing.F) *sqlite.Conn {
 
 func runAll(t *testing.T, c *sqlite.Conn, statements []string, v catalog.Value) {
 	for _, sql := range statements {
-		s, err := c.StoreStmt(sql)
+		s, err := c.Stmt(sql)
 		if err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}

@@ -33,6 +33,7 @@ static void trampoline(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
                     .nargs = argc,
                     .args = args.p,
                     .len = args.len,
+                    .lenient = lc_lenient,
                     .out = small,
                     .outcap = sizeof small};
   lcGoCall(&call);
@@ -59,7 +60,15 @@ int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id) {
   return sqlite3_create_function_v2(c->db, name, nargs, SQLITE_UTF8 | flags, f, trampoline, NULL, NULL, free);
 }
 
+int lc_of_arguments(const char *sqlstate) {
+  return strncmp(sqlstate, "XX", 2) != 0 && strncmp(sqlstate, "53", 2) != 0 && strncmp(sqlstate, "57", 2) != 0;
+}
+
 void lc_error(sqlite3_context *ctx, const char *sqlstate, const char *format, ...) {
+  if (lc_lenient && lc_of_arguments(sqlstate)) {
+    sqlite3_result_null(ctx);
+    return;
+  }
   char small[512], *big = NULL;
   int head = snprintf(small, sizeof small, "LC%.5s:", sqlstate);
   va_list ap;

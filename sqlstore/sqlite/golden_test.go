@@ -40,7 +40,7 @@ func goldenLines(t *testing.T, file string, fields int) [][]string {
 
 // run evaluates sql and shows its values, each through show, joined by ";"; or the error.
 func run(c *sqlite.Conn, sql string, show func(catalog.Value) string) string {
-	s, err := c.StoreStmt(sql)
+	s, err := c.Stmt(sql)
 	var out []string
 	if err == nil {
 		var r *sqlite.Rows

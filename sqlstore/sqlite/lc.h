@@ -52,7 +52,7 @@ typedef struct lc_stmt {
   struct lc_stmt *next, *prev;
   lc_conn *conn;
   sqlite3_stmt *st;
-  int guard;
+  int guard, lenient;
   int nparam, ncol, readonly;
   lc_buf args;  // copy of the arguments while rows are still to come
   lc_buf out;   // rows of the last batch
@@ -67,8 +67,9 @@ const char *lc_vfs(void);
 void lc_page_cache(void);
 int64_t lc_cache_searches(void);
 void lc_close(lc_conn *c);
-int lc_exec(lc_conn *c, const char *sql, int64_t n, int guard);
-lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard);
+// With lenient, a function that fails for its arguments gives NULL: see StoreStmt.
+int lc_exec(lc_conn *c, const char *sql, int64_t n, int guard, int lenient);
+lc_stmt *lc_prepare(lc_conn *c, const char *sql, int64_t n, int guard, int lenient);
 void lc_finalize(lc_stmt *s);
 int lc_stmt_exec(lc_stmt *s, const uint8_t *args, int64_t len, int nargs);
 // lc_stmt_rows runs the statement once for each row. Its first parameters take the values of head, the same for all rows;
@@ -124,6 +125,12 @@ int lc_register_tables(lc_conn *c);
 int lc_register_case(lc_conn *c);
 int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id);
 
+// lc_lenient is set while this thread runs a lenient statement.
+extern _Thread_local int lc_lenient;
+
+// lc_of_arguments says whether an error is one of a function's arguments, not one of the system (classes XX, 53 and 57).
+int lc_of_arguments(const char *sqlstate);
+
 // lc_error makes the call fail with a SQLSTATE; the binding turns the message into a *pgerror.Error.
 void lc_error(sqlite3_context *ctx, const char *sqlstate, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -138,6 +145,7 @@ typedef struct lc_gocall {
   int64_t len;
   uint8_t *out;  // room for the encoded result; Go replaces it with malloc'ed memory when it is too small
   int64_t outlen, outcap;
+  int lenient;  // an error of the arguments gives NULL
   int failed;
 } lc_gocall;
 

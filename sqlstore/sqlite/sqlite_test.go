@@ -23,7 +23,7 @@ func open(t testing.TB, o sqlite.Options) *sqlite.Conn {
 
 func query(t testing.TB, c *sqlite.Conn, sql string, args ...catalog.Value) [][]catalog.Value {
 	t.Helper()
-	s, err := c.StoreStmt(sql)
+	s, err := c.Stmt(sql)
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
@@ -205,6 +205,72 @@ func TestGoFunctions(t *testing.T) {
 	s, _ := c.Stmt("SELECT lc_test_panic()")
 	if _, err := s.Query(nil); pgerror.Code(err) != "XX000" {
 		t.Errorf("panic gave %v", err)
+	}
+}
+
+// TestStoreStatementsTakeNULL: a function that fails gives NULL in the store's own statements, and nowhere else; and an index
+// over an expression that fails can be written, found and deleted from.
+func TestStoreStatementsTakeNULL(t *testing.T) {
+	c := open(t, sqlite.Options{})
+	for _, expr := range []string{"lc_test_fail(3)", "lc_div4(1, 0)"} {
+		strict, err := c.Stmt("SELECT " + expr + ", count(*) FROM sqlite_schema")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lenient, err := c.StoreStmt(strict.SQL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // one after the other: neither changes how the other runs
+			if _, err := strict.Exec(nil); pgerror.Code(err) != "22012" {
+				t.Errorf("%s: %v", expr, err)
+			}
+			r, err := lenient.Query(nil)
+			if err != nil || !r.Next() || !r.Values()[0].IsNull() {
+				t.Fatalf("%s: %v", expr, err)
+			}
+			r.Close()
+		}
+	}
+	if s, err := c.StoreStmt("SELECT lc_test_panic()"); err != nil {
+		t.Fatal(err)
+	} else if _, err := s.Exec(nil); pgerror.Code(err) != "XX000" {
+		t.Errorf("an internal error gave %v", err)
+	}
+	if _, err := c.Stmt("SELECT nothing"); err == nil || pgerror.Code(err) == "22012" {
+		t.Errorf("an error of before came again: %v", err)
+	}
+
+	if err := c.StoreExec("CREATE TABLE t(n INTEGER); CREATE INDEX i ON t(lc_div4(10, n)); INSERT INTO t VALUES (0), (5), (0)"); err != nil {
+		t.Fatal(err)
+	}
+	st, err := c.StoreStmt("INSERT INTO t VALUES (?1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := st.ExecRows(nil, nil, catalog.AppendRow(catalog.AppendRow(nil, []catalog.Value{catalog.Int(0)}), []catalog.Value{catalog.Int(2)}), make([]int64, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Exec("INSERT INTO t VALUES (0)"); pgerror.Code(err) != "22012" {
+		t.Errorf("a strict statement: %v", err)
+	}
+	if err := c.StoreExec("UPDATE t SET n = 0 WHERE n = 5; DELETE FROM t WHERE rowid = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, c, "SELECT count(*) FROM t INDEXED BY i WHERE lc_div4(10, n) = 5"); got[0][0].Int() != 1 {
+		t.Errorf("%d rows by the index", got[0][0].Int())
+	}
+	check, err := c.StoreStmt("PRAGMA integrity_check")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := check.Query(nil)
+	if err != nil || !r.Next() || string(r.Values()[0].Bytes) != "ok" {
+		t.Errorf("integrity_check: %v %s", err, r.Values()[0].Bytes)
+	}
+	r.Close()
+	if err := c.StoreExecStrict("CREATE INDEX j ON t(lc_div4(20, n))"); pgerror.Code(err) != "22012" {
+		t.Errorf("a strict index: %v", err)
 	}
 }
 

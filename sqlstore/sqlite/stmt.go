@@ -24,8 +24,9 @@ type Stmt struct {
 }
 
 type stmtKey struct {
-	sql   string
-	guard bool
+	sql     string
+	guard   bool
+	lenient bool
 }
 
 // stmtCache keeps the statements used last.
@@ -60,11 +61,10 @@ func (s *Stmt) forget() {
 	}
 }
 
-func (c *Conn) stmt(sql string, guard bool) (*Stmt, error) {
+func (c *Conn) stmt(key stmtKey) (*Stmt, error) {
 	if c.c == nil {
 		return nil, errClosed
 	}
-	key := stmtKey{sql, guard}
 	if s := c.cache.byKey[key]; s != nil {
 		c.cache.lru.MoveToFront(s.elem)
 		return s, nil
@@ -87,7 +87,7 @@ func (c *Conn) stmt(sql string, guard bool) (*Stmt, error) {
 
 func (s *Stmt) prepare() (*C.lc_stmt, error) {
 	sql := s.key.sql
-	p := C.lc_prepare(s.conn.c, (*C.char)(unsafe.Pointer(unsafe.StringData(sql))), C.int64_t(len(sql)), boolInt(s.key.guard))
+	p := C.lc_prepare(s.conn.c, (*C.char)(unsafe.Pointer(unsafe.StringData(sql))), C.int64_t(len(sql)), boolInt(s.key.guard), boolInt(s.key.lenient))
 	if p == nil {
 		return nil, s.conn.connError()
 	}
