@@ -1,6 +1,9 @@
 package integration
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // TestIndexExpressionFails: where an index's expression fails for a row, a statement is refused, as in PostgreSQL; but what
 // another node has written before it heard of the index is taken, found, changed and deleted.
@@ -58,4 +61,45 @@ func TestIndexExpressionFails(t *testing.T) {
 	exec(t, all, "CREATE TABLE r (n int)")
 	exec(t, all, "INSERT INTO r VALUES (0)")
 	fails(t, all, "22012", "CREATE INDEX ON r ((1 / n))")
+}
+
+// TestIndexWithoutItsColumns: an index whose expressions no longer fit the table's columns, since one of them was dropped or
+// changed on another node meanwhile, is there in the catalog alone: it holds nobody up, and can be dropped.
+func TestIndexWithoutItsColumns(t *testing.T) {
+	c := three(t)
+	all := c.conn(0, "consistency=all")
+	conn, other := c.conn(0, "consistency=none"), c.conn(1, "consistency=one")
+	cases := []struct{ table, index, change string }{
+		{"a", "CREATE INDEX i_a ON a ((n + m))", "ALTER TABLE a DROP COLUMN m"},
+		{"b", "CREATE INDEX i_b ON b ((n + 1))", "ALTER TABLE b ALTER n TYPE text"},
+		{"c", "CREATE INDEX i_c ON c (id) WHERE n > m", "ALTER TABLE c ALTER n TYPE jsonb USING to_jsonb(n)"},
+		{"d", "CREATE UNIQUE INDEX i_d ON d ((n + m), x)", "ALTER TABLE d ALTER n TYPE timestamptz USING now()"},
+		{"e", "CREATE INDEX i_e ON e (lower(x))", "ALTER TABLE e ALTER x TYPE int USING x::int"},
+	}
+	for _, tt := range cases {
+		exec(t, all, "CREATE TABLE "+tt.table+" (id int PRIMARY KEY, n int, m int, x text)")
+		exec(t, all, "INSERT INTO "+tt.table+" VALUES (1, 1, 1, '7')")
+	}
+	c.net.split([]int{0}, []int{1, 2})
+	for _, tt := range cases {
+		exec(t, conn, tt.index)
+		exec(t, other, tt.change)
+		exec(t, conn, "INSERT INTO "+tt.table+" (id, x) VALUES (2, '8')")
+		exec(t, other, "INSERT INTO "+tt.table+" (id, x) VALUES (3, '9')")
+	}
+	c.net.heal()
+	for i := range 3 {
+		for _, tt := range cases {
+			conn := c.conn(i, "consistency=quorum")
+			eventually(t, conn, "3", "SELECT count(*) FROM "+tt.table+" WHERE id < 10")
+			eventually(t, conn, "1", "SELECT count(*) FROM pg_indexes WHERE indexname = 'i_"+tt.table+"'")
+			exec(t, conn, fmt.Sprintf("INSERT INTO %s (id, x) VALUES (%d, '5')", tt.table, 10+i))
+			exec(t, conn, "UPDATE "+tt.table+" SET x = '6' WHERE id = 3")
+			exec(t, conn, fmt.Sprintf("DELETE FROM %s WHERE id = %d", tt.table, 10+i))
+		}
+	}
+	for _, tt := range cases {
+		exec(t, all, "DROP INDEX i_"+tt.table)
+	}
+	wantOne(t, all, "0", "SELECT count(*) FROM layercake.verify() WHERE NOT ok")
 }

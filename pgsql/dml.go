@@ -241,7 +241,7 @@ func (c *compiler) checks(t *catalog.Table, row []*expr, set []int) (cons []*cat
 		cons, sql = append(cons, con), append(sql, c.text(e))
 	}
 	for _, idx := range t.Indexes {
-		if !mayFail(idx) || set != nil && !slices.ContainsFunc(set, func(i int) bool { return indexNames(idx, t.Columns[i].Name) }) {
+		if !mayFail(idx) || set != nil && !indexTouched(t, idx, set) || !c.usable(t, idx) {
 			continue
 		}
 		if s == nil {
@@ -277,12 +277,6 @@ func hasChecks(t *catalog.Table) bool {
 func mayFail(idx *catalog.Index) bool {
 	return idx.Where != "" && exprMayFail(idx.Where) ||
 		slices.ContainsFunc(idx.Keys, func(k catalog.IndexKey) bool { return k.Expr != "" && exprMayFail(k.Expr) })
-}
-
-// indexNames says whether an expression of an index names a column.
-func indexNames(idx *catalog.Index, column string) bool {
-	return idx.Where != "" && namesColumn(idx.Where, column) ||
-		slices.ContainsFunc(idx.Keys, func(k catalog.IndexKey) bool { return k.Expr != "" && namesColumn(k.Expr, column) })
 }
 
 // neverFail are the functions and operators, as often in indexes, that have a result for all arguments.

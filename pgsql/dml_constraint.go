@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	"layercake/catalog"
@@ -12,11 +13,21 @@ import (
 func (c *compiler) uniques(t *catalog.Table, set []int) []UniqueCheck {
 	var out []UniqueCheck
 	for _, i := range t.Indexes {
-		if i.Unique && (set == nil || indexTouched(t, i, set)) {
+		if i.Unique && (set == nil || indexTouched(t, i, set)) && c.usable(t, i) {
 			out = append(out, c.sub().unique(t, i))
 		}
 	}
 	return out
+}
+
+// usable says whether an index exists but in the catalog: not where its expressions do not fit the table's columns, of which
+// one was dropped or given another type on another node at the same time.
+func (c *compiler) usable(t *catalog.Table, i *catalog.Index) bool {
+	if i.Where == "" && !slices.ContainsFunc(i.Keys, func(k catalog.IndexKey) bool { return k.Expr != "" }) {
+		return true
+	}
+	_, _, err := CompileIndex(c.env.Schema, t, i)
+	return err == nil
 }
 
 // indexTouched says whether a change of columns may change an index's entries.
