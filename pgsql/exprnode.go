@@ -118,6 +118,9 @@ func (c *compiler) numericConst(digits string, loc int32) *expr {
 	if i, err := strconv.ParseInt(strings.ReplaceAll(digits, "_", ""), 0, 64); err == nil && !strings.HasPrefix(digits, "0") {
 		return intConst(i, loc)
 	}
+	if d, negative := strings.CutPrefix(digits, "-"); negative {
+		digits = minus(d)
+	}
 	v, err := catalog.DecodeText(catalog.NumericOID, -1, []byte(digits), c.env.Output)
 	c.check(err, loc)
 	return &expr{kind: exprConst, typ: catalog.NumericOID, typmod: -1, loc: loc, atomic: true, val: v, lit: digits}
@@ -216,6 +219,15 @@ func (c *compiler) negated(k *pg.A_Const) *expr {
 		return c.numericConst("-"+d, k.Location)
 	}
 	return nil
+}
+
+// minus is a literal of numeric with its sign: its 0 has none, also where a float is made of it.
+func minus(literal string) string {
+	digits, _, _ := strings.Cut(strings.ToLower(literal), "e")
+	if strings.Trim(digits, "0._") == "" {
+		return literal
+	}
+	return "-" + literal
 }
 
 // distinctFrom compiles IS [NOT] DISTINCT FROM.

@@ -177,7 +177,7 @@ func (l *Literal) value(sql string, typ uint32, negative bool, out *catalog.Outp
 	}
 	if l.Class == NumericLiteral {
 		if negative {
-			text = "-" + text
+			text = minus(text)
 		}
 	} else {
 		text = strings.ReplaceAll(text[1:len(text)-1], "''", "'")
