@@ -2,6 +2,7 @@ package pgsql
 
 import (
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -21,21 +22,44 @@ func (c *compiler) inList(n *pg.A_Expr, s *scope) *expr {
 	if rows {
 		return c.inRows(l, list, not, n.Location)
 	}
-	// PostgreSQL finds one type for all where it can (transformAExprIn): then SQLite's IN will do
-	if typ := c.inType(l, list); typ != 0 {
-		all := append([]*expr{l}, list...)
-		for i, e := range all {
-			all[i] = c.coerceCommon("IN", e, typ)
-		}
-		if a, b := c.comparable("=", all[0], all[1], n.Location); a == all[0] && b == all[1] {
-			return c.inValues(all[0], all[1:], not, n.Location)
+	// PostgreSQL makes an array of two and more values that read no column, of the type that they and x have in common where
+	// there is one, and compares x with each of the others by itself (transformAExprIn).
+	var values, others []*expr
+	same := true // one type for all: then it makes no difference
+	for i, e := range list {
+		same = same && argType(e) == argType(l) && argType(e) != catalog.UnknownOID
+		if readsColumn(items[i]) {
+			others = append(others, e)
+		} else {
+			values = append(values, e)
 		}
 	}
-	parts := make([]string, len(list))
+	if same {
+		values, others = list, nil
+	}
+	var parts []string
 	depth := 0
-	for i, r := range list {
+	typ := uint32(0)
+	if same || len(values) > 1 {
+		typ = c.inType(l, values)
+	}
+	if typ == 0 {
+		others = list
+	} else {
+		in := make([]*expr, len(values))
+		var left *expr
+		for i, e := range values {
+			left, in[i] = c.comparable("=", l, c.coerceCommon("IN", e, typ), n.Location)
+		}
+		e := c.inValues(left, in, not, n.Location)
+		if len(others) == 0 {
+			return e
+		}
+		parts, depth = append(parts, c.operand(e)), e.depth
+	}
+	for _, r := range others {
 		e := c.binary(n.Name[0].GetString_().GetSval(), l, r, n.Location)
-		parts[i] = c.operand(e)
+		parts = append(parts, c.operand(e))
 		depth = max(depth, e.depth)
 	}
 	op := " OR "
@@ -43,6 +67,17 @@ func (c *compiler) inList(n *pg.A_Expr, s *scope) *expr {
 		op = " AND "
 	}
 	return &expr{sql: balance(parts, op), typ: catalog.BoolOID, typmod: -1, loc: n.Location, depth: depth + 12}
+}
+
+// readsColumn says whether an expression names a column.
+func readsColumn(n *pg.Node) (reads bool) {
+	walk(n, func(m proto.Message) bool {
+		if _, ok := m.(*pg.ColumnRef); ok {
+			reads = true
+		}
+		return !reads
+	})
+	return reads
 }
 
 // inType is the common type of an IN's operands, 0 if they have none.
@@ -121,10 +156,12 @@ func (c *compiler) scalarArray(n *pg.A_Expr, s *scope, all bool) *expr {
 	s.filter = filter
 	lt := argType(l)
 	if r.isUnknown() {
-		// the array's type follows from the operator, whose right operand is taken to be of the left's type
+		// the array's type follows from the operator
 		t := lt
 		if t == catalog.UnknownOID {
 			t = catalog.TextOID
+		} else if op, _ := findOperator(name, lt, catalog.UnknownOID); op != nil && catalog.ArrayOf(op.Right) != 0 {
+			t = op.Right
 		}
 		arr := catalog.ArrayOf(t)
 		if arr == 0 {
