@@ -36,3 +36,52 @@ func StoredName(schema, name string) string {
 	}
 	return QuoteQualified(schema, name)
 }
+
+// SplitNames takes a qualified name apart: identifiers between dots, quoted or else folded to lower case. ok is false where
+// it is none.
+func SplitNames(s string) ([]string, bool) {
+	var out []string
+	for {
+		s = strings.TrimLeft(s, " ")
+		if s == "" {
+			return nil, false
+		}
+		var name string
+		if s[0] == '"' {
+			i := 1
+			var b strings.Builder
+			for ; i < len(s); i++ {
+				if s[i] == '"' {
+					if i+1 < len(s) && s[i+1] == '"' {
+						i++
+					} else {
+						break
+					}
+				}
+				b.WriteByte(s[i])
+			}
+			if i >= len(s) || b.Len() == 0 {
+				return nil, false
+			}
+			name, s = b.String(), s[i+1:]
+		} else {
+			i := strings.IndexAny(s, ". \"")
+			if i < 0 {
+				i = len(s)
+			}
+			name, s = strings.ToLower(s[:i]), s[i:]
+			if name == "" {
+				return nil, false
+			}
+		}
+		out = append(out, name)
+		s = strings.TrimLeft(s, " ")
+		if s == "" {
+			return out, true
+		}
+		if s[0] != '.' {
+			return nil, false
+		}
+		s = s[1:]
+	}
+}

@@ -90,3 +90,51 @@ func TestRegTypesInText(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesReadAtRunTime: text that becomes a reg… value while a statement runs is read as a literal is: folded, quoted
+// though it need not be, qualified. Code generators and ORMs make such names of catalog columns.
+func TestNamesReadAtRunTime(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	for _, sql := range []string{"CREATE SCHEMA jt", "CREATE TABLE jt.a (id serial PRIMARY KEY, b text)", "COMMENT ON COLUMN jt.a.b IS 'hello'",
+		"CREATE TABLE qq (id serial)", `CREATE TABLE "Mixed" (id serial)`, `CREATE INDEX "I x" ON qq (id)`} {
+		exec(t, conn, sql)
+	}
+	for _, tt := range []struct{ expr, texts, want string }{
+		{"to_regclass(x)::text", `qq "qq" QQ public."qq" "public"."Mixed" "Mixed" mixed jt.a "jt"."a" JT.A a pg_catalog.pg_class "pg_catalog"."pg_class" nope 16 -`,
+			`qq qq qq qq "Mixed" "Mixed" NULL jt.a jt.a jt.a NULL pg_class pg_class NULL NULL NULL`},
+		{"to_regtype(x)::text", `INT int4 varchar(20) "text" decimal pg_catalog.int4 int[] nope`, `integer integer character+varying text numeric integer integer[] NULL`},
+		{"x::regclass::text", `"jt"."a" JT.A 0`, `jt.a jt.a -`},
+		{"x::regproc::text", `"now" pg_catalog.now`, `now now`},
+		{"x::regnamespace::text", `"jt" PUBLIC`, `jt public`},
+		{"pg_get_serial_sequence(x, 'id')", `"qq" public."qq" QQ "public"."Mixed"`, `public.qq_id_seq public.qq_id_seq public.qq_id_seq public."Mixed_id_seq"`},
+	} {
+		wantOne(t, conn, tt.want, "SELECT string_agg(replace(coalesce("+tt.expr+", 'NULL'), ' ', '+'), ' ' ORDER BY n) FROM unnest(string_to_array('"+tt.texts+"', ' ')) WITH ORDINALITY u(x, n)")
+	}
+	wantOne(t, conn, "hello", `SELECT col_description(('"' || s || '"."' || t || '"')::regclass::oid, 2) FROM (VALUES ('jt', 'a')) v(s, t)`)
+	fails(t, conn, "42P01", "SELECT x::regclass FROM unnest(ARRAY['nope']) x")
+	fails(t, conn, "42602", "SELECT x::regclass FROM unnest(ARRAY['a..b']) x")
+	fails(t, conn, "42704", "SELECT x::regtype FROM unnest(ARRAY['nope']) x")
+}
+
+// TestIndexProperties: what migration tools ask of an index before they decide whether it is the one that they want.
+func TestIndexProperties(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE di (a int, b text, j jsonb)")
+	exec(t, conn, "CREATE INDEX di1 ON di (a DESC); CREATE INDEX di2 ON di USING gin (j); CREATE INDEX di3 ON di (a DESC NULLS LAST, b NULLS FIRST) INCLUDE (j)")
+	for _, tt := range []struct{ index, method, properties string }{
+		{"di1", "btree", "f t t f t t"},
+		{"di2", "gin", "f f f f f f"},
+		{"di3", "btree", "f t f t t t, t f t f t t, - - - - f t"},
+	} {
+		wantOne(t, conn, tt.method, "SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE relname = '"+tt.index+"'")
+		wantOne(t, conn, tt.properties, "SELECT string_agg(v, ', ' ORDER BY n) FROM (SELECT n, string_agg(coalesce(left(pg_index_column_has_property('"+tt.index+"'::regclass, n, p)::text, 1), '-'), ' ' ORDER BY i) AS v"+
+			" FROM generate_series(1, (SELECT indnatts::int FROM pg_index WHERE indexrelid = '"+tt.index+"'::regclass)) n,"+
+			" unnest(ARRAY['asc', 'desc', 'nulls_first', 'nulls_last', 'orderable', 'returnable']) WITH ORDINALITY u(p, i) GROUP BY n) x")
+	}
+	other := c.conn(0, "application_name=other")
+	wantOne(t, conn, "1", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'other'")
+	exec(t, other, "SET application_name = 'another'")
+	wantOne(t, conn, "1", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'another'")
+}

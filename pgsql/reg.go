@@ -215,52 +215,13 @@ func (c *compiler) inPath(schema string) bool {
 	return false
 }
 
-// splitNames splits a qualified name, quoted or not, folding what is not quoted.
+// splitNames takes a qualified name apart, as in a reg… literal.
 func splitNames(s string) ([]string, bool) {
-	var out []string
-	for {
-		s = strings.TrimLeft(s, " ")
-		if s == "" {
-			return nil, false
-		}
-		var name string
-		if s[0] == '"' {
-			i := 1
-			var b strings.Builder
-			for ; i < len(s); i++ {
-				if s[i] == '"' {
-					if i+1 < len(s) && s[i+1] == '"' {
-						i++
-					} else {
-						break
-					}
-				}
-				b.WriteByte(s[i])
-			}
-			if i >= len(s) || b.Len() == 0 {
-				return nil, false
-			}
-			name, s = b.String(), s[i+1:]
-		} else {
-			i := strings.IndexAny(s, ". \"")
-			if i < 0 {
-				i = len(s)
-			}
-			name, s = strings.ToLower(s[:i]), s[i:]
-			if name == "" {
-				return nil, false
-			}
-		}
-		out = append(out, truncateName(name))
-		s = strings.TrimLeft(s, " ")
-		if s == "" {
-			return out, true
-		}
-		if s[0] != '.' {
-			return nil, false
-		}
-		s = s[1:]
+	names, ok := catalog.SplitNames(s)
+	for i := range names {
+		names[i] = truncateName(names[i])
 	}
+	return names, ok
 }
 
 // oidNames lists what OIDs of a reg… type are called, as the type's output shows them.
@@ -399,7 +360,7 @@ func (c *compiler) regIn(e *expr, typ uint32) *expr {
 		}
 		return c.regLiteral(string(e.val.Bytes), typ, e.loc)
 	}
-	f := c.regFind(e, typ)
+	f := c.regFind(e, typ, true)
 	code, what := pgerror.UndefinedObject, "object"
 	switch typ {
 	case catalog.RegclassOID:
@@ -419,8 +380,8 @@ func (c *compiler) regIn(e *expr, typ uint32) *expr {
 	return g
 }
 
-// regFind is regIn that gives NULL where there is no such name (to_regclass …).
-func (c *compiler) regFind(e *expr, typ uint32) *expr {
+// regFind is regIn that gives NULL where there is no such name (to_regclass …, which know names alone and no numbers).
+func (c *compiler) regFind(e *expr, typ uint32, numbers bool) *expr {
 	var blob []byte
 	add := func(name string, oid uint32) {
 		blob = catalog.AppendValue(blob, catalog.Int(int64(oid)))
@@ -445,7 +406,11 @@ func (c *compiler) regFind(e *expr, typ uint32) *expr {
 		}
 	}
 	c.system = true
-	t := c.operand(e)
+	may := "0"
+	if numbers {
+		may = "1"
+	}
+	t := "lc_reg_text(" + c.text(e) + ", " + itoa(int(typ)) + ", " + may + ")"
 	sql := "CASE WHEN " + t + " NOT GLOB '*[^0-9]*' THEN " + t + " + 0 ELSE (SELECT c0 FROM lc_rows(" + c.konst(catalog.BlobBytes(blob)) +
 		", 2) WHERE c1 = " + t + " LIMIT 1) END"
 	f := plain(sql, typ, true, e.loc, e)

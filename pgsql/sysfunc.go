@@ -32,11 +32,20 @@ var macros = map[string]string{
 	"pg_collation_for":         "'\"default\"'",
 	"pg_relation_is_updatable": "(SELECT CASE WHEN relkind = 'r' THEN 28 ELSE 0 END FROM pg_catalog.pg_class WHERE oid = $1)",
 
-	"pg_index_column_has_property": "CASE $3 WHEN 'asc' THEN true WHEN 'desc' THEN false WHEN 'nulls_first' THEN false WHEN 'nulls_last' THEN true WHEN 'orderable' THEN true WHEN 'distance_orderable' THEN false WHEN 'returnable' THEN true WHEN 'search_array' THEN true WHEN 'search_nulls' THEN true END",
-	"pg_index_has_property":        "CASE $2 WHEN 'clusterable' THEN true WHEN 'index_scan' THEN true WHEN 'bitmap_scan' THEN true WHEN 'backward_scan' THEN true END",
-	"pg_indexam_has_property":      "CASE $2 WHEN 'can_order' THEN true WHEN 'can_unique' THEN true WHEN 'can_multi_col' THEN true WHEN 'can_exclude' THEN false WHEN 'can_include' THEN true END",
-	"pg_function_is_visible":       "(SELECT pronamespace = 11 FROM pg_catalog.pg_proc WHERE oid = $1)",
-	"pg_type_is_visible":           "(SELECT typnamespace = 11 OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.oid = typnamespace AND n.nspname = ANY (current_schemas(true))) FROM pg_catalog.pg_type WHERE oid = $1)",
+	"pg_index_column_has_property": `(SELECT CASE WHEN $2 > i.indnkeyatts THEN CASE $3 WHEN 'orderable' THEN false WHEN 'distance_orderable' THEN false WHEN 'returnable' THEN true END
+		ELSE CASE $3
+		WHEN 'asc' THEN c.relam = 403 AND i.indoption[$2 - 1] & 1 = 0
+		WHEN 'desc' THEN c.relam = 403 AND i.indoption[$2 - 1] & 1 = 1
+		WHEN 'nulls_first' THEN c.relam = 403 AND i.indoption[$2 - 1] & 2 = 2
+		WHEN 'nulls_last' THEN c.relam = 403 AND i.indoption[$2 - 1] & 2 = 0
+		WHEN 'orderable' THEN c.relam = 403 WHEN 'distance_orderable' THEN false WHEN 'returnable' THEN c.relam = 403
+		WHEN 'search_array' THEN c.relam = 403 WHEN 'search_nulls' THEN c.relam IN (403, 783, 3580, 4000) END END
+		FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid WHERE i.indexrelid = $1 AND $2 BETWEEN 1 AND i.indnatts)`,
+	"pg_index_has_property": `(SELECT CASE $2 WHEN 'clusterable' THEN relam IN (403, 783) WHEN 'index_scan' THEN relam NOT IN (2742, 3580)
+		WHEN 'bitmap_scan' THEN true WHEN 'backward_scan' THEN relam IN (403, 405) END FROM pg_catalog.pg_class WHERE oid = $1 AND relkind = 'i')`,
+	"pg_indexam_has_property": "CASE $2 WHEN 'can_order' THEN true WHEN 'can_unique' THEN true WHEN 'can_multi_col' THEN true WHEN 'can_exclude' THEN false WHEN 'can_include' THEN true END",
+	"pg_function_is_visible":  "(SELECT pronamespace = 11 FROM pg_catalog.pg_proc WHERE oid = $1)",
+	"pg_type_is_visible":      "(SELECT typnamespace = 11 OR EXISTS (SELECT 1 FROM pg_catalog.pg_namespace n WHERE n.oid = typnamespace AND n.nspname = ANY (current_schemas(true))) FROM pg_catalog.pg_type WHERE oid = $1)",
 }
 
 // specials are functions with code of their own.
@@ -64,7 +73,7 @@ func init() {
 				}
 				return null(x.ret, x.loc)
 			}
-			return c.regFind(e, x.ret)
+			return c.regFind(e, x.ret, false)
 		},
 		"has_privilege": hasPrivilege,
 		"pg_has_role":   allowed,

@@ -470,7 +470,7 @@ func (b *backend) Open(ctx context.Context, info pgwire.ConnInfo, startup map[st
 	if !n.sessions.add(s, limit) {
 		return nil, pgerror.Fatal(pgerror.TooManyConnections, "too many connections for role \"%s\"", info.User)
 	}
-	s.activity.end('I')
+	s.activity.end('I', s.settings.must("application_name"))
 	return s, nil
 }
 

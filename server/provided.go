@@ -175,10 +175,13 @@ func (n *Node) activityRows(of *session) []providedRow {
 	defer n.sessions.mu.Unlock()
 	var out []providedRow
 	for s := range n.sessions.all {
-		state, query, since := s.activity.get()
+		state, query, app, since := s.activity.get()
+		if s == of { // it may have changed in this very message
+			app = s.settings.must("application_name")
+		}
 		r := providedRow{"pid": catalog.Int(int64(s.info.PID)), "datname": catalog.Str(s.database), "usename": catalog.Str(s.info.User),
 			"backend_start": catalog.Int(micros(s.started)), "state": catalog.Str(state), "query": catalog.Str(query),
-			"backend_type": catalog.Str("client backend")}
+			"application_name": catalog.Str(app), "backend_type": catalog.Str("client backend")}
 		if !since.IsZero() {
 			r["query_start"], r["state_change"] = catalog.Int(micros(since)), catalog.Int(micros(since))
 		}

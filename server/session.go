@@ -223,7 +223,7 @@ func (s *session) rest() {
 	if s.tran == nil {
 		s.node.locks.releaseFrom(s.owner, 0) // advisory locks of a statement that was a transaction of its own
 	}
-	s.activity.end(s.TxStatus())
+	s.activity.end(s.TxStatus(), s.settings.must("application_name"))
 	setting := "idle_session_timeout"
 	inTransaction := s.tran != nil && s.tran.explicit
 	if inTransaction {

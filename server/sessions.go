@@ -85,6 +85,7 @@ type activity struct {
 	state string
 	query string
 	since time.Time
+	app   string // application_name
 }
 
 func (a *activity) begin(query string, now time.Time) {
@@ -93,14 +94,15 @@ func (a *activity) begin(query string, now time.Time) {
 	a.state, a.query, a.since = "active", query, now
 }
 
-func (a *activity) end(tx byte) {
+func (a *activity) end(tx byte, app string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.app = app
 	a.state = map[byte]string{'I': "idle", 'T': "idle in transaction", 'E': "idle in transaction (aborted)"}[tx]
 }
 
-func (a *activity) get() (state, query string, since time.Time) {
+func (a *activity) get() (state, query, app string, since time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.state, a.query, a.since
+	return a.state, a.query, a.app, a.since
 }

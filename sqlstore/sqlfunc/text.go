@@ -2,6 +2,7 @@ package sqlfunc
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -37,6 +38,7 @@ var textFuncs = []def{
 	strict("lc_parse_ident", 1, parseIdent),
 	strict("lc_parse_ident", 2, parseIdent),
 	strict("lc_like_escape", 2, likeEscape),
+	strict("lc_reg_text", 3, regText),
 	strict("lc_pretty_expr", 1, func(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 		return catalog.Str(catalog.PrettyExpr(text(args[0]))), nil
 	}),
@@ -269,6 +271,43 @@ func quoteNullable(_ *sqlite.Context, args []catalog.Value) (catalog.Value, erro
 		return catalog.Str("NULL"), nil
 	}
 	return catalog.Str(catalog.QuoteLiteral(text(args[0]))), nil
+}
+
+// regText is a text that names an object of a reg… type in the form in which these are shown: folded, and quoted where it
+// must be. A type that there is comes as its OID. The third argument says whether the text may be a number.
+func regText(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
+	if args[0].Kind == catalog.Integer { // an OID that came in binary
+		return catalog.Str(strconv.FormatInt(args[0].Int(), 10)), nil
+	}
+	t := strings.TrimSpace(text(args[0]))
+	_, err := strconv.ParseUint(t, 10, 32)
+	switch numbers := args[2].Bool(); {
+	case (err == nil || t == "-") && !numbers:
+		return null, nil
+	case err == nil:
+		return catalog.Str(t), nil
+	case t == "-":
+		return catalog.Str("0"), nil
+	}
+	switch typ := uint32(args[1].Int()); typ {
+	case catalog.RegtypeOID:
+		if oid, _, err := catalog.LookupType(t); err == nil {
+			t = strconv.FormatUint(uint64(oid), 10)
+		}
+	case catalog.RegclassOID, catalog.RegnamespaceOID, catalog.RegroleOID, catalog.RegprocOID:
+		names, ok := catalog.SplitNames(t)
+		if !ok {
+			return null, errf("42602", "invalid name syntax")
+		}
+		if typ == catalog.RegprocOID && len(names) == 2 && names[0] == "pg_catalog" {
+			names = names[1:]
+		}
+		for i := range names {
+			names[i] = catalog.QuoteIdent(names[i])
+		}
+		t = strings.Join(names, ".")
+	}
+	return catalog.Str(t), nil
 }
 
 // parseIdent splits a qualified identifier into its parts; strict (the default) refuses anything after it.
