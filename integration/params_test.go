@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestParametersOfIN: the types that PostgreSQL 15 gives to the parameters of IN and ANY, which drivers and ORMs ask for
+// TestParametersOfIN: the types that PostgreSQL 15 gives to the parameters of IN, ANY and BETWEEN, which drivers and ORMs ask for
 // before they run a statement.
 func TestParametersOfIN(t *testing.T) {
 	c := start(t, "dc1")
@@ -51,6 +51,12 @@ func TestParametersOfIN(t *testing.T) {
 		{"e in ($1,$2)", `{"double precision","double precision"}`},
 		{"u in ($1,$2)", `{uuid,uuid}`},
 		{"b in ($1, true)", `{boolean}`},
+		{"ts between $1 and $1 + interval '1 day'", `{"timestamp with time zone"}`},
+		{"n between $1 and $1 * 2", `{numeric}`},
+		{"id between $1 and $1 + $2", `{integer,integer}`},
+		{"$1 between id and n", `{integer}`},
+		{"id between symmetric $1 and $2", `{integer,integer}`},
+		{"v not between $1 and $2", `{text,text}`},
 		{"a in ($1,$2)", `{integer[],integer[]}`},
 	} {
 		exec(t, conn, fmt.Sprintf("PREPARE p%d AS SELECT count(*) FROM t1 WHERE %s", i, tt.where))

@@ -268,7 +268,17 @@ func (c *compiler) between(n *pg.A_Expr, s *scope) *expr {
 	if len(list) != 2 {
 		c.unsupported(n.Location, "BETWEEN")
 	}
-	x, lo, hi := c.expr(n.Lexpr, s), c.expr(list[0], s), c.expr(list[1], s)
+	x, lo := c.expr(n.Lexpr, s), c.expr(list[0], s)
+	if x.kind != exprRow && lo.kind != exprRow {
+		c.comparable(">=", x, lo, n.Location) // it gives parameters their types, before the second bound is read
+		if x.isUnknown() {
+			x = c.expr(n.Lexpr, s)
+		}
+		if lo.isUnknown() {
+			lo = c.expr(list[0], s)
+		}
+	}
+	hi := c.expr(list[1], s)
 	pair := func(lo, hi *expr) *expr {
 		if x.kind != exprRow && lo.kind != exprRow && hi.kind != exprRow {
 			x1, a := c.comparable(">=", x, lo, n.Location)
