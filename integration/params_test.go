@@ -76,3 +76,25 @@ func TestParametersOfIN(t *testing.T) {
 		t.Errorf("%d rows, %v", n, err)
 	}
 }
+
+// TestParametersOfUpdate: WHERE is read before SET.
+func TestParametersOfUpdate(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE t1 (id int, v varchar(20), t text, ts timestamptz, d date)")
+	exec(t, conn, "INSERT INTO t1 VALUES (1, 'a', 'c', '2020-01-01', '2020-01-01')")
+	for i, tt := range []struct{ sql, types string }{
+		{"UPDATE t1 SET t = $1 WHERE id = $1", "{integer}"},
+		{"UPDATE t1 SET ts = $1 WHERE d = $1", "{date}"},
+		{"UPDATE t1 SET t = $2, id = $1 WHERE id = $1 AND t = $2", "{integer,text}"},
+		{"UPDATE t1 SET (id, t) = ($1, $2) WHERE v = $2", "{integer,text}"},
+	} {
+		exec(t, conn, fmt.Sprintf("PREPARE p%d AS %s", i, tt.sql))
+		if got := one(t, conn, fmt.Sprintf("SELECT parameter_types FROM pg_prepared_statements WHERE name = 'p%d'", i)); got != tt.types {
+			t.Errorf("%s: %s, want %s", tt.sql, got, tt.types)
+		}
+	}
+	exec(t, conn, "EXECUTE p1('2020-01-01')")
+	wantOne(t, conn, "1", "SELECT count(*) FROM t1 WHERE ts = d")
+	fails(t, conn, "42703", "UPDATE t1 SET nope = 1 WHERE nope2 = 2")
+}

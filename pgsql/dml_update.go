@@ -143,13 +143,8 @@ func (c *compiler) update(n *pg.UpdateStmt, outer *scope) *Modify {
 	}
 	r := &rowChange{compiler: c, m: m, t: t, s: s}
 	r.target(n.GetRelation(), n.GetFromClause(), n.GetWhereClause())
-	from := c.asked
-	c.asked = nil
-	r.sets, r.again = c.settings(t, n.GetTargetList(), s)
-	sets := c.asked
-	c.asked = from
 	r.where(n.GetWhereClause(), n.GetTargetList()...)
-	c.asked = append(c.asked, sets...)
+	r.sets, r.again = c.settings(t, n.GetTargetList(), s)
 	r.update(n.GetReturningList())
 	return m
 }
