@@ -140,3 +140,15 @@ func TestGrants(t *testing.T) {
 	exec(t, ann, "SELECT * FROM vt")
 	c.verify()
 }
+
+// TestPrivilegesOfCurrentUser: current_user may be asked for by name.
+func TestPrivilegesOfCurrentUser(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE pt (a int); CREATE ROLE joe; GRANT SELECT ON pt TO joe")
+	exec(t, conn, "PREPARE hp AS SELECT has_table_privilege(current_user, $1, 'insert')")
+	wantOne(t, conn, "t", "EXECUTE hp('pt')")
+	exec(t, conn, "SET ROLE joe")
+	wantOne(t, conn, "f", "EXECUTE hp('pt')")
+	wantOne(t, conn, "t", "SELECT has_table_privilege(current_role, 'pt', 'select')")
+}

@@ -144,8 +144,11 @@ func hasPrivilege(c *compiler, x *call) *expr {
 	return e
 }
 
-// constantRole reads the role that a privilege is asked for: a name or an OID, and a constant.
+// constantRole reads the role that a privilege is asked for: a name or an OID, and a constant, or current_user, which is "".
 func (c *compiler) constantRole(e *expr) string {
+	if a, ok := c.placed(e.sql); ok && a.Kind == ArgSession && a.Name == "user" {
+		return ""
+	}
 	if e.kind != exprConst || e.val.IsNull() {
 		c.unsupported(e.loc, "asking for the privileges of a role that is no constant")
 	}
