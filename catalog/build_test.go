@@ -233,6 +233,9 @@ v|0|v|2|0|t|f|f|n|0`)
 		"attname", "attnum", "attlen", "attndims", "atttypmod", "attbyval", "attalign", "attstorage", "attnotnull", "atthasdef", "attidentity", "attgenerated", "attcollation"), `
 id|1|4|0|-1|t|i|p|t|t|||0
 name|2|-1|0|24|f|i|x|t|t|||100
+........pg.dropped.5........|5|-1|0|-1|f|i|x|f|f|||100
+........pg.dropped.6........|6|-1|0|-1|f|i|x|f|f|||100
+........pg.dropped.7........|7|-1|0|-1|f|i|x|f|f|||100
 email|3|-1|0|-1|f|i|x|f|f|||100
 price|4|-1|0|655366|f|i|m|f|f|||0
 flag|8|1|0|-1|t|c|p|f|t|||0`)

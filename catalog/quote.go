@@ -69,7 +69,7 @@ func SplitNames(s string) ([]string, bool) {
 			if i < 0 {
 				i = len(s)
 			}
-			name, s = strings.ToLower(s[:i]), s[i:]
+			name, s = asciiLower(s[:i]), s[i:]
 			if name == "" {
 				return nil, false
 			}

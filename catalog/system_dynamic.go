@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -174,7 +175,12 @@ func attributeRows(s *Schema, b *rowsOf) {
 
 // attributesOf adds the columns of t and of its indexes.
 func attributesOf(_ *Schema, b *rowsOf, t *Table) {
+	next := int16(1)
 	for _, c := range t.Columns {
+		for ; next < c.Num; next++ { // pg_dump wants to see a row for each number
+			attribute(b, t.OID, next, fmt.Sprintf("........pg.dropped.%d........", next), 0, -1, "attisdropped", true)
+		}
+		next = c.Num + 1
 		generated := byte(0)
 		if c.Generated {
 			generated = 's'

@@ -44,6 +44,11 @@ func TestIndexExpressionFails(t *testing.T) {
 		fails(t, conn, "22012", "INSERT INTO q VALUES (9, 0, '9')")
 		exec(t, conn, "ROLLBACK")
 		wantOne(t, conn, "3", "SELECT count(*) FROM q")
+		for _, sql := range []string{"DELETE FROM q WHERE id = 2", "DELETE FROM q", "UPDATE q SET n = 1, x = '5', j = NULL WHERE id = 2"} {
+			exec(t, conn, "BEGIN")
+			exec(t, conn, sql)
+			exec(t, conn, "ROLLBACK")
+		}
 		// A column that the expressions do not name can be changed, and so can what is at fault.
 		exec(t, conn, "UPDATE q SET j = '{}' WHERE id = 2")
 		exec(t, conn, "UPDATE q SET j = '{\"a\": \"0\"}' WHERE id = 2")
@@ -102,4 +107,28 @@ func TestIndexWithoutItsColumns(t *testing.T) {
 		exec(t, all, "DROP INDEX i_"+tt.table)
 	}
 	wantOne(t, all, "0", "SELECT count(*) FROM layercake.verify() WHERE NOT ok")
+}
+
+// TestIndexOnAList: IN and ANY of a list may be in an index, which SQLite builds without a query.
+func TestIndexOnAList(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE aa (a int, b int, t text, v varchar(10), ar int[])")
+	exec(t, conn, "INSERT INTO aa SELECT i, i % 3, CASE i % 3 WHEN 0 THEN 'a' WHEN 1 THEN 'b' ELSE 'z' END, 'x' || i, ARRAY[i] FROM generate_series(1, 20) i")
+	for _, sql := range []string{
+		"CREATE INDEX ON aa (a) WHERE a IN (1, 2)", "CREATE INDEX ON aa (a) WHERE NOT (t IN ('a', 'b'))",
+		"CREATE UNIQUE INDEX oo ON aa (a) WHERE t NOT IN ('a', 'b')", "CREATE INDEX ON aa ((a IN (1, 2)))",
+		"CREATE INDEX ON aa ((CASE WHEN a IN (1, 2) THEN 1 END))", "CREATE INDEX ON aa (a) WHERE v IN ('x1', 'x2')",
+		"CREATE INDEX ON aa ((t LIKE ANY (ARRAY['a%', 'b%'])))", "CREATE INDEX ON aa (a) WHERE a IN (1, 2, b)",
+	} {
+		exec(t, conn, sql)
+	}
+	fails(t, conn, "0A000", "CREATE INDEX ON aa ((a = ANY (ar)))")
+	exec(t, conn, "INSERT INTO aa (a, t, v) VALUES (1, 'z', 'x1')")
+	fails(t, conn, "23505", "INSERT INTO aa (a, t, v) VALUES (5, 'z', 'x1')")
+	exec(t, conn, "INSERT INTO aa (a, t, v) VALUES (5, 'a', 'x1')")
+	wantOne(t, conn, "8", "SELECT count(*) FROM aa WHERE t NOT IN ('a', 'b')")
+	wantOne(t, conn, "3", "SELECT count(*) FROM aa WHERE a IN (1, 2)")
+	exec(t, conn, "DELETE FROM aa WHERE a IN (1, 5, 6)")
+	wantOne(t, conn, "17", "SELECT count(*) FROM aa")
 }

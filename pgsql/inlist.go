@@ -173,6 +173,9 @@ func (c *compiler) scalarArray(n *pg.A_Expr, s *scope, all bool) *expr {
 	if elem == 0 {
 		c.failAt(n.Location, pgerror.WrongObjectType, "op ANY/ALL (array) requires array on right side")
 	}
+	if list := arrayElements(n.Rexpr); list != nil && (s.ctx == ctxIndexExpr || s.ctx == ctxIndexPredicate) {
+		return c.eachElement(name, l, list, elem, all, s, n.Location)
+	}
 	// ARRAY[…] under an implicit conversion, and the elements one by one otherwise
 	a := c.alias()
 	item := &expr{sql: a + ".value", typ: elem, typmod: -1, loc: r.loc, atomic: true}
@@ -205,4 +208,36 @@ func (c *compiler) scalarArray(n *pg.A_Expr, s *scope, all bool) *expr {
 	e := plain(sql, catalog.BoolOID, true, n.Location, cmp, r)
 	e.depth += 4
 	return e
+}
+
+// arrayElements are the elements of ARRAY[…], under a cast or not; nil for another expression.
+func arrayElements(n *pg.Node) []*pg.Node {
+	if cast := n.GetTypeCast(); cast != nil {
+		n = cast.GetArg()
+	}
+	list := n.GetAArrayExpr().GetElements()
+	for _, e := range list {
+		if e.GetAArrayExpr() != nil {
+			return nil
+		}
+	}
+	return list
+}
+
+// eachElement compiles x op ANY (ARRAY[…]) and ALL without a query, which SQLite does not take in an index.
+func (c *compiler) eachElement(name string, l *expr, list []*pg.Node, elem uint32, all bool, s *scope, loc int32) *expr {
+	op := " OR "
+	if all {
+		op = " AND "
+	}
+	parts, depth := make([]string, len(list)), 0
+	for i, n := range list {
+		r := c.coerceType(c.expr(n, s), elem, explicitCast)
+		if r == nil {
+			c.unsupported(loc, "ANY and ALL of this array in an index")
+		}
+		e := c.binary(name, l, r, loc)
+		parts[i], depth = c.operand(e), max(depth, e.depth)
+	}
+	return &expr{sql: balance(parts, op), typ: catalog.BoolOID, typmod: -1, loc: loc, depth: depth + 12}
 }

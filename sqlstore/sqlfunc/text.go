@@ -291,7 +291,7 @@ func regText(_ *sqlite.Context, args []catalog.Value) (catalog.Value, error) {
 	}
 	switch typ := uint32(args[1].Int()); typ {
 	case catalog.RegtypeOID:
-		if oid, _, err := catalog.LookupType(t); err == nil {
+		if oid, _, err := catalog.LookupType(t); err == nil && oid != 0 {
 			t = strconv.FormatUint(uint64(oid), 10)
 		}
 	case catalog.RegclassOID, catalog.RegnamespaceOID, catalog.RegroleOID, catalog.RegprocOID:
