@@ -142,13 +142,13 @@ func classRow(s *Schema, b *rowsOf, t *Table) {
 	}
 	for _, ix := range t.Indexes {
 		b.add("oid", ix.OID, "relname", ix.Name, "relnamespace", s.namespaceOID(t.Schema), "relowner", s.roleOID(t.Owner),
-			"relam", accessMethods[ix.Method], "relfilenode", ix.OID, "relpersistence", "p", "relkind", "i",
+			"relam", AccessMethods[ix.Method], "relfilenode", ix.OID, "relpersistence", "p", "relkind", "i",
 			"relnatts", len(ix.Keys)+len(ix.Include), "relispopulated", true, "relreplident", "n")
 	}
 }
 
-// accessMethods are the OIDs of pg_am's index methods.
-var accessMethods = map[string]int{"btree": 403, "hash": 405, "gist": 783, "gin": 2742, "brin": 3580, "spgist": 4000}
+// AccessMethods are the OIDs of pg_am's index methods. All are built as btree.
+var AccessMethods = map[string]int{"btree": 403, "hash": 405, "gist": 783, "gin": 2742, "brin": 3580, "spgist": 4000}
 
 // attribute adds a pg_attribute row.
 func attribute(b *rowsOf, rel uint32, num int16, name string, oid uint32, typmod int32, more ...any) {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Error is an error (or a notice) for the client.
@@ -110,4 +111,11 @@ func Code(err error) string {
 		return ""
 	}
 	return From(err).Code
+}
+
+// OfStatement says whether err is a fault of what a statement asked for, as a division by zero: not one of resources, of an
+// operator's intervention, of concurrency, or internal (classes 53, 57, 40 and XX).
+func OfStatement(err error) bool {
+	code := Code(err)
+	return code != "" && !slices.Contains([]string{"53", "57", "40", "XX"}, code[:2])
 }

@@ -10,9 +10,6 @@ import (
 	"layercake/pgerror"
 )
 
-// indexMethods are the access methods of PostgreSQL. All are built as btree; what cannot be so is refused.
-var indexMethods = map[string]bool{"btree": true, "hash": true, "gist": true, "gin": true, "spgist": true, "brin": true}
-
 func (x *command) createIndex(n *pg.IndexStmt) Plan {
 	if n.GetConcurrent() {
 		x.plan.Alone = "CREATE INDEX CONCURRENTLY"
@@ -32,7 +29,7 @@ func (x *command) createIndex(n *pg.IndexStmt) Plan {
 	switch {
 	case n.GetNullsNotDistinct():
 		x.unsupported(loc, "NULLS NOT DISTINCT")
-	case !indexMethods[method]:
+	case catalog.AccessMethods[method] == 0:
 		x.fail(pgerror.New(pgerror.UndefinedObject, "access method \"%s\" does not exist", method))
 	case n.GetUnique() && method != "btree":
 		x.fail(pgerror.New(pgerror.FeatureNotSupported, "access method \"%s\" does not support unique indexes", method))

@@ -2,7 +2,6 @@ package pgsql
 
 import (
 	pg "github.com/pganalyze/pg_query_go/v6"
-	"google.golang.org/protobuf/proto"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -71,12 +70,7 @@ func (c *compiler) inList(n *pg.A_Expr, s *scope) *expr {
 
 // readsColumn says whether an expression names a column.
 func readsColumn(n *pg.Node) (reads bool) {
-	walk(n, func(m proto.Message) bool {
-		if _, ok := m.(*pg.ColumnRef); ok {
-			reads = true
-		}
-		return !reads
-	})
+	walkColumns(n, func(*pg.ColumnRef) { reads = true })
 	return reads
 }
 

@@ -169,7 +169,7 @@ func (s *statement) freeKeys(old []catalog.Value, set []int) error {
 		}
 		var buf keyBytes
 		key, err := s.uniqueKeyOf(buf[:], u, old)
-		if err != nil && !failsForRow(err) {
+		if err != nil && !pgerror.OfStatement(err) { // else a row that another node wrote: an expression that fails for it is NULL
 			return err
 		}
 		if err == nil && key != nil {
@@ -177,15 +177,6 @@ func (s *statement) freeKeys(old []catalog.Value, set []int) error {
 		}
 	}
 	return nil
-}
-
-// failsForRow says whether err is one of an index's expression for a row that another node wrote: such a row has no key.
-func failsForRow(err error) bool {
-	switch pgerror.Code(err)[:2] {
-	case "XX", "53", "57", "40":
-		return false
-	}
-	return true
 }
 
 // claimRow reserves the row that o changes, unless the transaction itself has inserted it.

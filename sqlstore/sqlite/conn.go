@@ -168,7 +168,7 @@ func (c *Conn) exec(sql string, guard, lenient bool) error {
 func (c *Conn) Stmt(sql string) (*Stmt, error) { return c.stmt(stmtKey{sql, c.guard, false}) }
 
 // StoreStmt is Stmt for the store's own statements: the authorizer does not look at them, and a function that fails for
-// its arguments (but not with an internal error, class XX) gives NULL. What the store writes was settled elsewhere, perhaps
+// its arguments (pgerror.OfStatement) gives NULL. What the store writes was settled elsewhere, perhaps
 // by a node that had not heard of an index over an expression yet: it must not be refused for a row that the expression
 // fails for, and rows like it must be found and deleted.
 func (c *Conn) StoreStmt(sql string) (*Stmt, error) { return c.stmt(stmtKey{sql, false, true}) }

@@ -60,12 +60,16 @@ int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id) {
   return sqlite3_create_function_v2(c->db, name, nargs, SQLITE_UTF8 | flags, f, trampoline, NULL, NULL, free);
 }
 
-int lc_of_arguments(const char *sqlstate) {
-  return strncmp(sqlstate, "XX", 2) != 0 && strncmp(sqlstate, "53", 2) != 0 && strncmp(sqlstate, "57", 2) != 0;
+// of_statement is pgerror.OfStatement.
+static int of_statement(const char *sqlstate) {
+  static const char *const others[] = {"53", "57", "40", "XX"};
+  for (int i = 0; i < 4; i++)
+    if (strncmp(sqlstate, others[i], 2) == 0) return 0;
+  return 1;
 }
 
 void lc_error(sqlite3_context *ctx, const char *sqlstate, const char *format, ...) {
-  if (lc_lenient && lc_of_arguments(sqlstate)) {
+  if (lc_lenient && of_statement(sqlstate)) {
     sqlite3_result_null(ctx);
     return;
   }

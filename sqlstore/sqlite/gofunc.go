@@ -90,15 +90,6 @@ func functionByID(id int) goFunc {
 	return funcs[id]
 }
 
-// ofArguments says whether an error is one of a function's arguments, not one of the system.
-func ofArguments(err error) bool {
-	switch pgerror.Code(err)[:2] {
-	case "XX", "53", "57":
-		return false
-	}
-	return true
-}
-
 //export lcGoCall
 func lcGoCall(call *C.lc_gocall) {
 	conn := cgo.Handle(call.conn).Value().(*Conn)
@@ -125,7 +116,7 @@ func lcGoCall(call *C.lc_gocall) {
 	if err == nil && v.Kind > catalog.Blob {
 		err = pgerror.New(pgerror.InternalError, "function %s returned a value of unknown kind", f.name)
 	}
-	if err != nil && call.lenient != 0 && ofArguments(err) {
+	if call.lenient != 0 && pgerror.OfStatement(err) {
 		v, err = catalog.Value{}, nil
 	}
 	if err != nil {

@@ -128,9 +128,6 @@ int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id);
 // lc_lenient is set while this thread runs a lenient statement.
 extern _Thread_local int lc_lenient;
 
-// lc_of_arguments says whether an error is one of a function's arguments, not one of the system (classes XX, 53 and 57).
-int lc_of_arguments(const char *sqlstate);
-
 // lc_error makes the call fail with a SQLSTATE; the binding turns the message into a *pgerror.Error.
 void lc_error(sqlite3_context *ctx, const char *sqlstate, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
@@ -145,7 +142,7 @@ typedef struct lc_gocall {
   int64_t len;
   uint8_t *out;  // room for the encoded result; Go replaces it with malloc'ed memory when it is too small
   int64_t outlen, outcap;
-  int lenient;  // an error of the arguments gives NULL
+  int lenient;  // an error of the statement gives NULL
   int failed;
 } lc_gocall;
 
