@@ -97,7 +97,7 @@ func TestNamesReadAtRunTime(t *testing.T) {
 	c := start(t, "dc1")
 	conn := c.conn(0)
 	for _, sql := range []string{"CREATE SCHEMA jt", "CREATE TABLE jt.a (id serial PRIMARY KEY, b text)", "COMMENT ON COLUMN jt.a.b IS 'hello'",
-		"CREATE TABLE qq (id serial)", `CREATE TABLE "Mixed" (id serial)`, `CREATE INDEX "I x" ON qq (id)`} {
+		"CREATE TABLE qq (id serial)", `CREATE TABLE "Mixed" (id serial)`, `CREATE TABLE "ünï" (id int)`, `CREATE INDEX "I x" ON qq (id)`} {
 		exec(t, conn, sql)
 	}
 	for _, tt := range []struct{ expr, texts, want string }{
@@ -105,6 +105,7 @@ func TestNamesReadAtRunTime(t *testing.T) {
 			`qq qq qq qq "Mixed" "Mixed" NULL jt.a jt.a jt.a NULL pg_class pg_class NULL NULL NULL`},
 		{"to_regtype(x)::text", `INT int4 varchar(20) "text" decimal pg_catalog.int4 int[] nope`, `integer integer character+varying text numeric integer integer[] NULL`},
 		{"x::regclass::text", `"jt"."a" JT.A 0`, `jt.a jt.a -`},
+		{"to_regclass(x)::text", `ünï ÜNÏ Pg_Class`, `"ünï" NULL pg_class`}, // only ASCII letters are folded
 		{"x::regproc::text", `"now" pg_catalog.now`, `now now`},
 		{"x::regnamespace::text", `"jt" PUBLIC`, `jt public`},
 		{"pg_get_serial_sequence(x, 'id')", `"qq" public."qq" QQ "public"."Mixed"`, `public.qq_id_seq public.qq_id_seq public.qq_id_seq public."Mixed_id_seq"`},
