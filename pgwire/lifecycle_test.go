@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -225,7 +226,10 @@ func TestShutdown(t *testing.T) {
 	idle, busy, login := connect(t, addr), connect(t, addr), dial(t, addr)
 	<-b.opened
 	s := <-b.opened
-	login.raw("\x00\x00") // has begun to log in
+	login.raw("\x00\x00")       // has begun to log in
+	for srv.Connections() < 3 { // the kernel connects a client before the server accepts it
+		time.Sleep(time.Millisecond)
+	}
 	busy.query("copyin")
 	busy.want("CopyInResponse")
 	<-s.entered
@@ -247,6 +251,46 @@ func TestShutdown(t *testing.T) {
 	busy.want("CommandComplete COPY 2", "ReadyForQuery I", "Error FATAL 57P01", "EOF")
 	if err := <-done; err != nil {
 		t.Errorf("Shutdown returned %v", err)
+	}
+}
+
+// lateListener hands its connection over when the server has closed it.
+type lateListener struct {
+	net.Listener
+	accepted, closed chan struct{}
+	once             sync.Once
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	l.accepted <- struct{}{}
+	<-l.closed
+	return nc, err
+}
+
+func (l *lateListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return l.Listener.Close()
+}
+
+// A client whose connection the server takes up only after it began to stop hears why it is not served.
+func TestShutdownRefuses(t *testing.T) {
+	srv, _ := serve(t, newBackend(), nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := &lateListener{Listener: l, accepted: make(chan struct{}, 2), closed: make(chan struct{})}
+	accepting := make(chan error, 1)
+	go func() { accepting <- srv.Serve(context.Background(), late) }()
+	c := dial(t, l.Addr().String())
+	<-late.accepted
+	if err := srv.Shutdown(context.Background()); err != nil {
+		t.Error(err)
+	}
+	c.want("Error FATAL 57P03", "EOF")
+	if err := <-accepting; err != pgwire.ErrServerClosed {
+		t.Errorf("Serve returned %v, want ErrServerClosed", err)
 	}
 }
 

@@ -93,7 +93,7 @@ func (c *Config) validate() error {
 // they are sessions or cancel requests.
 const loginReserve = 128
 
-// refuseTime bounds what the accept loop spends on telling a client that there are too many.
+// refuseTime bounds what the accept loop spends on telling a client why it is not served.
 const refuseTime = 100 * time.Millisecond
 
 // Server serves PostgreSQL clients on any number of listeners.
@@ -198,15 +198,16 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 	s.mu.Lock()
 	full := len(s.conns) >= s.cfg.MaxConnections+loginReserve
 	if s.draining || full {
-		draining := s.draining
+		why := tooMany()
+		if s.draining {
+			why = shuttingDown()
+		}
 		s.mu.Unlock()
 		c.cancel(nil)
-		if !draining {
-			c.log.Warn("connection refused: too many are open")
-			nc.SetWriteDeadline(time.Now().Add(refuseTime))
-			c.sendError(tooMany())
-			c.flush()
-		}
+		c.log.Warn("connection refused", "err", why)
+		nc.SetWriteDeadline(time.Now().Add(refuseTime))
+		c.sendError(why)
+		c.flush()
 		nc.Close()
 		return
 	}
@@ -222,6 +223,10 @@ func (s *Server) start(ctx context.Context, nc net.Conn) {
 
 func tooMany() *pgerror.Error {
 	return pgerror.Fatal(pgerror.TooManyConnections, "sorry, too many clients already")
+}
+
+func shuttingDown() *pgerror.Error {
+	return pgerror.Fatal(pgerror.CannotConnectNow, "the database system is shutting down")
 }
 
 // forget takes c off the books and wakes whoever waits for connections to end.
@@ -245,7 +250,7 @@ func (s *Server) admit(c *conn, n int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
-		return pgerror.Fatal(pgerror.CannotConnectNow, "the database system is shutting down")
+		return shuttingDown()
 	}
 	if len(s.sessions) >= s.cfg.MaxConnections {
 		return tooMany()
