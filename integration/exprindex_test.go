@@ -2,7 +2,10 @@ package integration
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // TestIndexExpressionFails: where an index's expression fails for a row, a statement is refused, as in PostgreSQL; but what
@@ -134,4 +137,111 @@ func TestIndexOnAList(t *testing.T) {
 	wantOne(t, conn, "3", "SELECT count(*) FROM aa WHERE a IN (1, 2)")
 	exec(t, conn, "DELETE FROM aa WHERE a IN (1, 5, 6)")
 	wantOne(t, conn, "17", "SELECT count(*) FROM aa")
+}
+
+// TestIndexesAreUsed: queries find an index on an expression with constants in it, and its predicate, and get what they get
+// without it.
+func TestIndexesAreUsed(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, "CREATE TABLE p (id int PRIMARY KEY, n int, s text, j jsonb, d timestamp, m numeric, b boolean, a int[])")
+	exec(t, conn, `INSERT INTO p SELECT i, CASE WHEN i % 7 > 0 THEN i % 40 END, CASE i % 50 WHEN 0 THEN 'it''s ?1' ELSE 's' || i % 9 END,
+		jsonb_build_object('a', 'v' || i % 30, 'b', i % 60, 'c?1', jsonb_build_object('d', i % 25)), timestamp '2024-01-01' + i * interval '7 hours',
+		i / 8.0, i % 3 = 0, ARRAY[i % 11, i % 13] FROM generate_series(1, 400) i`)
+	exec(t, conn, "INSERT INTO p VALUES (0)")
+	exec(t, conn, "CREATE TABLE plain AS TABLE p")
+	cases := []struct{ key, where, cond string }{
+		{"(j ->> 'a')", "", "j ->> 'a' = 'v17'"},
+		{"(j ->> 'a')", "", "j ->> 'a' IN ('v1', 'v2', 'a')"},
+		{"(j ->> 'a')", "", "(j ->> 'a') >= 'v20' AND j ->> 'a' < 'v25'"},
+		{"(j -> 'c?1' ->> 'd')", "", "j -> 'c?1' ->> 'd' = '7'"},
+		{"((j ->> 'b')::int)", "", "(j ->> 'b')::int BETWEEN 10 AND 12"},
+		{"((j ->> 'b')::int)", "", "(j ->> 'b')::int = ANY (ARRAY[3, 4])"},
+		{"(j #>> '{c?1,d}')", "", "j #>> '{c?1,d}' = '9'"},
+		{"(date_trunc('day', d))", "", "date_trunc('day', d) = '2024-02-01'"},
+		{"(extract(year FROM d))", "", "extract(year FROM d) = 2024"},
+		{"(extract(month FROM d)), n", "", "extract(month FROM d) = 3 AND n = 21"},
+		{"(d::date)", "", "d::date = '2024-03-03'"},
+		{"(coalesce(n, -1))", "", "coalesce(n, -1) = -1"},
+		{"(coalesce(n, 0) + 1)", "", "coalesce(n, 0) + 1 = 1"},
+		{"(n % 10)", "", "n % 10 = 10 - 7"},
+		{"(n % 10) DESC", "", "n % 10 = 3"},
+		{"(m * 1.5)", "", "m * 1.5 = 75.0"},
+		{"(round(m, 1))", "", "round(m, 1) > 49.9"},
+		{"(s || '?2')", "", "s || '?2' = 'it''s ?1?2'"},
+		{"(substr(s, 1, 2)), n", "", "substr(s, 1, 2) = 's3' AND n > 30"},
+		{"(substring(s from 2 for 1))", "", "substring(s from 2 for 1) = 't'"},
+		{"(replace(s, '''', ''))", "", "replace(s, '''', '') = 'its ?1'"},
+		{"(lower(s || 'X'))", "", "lower(s || 'X') = 's4x'"},
+		{"(a[1])", "", "a[1] = 5"},
+		{"(CASE WHEN n < 5 THEN 'low' ELSE 'high' END)", "", "CASE WHEN n < 5 THEN 'low' ELSE 'high' END = 'low'"},
+		{"(nullif(s, 's1'))", "", "nullif(s, 's1') = 's2'"},
+		{"(split_part(s, ' ', 2))", "", "split_part(s, ' ', 2) = '?1'"},
+		{"n", "s = 's1'", "s = 's1' AND n = 12"},
+		{"n", "s = 'it''s ?1'", "s = 'it''s ?1' AND n > 0"},
+		{"n", "id > 390", "id > 390 AND n = 35"},
+		{"n", "j ->> 'a' = 'v3'", "j ->> 'a' = 'v3' AND n = 3"},
+		{"d", "b AND n < 10", "b AND n < 10 AND d < '2024-02-01'"},
+		{"n", "m > 40.5", "m > 40.5 AND n = 9"},
+	}
+	const ids = "SELECT coalesce(string_agg(id::text, ' ' ORDER BY id), 'none') FROM "
+	used := func(conn *pgx.Conn, cond string) bool {
+		return strings.Contains(fmt.Sprint(query(t, conn, "EXPLAIN SELECT * FROM p WHERE "+cond)), "using here")
+	}
+	for _, tt := range cases {
+		t.Run(tt.cond+" "+tt.where, func(t *testing.T) {
+			sql := "CREATE INDEX here ON p (" + tt.key + ")"
+			if tt.where != "" {
+				sql += " WHERE " + tt.where
+			}
+			exec(t, conn, sql)
+			defer exec(t, conn, "DROP INDEX here")
+			if !used(conn, tt.cond) {
+				t.Errorf("not used: %v", query(t, conn, "EXPLAIN SELECT * FROM p WHERE "+tt.cond))
+			}
+			want := one(t, conn, ids+"plain WHERE "+tt.cond)
+			if want == "none" {
+				t.Error("the condition selects nothing")
+			}
+			wantOne(t, conn, want, ids+"p WHERE "+tt.cond)
+			wantOne(t, conn, want, ids+"p WHERE "+tt.cond+" AND id >= $1", 0)
+			wantOne(t, conn, want, "WITH q AS ("+ids+"p WHERE "+tt.cond+") SELECT * FROM q")
+			wantOne(t, conn, want, strings.Replace(ids, "id", "x.id", 2)+"p x WHERE EXISTS (SELECT FROM p WHERE "+tt.cond+" AND p.id = x.id)")
+			// What a transaction has not committed is found too.
+			exec(t, conn, "BEGIN")
+			defer exec(t, conn, "ROLLBACK")
+			exec(t, conn, "DELETE FROM p WHERE "+tt.cond+" AND id % 2 = 0")
+			exec(t, conn, "INSERT INTO p SELECT -1 - id, n, s, j, d, m, b, a FROM plain WHERE "+tt.cond+" AND id <= 390 AND id % 2 = 0")
+			got := one(t, conn, ids+"p WHERE "+tt.cond)
+			exec(t, conn, "DROP INDEX here")
+			wantOne(t, conn, got, ids+"p WHERE "+tt.cond)
+			exec(t, conn, "ROLLBACK")
+		})
+	}
+	// EXPLAIN shows the index's expressions.
+	exec(t, conn, "CREATE INDEX two ON p ((j ->> 'a'), n, (n % 10))")
+	plan := fmt.Sprint(query(t, conn, "EXPLAIN SELECT * FROM p WHERE j ->> 'a' = 'v3' AND n = 3 AND n % 10 > 3 AND n % 10 < 8"))
+	if want := "Index Cond: ((j ->> 'a'::text) = ? AND n = ? AND (n % 10) > ? AND (n % 10) < ?)"; !strings.Contains(plan, want) {
+		t.Errorf("plan %s, want %s", plan, want)
+	}
+	exec(t, conn, "DROP INDEX two")
+	// An index that this transaction has made.
+	exec(t, conn, "BEGIN")
+	exec(t, conn, "CREATE INDEX here ON p ((j ->> 'a'))")
+	if !used(conn, "j ->> 'a' = 'v1'") {
+		t.Error("an index of the same transaction is not used")
+	}
+	exec(t, conn, "CREATE TABLE own (n int)")
+	wantOne(t, conn, "Seq Scan on own", "EXPLAIN SELECT * FROM own")
+	exec(t, conn, "ROLLBACK")
+	// One that a prepared statement is older than.
+	ask := "SELECT count(*) FROM p WHERE j ->> 'a' = $1"
+	wantOne(t, conn, "13", ask, "v17")
+	exec(t, conn, "CREATE INDEX here ON p ((j ->> 'a'))")
+	wantOne(t, conn, "13", ask, "v17")
+	if sql := one(t, conn, "EXPLAIN (FORMAT json) UPDATE p SET n = 1 WHERE j ->> 'a' = 'v17'"); !strings.Contains(sql, "here") {
+		t.Errorf("UPDATE does not use the index: %s", sql)
+	}
+	exec(t, conn, "DELETE FROM p WHERE j ->> 'a' = 'v17'")
+	wantOne(t, conn, "0", ask, "v17")
 }

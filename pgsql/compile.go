@@ -3,6 +3,7 @@ package pgsql
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -217,7 +218,7 @@ func (c *compiler) alias() string {
 // finish makes the Query of the SQL text: it keeps the arguments that the text uses, renumbered in order of appearance.
 func (c *compiler) finish(sql string, cols []Column, tag string) *Query {
 	q := &Query{Columns: cols, Tag: tag}
-	q.SQL, q.Args = c.renumber(sql)
+	q.SQL, q.Args = c.renumber(sql, c.indexed())
 	q.Reads, q.System, q.Volatile = c.reads, c.system, c.volatile
 	q.Stable = len(c.reads) == 0 && !c.system && !c.volatile && !c.unstable
 	q.With, q.Asked, q.Ranges = c.with, c.asked, c.ranges
@@ -225,9 +226,33 @@ func (c *compiler) finish(sql string, cols []Column, tag string) *Query {
 	return q
 }
 
+// indexed returns the SQL of the indexes on expressions, and of the predicates of partial ones, of the tables that are read.
+func (c *compiler) indexed() (sql []string) {
+	for _, id := range c.reads {
+		t := c.env.Schema.RelationByID(id)
+		if t == nil {
+			continue
+		}
+		for _, i := range t.Indexes {
+			if i.PhysWhere != "" {
+				sql = append(sql, i.PhysWhere)
+			}
+			for k, key := range i.Keys {
+				if key.Expr != "" && k < len(i.PhysKeys) {
+					sql = append(sql, i.PhysKeys[k])
+				}
+			}
+		}
+	}
+	return sql
+}
+
 // renumber keeps the arguments that the text uses, in order of appearance. SQLite refuses more than 32,766 parameters:
 // the rest is packed into rows of 100 values, which lc_item takes apart.
-func (c *compiler) renumber(sql string) (string, []Arg) {
+//
+// Constants that occur in indexed, the SQL of indexes, are written into the text: SQLite would not see that an expression
+// with a parameter in it is an index's.
+func (c *compiler) renumber(sql string, indexed []string) (string, []Arg) {
 	if len(c.args) == 0 {
 		return sql, nil
 	}
@@ -254,6 +279,14 @@ func (c *compiler) renumber(sql string) (string, []Arg) {
 			}
 			if n == 0 || n > len(c.args) {
 				continue
+			}
+			if a := &c.args[n-1]; a.Kind == ArgConst && len(indexed) > 0 {
+				lit := literal(a.Value)
+				if slices.ContainsFunc(indexed, func(in string) bool { return strings.Contains(in, lit) }) {
+					b.WriteString(sql[start:i] + lit)
+					start, i = j, j-1
+					continue
+				}
 			}
 			if nums[n] == 0 {
 				used = append(used, c.args[n-1])

@@ -255,7 +255,7 @@ func (c *compiler) inStored(f func() *expr) *expr {
 // inlineArgs writes constants into the text, since an index cannot have parameters.
 func (c *compiler) inlineArgs(keys []string, where string) ([]string, string) {
 	put := func(sql string) string {
-		out, args := c.renumber(sql)
+		out, args := c.renumber(sql, nil)
 		for i := len(args) - 1; i >= 0; i-- {
 			if args[i].Kind != ArgConst {
 				c.fail(pgerror.New(pgerror.InvalidObjectDefinition, "functions in index expression must be marked IMMUTABLE"))

@@ -13,6 +13,49 @@ import (
 	"layercake/sqlstore"
 )
 
+// planOf asks SQLite how it runs a query.
+func (s *session) planOf(ctx context.Context, c *compiled, q *pgsql.Query) (*planTree, error) {
+	params := make([]catalog.Value, len(q.Params))
+	var tree *planTree
+	ask := func(w *worker) error {
+		if err := s.current(w.q, c); err != nil {
+			return err
+		}
+		ctes := make([]*rowBuffer, len(q.With))
+		for i := range ctes {
+			ctes[i] = &rowBuffer{}
+		}
+		args, err := s.bind(ctx, q.Args, params, &rowArgs{ctes: ctes, new: make([]catalog.Value, 1700), old: make([]catalog.Value, 1700)})
+		if err != nil {
+			return err
+		}
+		rows, err := w.q.Conn().Explain(q.SQL, args)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		tree = newPlanTree(q)
+		for rows.Next() {
+			v := rows.Values()
+			tree.add(v[0].Int(), v[1].Int(), string(v[3].Bytes))
+		}
+		return rows.Err()
+	}
+	if t := s.tran; t != nil && t.schema != nil { // it has relations that only the transaction knows
+		_, err := s.try(ctx, t, params, nil, ask)
+		return tree, err
+	}
+	err := s.withReader(ctx, s.tran, func(r *sqlstore.Reader) error {
+		if _, err := r.Index(); err != nil { // takes the snapshot
+			return err
+		}
+		w := &worker{ctx: ctx, s: s, q: r, params: params, tran: s.tran}
+		defer s.attach(r.Conn(), w)()
+		return ask(w)
+	})
+	return tree, err
+}
+
 // explain shows how SQLite will run a statement; with ANALYZE the statement is run, and its rows and time are shown.
 func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st *pgsql.Statement, out sink) error {
 	var q *pgsql.Query
@@ -24,29 +67,7 @@ func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st
 	default:
 		return pgerror.New(pgerror.FeatureNotSupported, "EXPLAIN of this statement is not supported")
 	}
-	tree := newPlanTree(q)
-	err := s.withReader(ctx, s.tran, func(r *sqlstore.Reader) error {
-		w := &worker{ctx: ctx, s: s, q: r, params: make([]catalog.Value, len(q.Params)), tran: s.tran}
-		defer s.attach(r.Conn(), w)()
-		ctes := make([]*rowBuffer, len(q.With))
-		for i := range ctes {
-			ctes[i] = &rowBuffer{}
-		}
-		args, err := s.bind(ctx, q.Args, w.params, &rowArgs{ctes: ctes, new: make([]catalog.Value, 1700), old: make([]catalog.Value, 1700)})
-		if err != nil {
-			return err
-		}
-		rows, err := r.Query(ctx, "EXPLAIN QUERY PLAN "+q.SQL, args)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			v := rows.Values()
-			tree.add(v[0].Int(), v[1].Int(), string(v[3].Bytes))
-		}
-		return rows.Err()
-	})
+	tree, err := s.planOf(ctx, c, q)
 	if err != nil {
 		return err
 	}

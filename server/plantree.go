@@ -141,6 +141,7 @@ func (t *planTree) node(id int64) *planNode {
 var (
 	subqueryLine = regexp.MustCompile(`^(CORRELATED )?(?:SCALAR|LIST) SUBQUERY (\d+)$`)
 	scanLine     = regexp.MustCompile(`^(SCAN|SEARCH) (\S+)(?: USING (AUTOMATIC )?(?:PARTIAL )?(COVERING )?(?:INDEX|(INTEGER PRIMARY KEY)))?(?: (\S+))??(?: \((.*)\))?(?: (?:LEFT|RIGHT)-JOIN)?$`)
+	operators    = strings.NewReplacer("<?", " < ?", ">?", " > ?", "=?", " = ?")
 	columnName   = regexp.MustCompile(`^(\w+)(.*)$`)
 )
 
@@ -190,6 +191,7 @@ func (t *planTree) scan(r planRow) *planNode {
 		return n
 	}
 	index := m[6]
+	var keys []catalog.IndexKey
 	if m[5] != "" {
 		if pk := of.Table.PrimaryKey(); pk != nil {
 			n.Type, n.Index = "Index Scan", pk.Name
@@ -201,23 +203,36 @@ func (t *planTree) scan(r planRow) *planNode {
 		}
 		for _, x := range of.Table.Indexes {
 			if x.Phys == index {
-				n.Index = x.Name
+				n.Index, keys = x.Name, x.Keys
 			}
 		}
 	}
 	if m[3] == "" { // an automatic index is made for this one query
-		n.Cond = t.condition(of.Table, m[7])
+		n.Cond = t.condition(of.Table, keys, m[7])
 	}
 	return n
 }
 
-// condition puts the names of columns into what SQLite says of an index's terms: "c2=? AND c3>?".
-func (t *planTree) condition(table *catalog.Table, text string) string {
+// condition puts the names of columns and the expressions of an index into what SQLite says of the index's terms:
+// "c2=? AND <expr>>?". They come in the order of its keys, and a range of the last one may have two.
+func (t *planTree) condition(table *catalog.Table, keys []catalog.IndexKey, text string) string {
 	if text == "" {
 		return ""
 	}
 	terms := strings.Split(text, " AND ")
+	key := -1
+	last := ""
 	for i, term := range terms {
+		if !strings.HasSuffix(last, ">?") {
+			key++
+		}
+		last = term
+		if op, ok := strings.CutPrefix(term, "<expr>"); ok {
+			if key < len(keys) {
+				terms[i] = catalog.KeyText(table, &keys[key], true) + operators.Replace(op)
+			}
+			continue
+		}
 		m := columnName.FindStringSubmatch(term)
 		if m == nil {
 			continue
@@ -235,8 +250,7 @@ func (t *planTree) condition(table *catalog.Table, text string) string {
 		if k := slices.IndexFunc(table.Columns, func(c *catalog.Column) bool { return c.Phys == m[1] }); k >= 0 {
 			name = table.Columns[k].Name
 		}
-		op := strings.NewReplacer("<?", " < ?", ">?", " > ?", "=?", " = ?").Replace(m[2])
-		terms[i] = catalog.QuoteIdent(name) + op
+		terms[i] = catalog.QuoteIdent(name) + operators.Replace(m[2])
 	}
 	return "(" + strings.Join(terms, " AND ") + ")"
 }

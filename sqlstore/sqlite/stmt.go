@@ -115,6 +115,23 @@ func (s *Stmt) give(p *C.lc_stmt) {
 	C.lc_finalize(p)
 }
 
+// Explain returns the rows of EXPLAIN QUERY PLAN (https://www.sqlite.org/eqp.html) for a statement. It does not find out
+// whether another connection has changed the schema, which SQLite does only where a statement runs: one of the same
+// transaction has to go first.
+func (c *Conn) Explain(sql string, args []catalog.Value) (*Rows, error) {
+	if c.c == nil {
+		return nil, errClosed
+	}
+	s := &Stmt{conn: c, key: stmtKey{"EXPLAIN QUERY PLAN " + sql, c.guard, false}} // not cached: it would stay as it is
+	p, err := s.prepare()
+	if err != nil {
+		return nil, err
+	}
+	s.ncol, s.nargs = int(p.ncol), int(p.nparam)
+	s.idle = p
+	return s.Query(args)
+}
+
 // SQL returns the statement's text.
 func (s *Stmt) SQL() string { return s.key.sql }
 
