@@ -51,6 +51,12 @@ var errStale = errors.New("server: the plan is out of date")
 
 // execute runs a compiled statement, as a transaction of its own when none is open, and returns its command tag.
 func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement, params []catalog.Value, out sink) (string, error) {
+	return s.executeText(ctx, c, st, params, "", out)
+}
+
+// executeText is execute; text is, if not "", the query that st was made of by taking literals for parameters: what they are
+// then depends on the schema.
+func (s *session) executeText(ctx context.Context, c *compiled, st *pgsql.Statement, params []catalog.Value, text string, out sink) (string, error) {
 	if err := s.checkActive(c.plan); err != nil {
 		return "", err
 	}
@@ -68,7 +74,15 @@ func (s *session) execute(ctx context.Context, c *compiled, st *pgsql.Statement,
 		if try == 10 {
 			return "", pgerror.New(pgerror.SerializationFailure, "the schema keeps changing; try again")
 		}
-		next, err := s.compile(st, c.params)
+		types := c.params
+		if text != "" {
+			list, err := s.node.plans.parse(text)
+			if err != nil {
+				return "", err
+			}
+			st, params, types, text = list[0], nil, nil, ""
+		}
+		next, err := s.compile(st, types)
 		if err != nil {
 			return "", err
 		}

@@ -313,8 +313,9 @@ func (s *session) SimpleQuery(ctx context.Context, query string, w pgwire.Result
 	delete(s.statements, "")
 	var batch []*pgsql.Statement
 	c, st, params, shared := s.shared(query)
+	text := ""
 	if shared {
-		batch = []*pgsql.Statement{st}
+		batch, text = []*pgsql.Statement{st}, query
 	} else if batch, err = s.node.plans.parse(query); err != nil {
 		return s.endImplicit(ctx, s.fail(ctx, err))
 	}
@@ -331,7 +332,7 @@ func (s *session) SimpleQuery(ctx context.Context, query string, w pgwire.Result
 		if s.tran == nil && len(batch) > 1 {
 			s.tran = s.newTransaction(false)
 		}
-		tag, err := s.runSimple(ctx, st, c, params, w)
+		tag, err := s.runSimple(ctx, st, c, params, text, w)
 		if err != nil {
 			return s.endImplicit(ctx, s.fail(ctx, err))
 		}
@@ -361,8 +362,8 @@ func (s *session) endImplicit(ctx context.Context, err error) error {
 }
 
 // runSimple runs one statement of a Query message, and returns its tag. c is its plan if that is known already, params are
-// the values of the literals that it has parameters for.
-func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, c *compiled, params []catalog.Value, w pgwire.ResultWriter) (string, error) {
+// the values of the literals of text that it has parameters for.
+func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, c *compiled, params []catalog.Value, text string, w pgwire.ResultWriter) (string, error) {
 	if s.tran != nil && s.tran.failed && !st.EndsTransaction() {
 		return "", s.checkActive(nil)
 	}
@@ -375,5 +376,5 @@ func (s *session) runSimple(ctx context.Context, st *pgsql.Statement, c *compile
 	if len(c.params) > len(params) {
 		return "", pgerror.New(pgerror.UndefinedParameter, "there is no parameter $1")
 	}
-	return s.execute(ctx, c, st, params, &wireSink{w: w, header: true})
+	return s.executeText(ctx, c, st, params, text, &wireSink{w: w, header: true})
 }
