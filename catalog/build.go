@@ -356,7 +356,7 @@ func (b *builder) column(o *Object) {
 	}
 	c := &Column{
 		ID: o.ID, Name: name, Type: uint32(o.Attrs[AttrType].Int()), Typmod: -1, NotNull: o.Attrs[AttrNotNull].Bool(),
-		Default: o.text(AttrDefault), Generated: d.Generated, Sequence: d.Sequence, Comment: o.text(AttrComment),
+		Default: o.text(AttrDefault), Generated: d.Generated, Sequence: d.Sequence, Comment: o.text(AttrComment), Retyped: d.Retyped,
 		Num: int16(min(max(o.Attrs[AttrOrder].Int(), 1), 30000)),
 	}
 	if own, bent := b.bent[d.Sequence]; bent { // its default means its own sequence, not the one that has the name

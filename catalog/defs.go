@@ -44,10 +44,21 @@ type SequenceDef struct {
 
 // ColumnDef is the AttrDef of ObjectColumn; name, order, type, typmod, not null and default are attributes.
 type ColumnDef struct {
-	Identity  string `json:"identity,omitempty"` // "a" always, "d" by default
-	Generated bool   `json:"generated,omitempty"`
-	Sequence  ID     `json:"sequence,omitzero"`
-	Missing   []byte `json:"missing,omitempty"` // an encoded value (AppendValue)
+	Identity  string   `json:"identity,omitempty"` // "a" always, "d" by default
+	Generated bool     `json:"generated,omitempty"`
+	Sequence  ID       `json:"sequence,omitzero"`
+	Missing   []byte   `json:"missing,omitempty"` // an encoded value (AppendValue)
+	Retyped   []Retype `json:"retyped,omitempty"`
+}
+
+// Retype is one ALTER COLUMN TYPE that put a column in the place of another, of a value that depends on the other one alone.
+type Retype struct {
+	From     ID     `json:"from"` // the column that there was; it is dropped
+	Name     string `json:"name"` // and what it was called, had for a type
+	Type     uint32 `json:"type"`
+	Typmod   int32  `json:"typmod"`
+	Using    string `json:"using"`    // its value in the new column, as PostgreSQL text
+	Settings string `json:"settings"` // of the session that changed it (OutputSettings.String)
 }
 
 // ConstraintDef is the AttrDef of ObjectConstraint.

@@ -93,6 +93,7 @@ type Column struct {
 	Generated bool   // GENERATED ALWAYS AS (Default) STORED
 	Sequence  ID     // the sequence that serial or identity made, owned by this column
 	Comment   string
+	Retyped   []Retype // what it has come from by ALTER COLUMN TYPE, the first first
 
 	Phys    string // name of the SQLite column ("c3")
 	Missing Value  // what rows from before ADD COLUMN read as (its constant default)

@@ -302,14 +302,14 @@ func (x *command) createColumnRow(t *catalog.Table, col *catalog.Column, missing
 
 // columnDef is a column's AttrDef, NULL where there is nothing to say.
 func columnDef(col *catalog.Column) catalog.Value {
-	def := catalog.ColumnDef{Generated: col.Generated, Sequence: col.Sequence}
+	def := catalog.ColumnDef{Generated: col.Generated, Sequence: col.Sequence, Retyped: col.Retyped}
 	if col.Identity != 0 {
 		def.Identity = string(rune(col.Identity))
 	}
 	if !col.Missing.IsNull() {
 		def.Missing = catalog.AppendValue(nil, col.Missing)
 	}
-	if def.Identity == "" && !def.Generated && def.Sequence.IsZero() && def.Missing == nil {
+	if def.Identity == "" && !def.Generated && def.Sequence.IsZero() && def.Missing == nil && def.Retyped == nil {
 		return catalog.Value{}
 	}
 	return catalog.EncodeDef(def)

@@ -41,6 +41,7 @@ func (x *command) rewriteType(t *catalog.Table, col *catalog.Column, typ uint32,
 	old, oldID := *col, col.ID
 	moved := old
 	moved.ID, moved.Type, moved.Typmod = fresh.ID, typ, typmod
+	moved.Retyped = x.retype(t, &old, typ, typmod, value)
 	*col = moved
 	x.noteRetyped(col, true)
 	tid := t.ID
@@ -156,7 +157,7 @@ func (d *draft) replaceColumn(table, old catalog.ID, col *catalog.Column) {
 	d.drop(old)
 	d.set(col.ID, map[catalog.Attr]catalog.Value{
 		catalog.AttrName: catalog.Str(col.Name), catalog.AttrOrder: catalog.Int(int64(col.Num)), catalog.AttrNotNull: catalog.Bool(col.NotNull),
-		catalog.AttrDefault: textOrNull(col.Default), catalog.AttrDef: columnDef(&catalog.Column{Identity: col.Identity, Sequence: col.Sequence}),
+		catalog.AttrDefault: textOrNull(col.Default), catalog.AttrDef: columnDef(&catalog.Column{Identity: col.Identity, Sequence: col.Sequence, Retyped: col.Retyped}),
 		catalog.AttrComment: textOrNull(col.Comment),
 	})
 	swap := func(ids []catalog.ID) ([]catalog.ID, bool) {

@@ -52,6 +52,7 @@ type Node struct {
 	http    *http.Server
 	httpl   net.Listener
 	serving sync.WaitGroup
+	end     context.CancelFunc // of what runs beside the sessions; nil before that
 	state   atomic.Int32
 	settled atomic.Bool // Start has ended
 	count   counters
@@ -93,7 +94,8 @@ func New(cfg Config) (*Node, error) {
 
 func (n *Node) open() (err error) {
 	n.store, err = sqlstore.Open(context.Background(), sqlstore.Config{Dir: n.cfg.Dir, Now: n.cfg.Now, MaxClockOffset: n.cfg.MaxClockOffset,
-		Logger: n.log, CompileIndex: pgsql.CompileIndex, Fatal: n.cfg.Fatal, MaxEntry: min(n.cfg.MaxTransaction, MostTransaction), MaxWAL: n.cfg.MaxWAL})
+		Logger: n.log, CompileIndex: pgsql.CompileIndex, CompileCarry: pgsql.CompileCarry,
+		Fatal: n.cfg.Fatal, MaxEntry: min(n.cfg.MaxTransaction, MostTransaction), MaxWAL: n.cfg.MaxWAL})
 	if err != nil {
 		return err
 	}
@@ -216,6 +218,9 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.number.Store(number)
 	n.state.Store(stateReady)
+	life, end := context.WithCancel(context.Background())
+	n.end = end
+	n.serving.Go(func() { n.carry(life) })
 	// Clients are served from now on. Who restarts one node after the other waits for more: that this node has its links
 	// to all who are there, since the next one may be the only one that it reaches yet.
 	settle, cancel = context.WithTimeout(ctx, settleTime)
@@ -318,6 +323,9 @@ func (n *Node) Close(ctx context.Context) error {
 	errs = append(errs, n.wire.Close())
 	if n.http != nil {
 		errs = append(errs, n.http.Close())
+	}
+	if n.end != nil {
+		n.end()
 	}
 	n.serving.Wait()
 	n.watch.close()

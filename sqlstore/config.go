@@ -28,6 +28,9 @@ type Config struct {
 	// CompileIndex turns an index's keys and predicate into SQLite SQL over the Phys names (see catalog.Index). nil, or
 	// for an index that it need not see: plain columns only.
 	CompileIndex func(*catalog.Schema, *catalog.Table, *catalog.Index) (keys []string, where string, err error)
+	// CompileCarry turns the values of the columns that one has come from (catalog.Retype), whose physical names phys gives,
+	// into SQLite expressions: each as it is in the column now. nil: nothing is carried over (Carry).
+	CompileCarry func(s *catalog.Schema, t *catalog.Table, c *catalog.Column, phys func(catalog.ID) string) ([]string, error)
 	// Fatal is called when fsync failed: what is on disk is then unknown, and the process must end. nil panics.
 	Fatal func(error)
 	// MaxEntry is the longest entry that a transaction may make, in bytes; 0 is DefaultMaxEntry. Bulk loads are counted

@@ -89,6 +89,9 @@ func (tx *Tx) reconcile(local bool) error {
 	}
 	l.schema, l.conflicts = schema, conflicts
 	tx.ddl, tx.dirty = true, true
+	if err := tx.noteCarries(w.layout, schema); err != nil {
+		return err
+	}
 
 	shown := make(map[crdt.ID]bool)
 	for _, t := range schema.Relations {

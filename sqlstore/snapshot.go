@@ -273,7 +273,7 @@ func (w *writer) swap(r *swap) {
 		s.memMu.Lock()
 		defer s.memMu.Unlock()
 	}
-	if r.err = w.takeOver(r.path); r.err != nil {
+	if r.err = w.takeOver(r.path, r.stage); r.err != nil {
 		return
 	}
 	s.pass.Lock()
@@ -306,6 +306,7 @@ func (w *writer) swap(r *swap) {
 	for id := range s.layout.Load().spaces {
 		s.changes[id] = s.index
 	}
+	s.wakeCarry()
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -388,8 +389,8 @@ func (s *Store) placeNext() error {
 	return syncPath(s.config.Dir)
 }
 
-// takeOver gives the copy what is this node's own: its notes, and its greatest stamp (rule E4).
-func (w *writer) takeOver(path string) (err error) {
+// takeOver gives the copy what is this node's own: its notes, and its greatest stamp (rule E4). stage had it open.
+func (w *writer) takeOver(path string, stage *Store) (err error) {
 	c, err := sqlite.Open(path, sqlite.Options{})
 	if err != nil {
 		return err
@@ -398,11 +399,27 @@ func (w *writer) takeOver(path string) (err error) {
 	if err := run(c, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
+	if err := run(c, "DELETE FROM lc_local"); err != nil {
+		return err
+	}
 	err = each(w.conn, "SELECT key,val FROM lc_local", nil, func(v []catalog.Value) error {
 		return run(c, "INSERT INTO lc_local VALUES(?,?)", v[0], v[1])
 	})
 	if err != nil {
 		return err
+	}
+	for _, col := range retypedColumns(w.layout, stage.Schema()) {
+		note := carryNote{Until: w.s.clock.Last()}
+		err := each(c, "SELECT _h,_o FROM lc_schema WHERE c0=?", []catalog.Value{col.ID.Value()}, func(v []catalog.Value) error {
+			note.Filled = stage.origins.merged(crdt.HLC(v[0].Int()), v[1].Int())
+			return nil
+		})
+		if err == nil {
+			err = run(c, "INSERT INTO lc_local VALUES(?,?)", catalog.Str(carryKey(col.ID)), catalog.BlobBytes(note.encode()))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if err := run(c, "UPDATE lc_state SET node=?1,hlc=max(hlc,?2),idx=max(idx,?3)+1", catalog.Int(int64(w.s.node)),
 		catalog.Int(int64(w.s.clock.Last())), catalog.Int(int64(w.s.index))); err != nil {

@@ -50,6 +50,7 @@ type Store struct {
 	pass          sync.Mutex   // held during a pass of the checkpointer
 	checkpointer  *sqlite.Conn // protected by pass
 	loads         chan struct{}
+	carries       chan struct{} // see Carries
 	shrinkWAL     atomic.Bool
 
 	// memMu stands in for SQLite's snapshots in memory, where a reader would keep the writer from committing.
@@ -116,6 +117,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		closing:     make(chan struct{}),
 		checkpoints: make(chan struct{}, 1),
 		loads:       make(chan struct{}, 1),
+		carries:     make(chan struct{}, 1),
 		changed:     make(chan struct{}),
 		changes:     make(map[crdt.ID]uint64),
 	}
@@ -140,6 +142,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		s.release()
 		return nil, fmt.Errorf("sqlstore: open %s: %w", s.path, err)
 	}
+	s.wakeCarry() // there may be notes
 	s.start()
 	if err := s.reform(ctx); err != nil {
 		return nil, fmt.Errorf("sqlstore: open %s: %w", s.path, errors.Join(err, s.Close()))

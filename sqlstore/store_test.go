@@ -30,7 +30,7 @@ func openDir(t testing.TB, dir string) *storetest.Node {
 	clock := storetest.NewClock()
 	s, err := sqlstore.Open(context.Background(), sqlstore.Config{
 		Dir: dir, Now: clock.Now, Logger: slog.New(slog.DiscardHandler),
-		Fatal: func(err error) { t.Errorf("fatal: %v", err) },
+		Fatal: func(err error) { t.Errorf("fatal: %v", err) }, CompileCarry: upperCase,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -467,6 +467,11 @@ func (tx *Tx) PutLocal(key string, val []byte) error {
 		return err
 	}
 	defer tx.watch.leave()
+	return tx.putLocal(key, val)
+}
+
+// putLocal is PutLocal within a watched change.
+func (tx *Tx) putLocal(key string, val []byte) error {
 	tx.dirty = true
 	if val == nil {
 		return run(tx.w.conn, "DELETE FROM lc_local WHERE key=?", catalog.Str(key))

@@ -331,6 +331,9 @@ func (w *writer) commit() {
 	w.publish()
 	w.watchWAL()
 	w.watchBulk()
+	if w.ddl {
+		w.s.wakeCarry()
+	}
 }
 
 // flush writes what is kept once a group.
