@@ -1,8 +1,11 @@
 package pgsql
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"layercake/catalog"
 	"layercake/pgerror"
 )
 
@@ -103,11 +106,21 @@ func (x *command) vacuum(n *pg.VacuumStmt) Plan {
 	if !n.GetIsVacuumcmd() {
 		tag, known = "ANALYZE", analyzeOptions
 	}
+	analyze := !n.GetIsVacuumcmd()
 	for _, o := range n.GetOptions() {
-		if d := o.GetDefElem(); d != nil && !known[d.GetDefname()] {
+		d := o.GetDefElem()
+		if d == nil {
+			continue
+		}
+		if !known[d.GetDefname()] {
 			x.failAt(d.GetLocation(), pgerror.SyntaxError, "unrecognized %s option \"%s\"", tag, d.GetDefname())
 		}
+		if d.GetDefname() == "analyze" {
+			value, has := nodeText(d.GetArg())
+			analyze = x.boolean(d, value, has)
+		}
 	}
+	var tables []*catalog.Table
 	for _, r := range n.GetRels() {
 		v := r.GetVacuumRelation()
 		t := x.relation(v.GetRelation())
@@ -116,8 +129,15 @@ func (x *command) vacuum(n *pg.VacuumStmt) Plan {
 				x.fail(pgerror.New(pgerror.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", name, t.Name))
 			}
 		}
+		tables = append(tables, t)
 	}
-	return &NoOp{Tag: tag}
+	if !analyze {
+		return &NoOp{Tag: tag}
+	}
+	if len(n.GetRels()) == 0 {
+		tables = x.env.Schema.Relations
+	}
+	return &Analyze{Tables: slices.DeleteFunc(slices.Clone(tables), func(t *catalog.Table) bool { return t.System || t.Kind != catalog.KindTable }), Tag: tag}
 }
 
 var analyzeOptions = map[string]bool{"verbose": true, "skip_locked": true, "buffer_usage_limit": true}

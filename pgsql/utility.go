@@ -83,9 +83,14 @@ type Explain struct {
 	Format  string // "text", "json" …
 }
 
-// NoOp is a statement that is accepted and needs nothing done here (VACUUM, ANALYZE, CHECKPOINT, REINDEX …). Tag is its
-// command tag.
+// NoOp is a statement that is accepted and needs nothing done here (VACUUM, CHECKPOINT, REINDEX …). Tag is its command tag.
 type NoOp struct{ Tag string }
+
+// Analyze gathers statistics of tables for the planner. Tag is its command tag: VACUUM does it too.
+type Analyze struct {
+	Tables []*catalog.Table
+	Tag    string
+}
 
 // Discard is DISCARD ALL / PLANS / SEQUENCES / TEMP.
 type Discard struct{ What string }
@@ -149,6 +154,7 @@ func (*Fetch) plan()          {}
 func (*CloseCursor) plan()    {}
 func (*Explain) plan()        {}
 func (*NoOp) plan()           {}
+func (*Analyze) plan()        {}
 func (*Discard) plan()        {}
 func (*LockTable) plan()      {}
 func (*SetConstraints) plan() {}

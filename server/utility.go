@@ -12,6 +12,13 @@ import (
 	"layercake/pgwire"
 )
 
+func (s *session) mayVacuum(tag string) error {
+	if tag == "VACUUM" && s.tran != nil {
+		return pgerror.New(pgerror.ActiveSQLTransaction, "VACUUM cannot run inside a transaction block")
+	}
+	return nil
+}
+
 // runUtility runs the statements that are neither queries nor changes.
 func (s *session) runUtility(ctx context.Context, c *compiled, st *pgsql.Statement, out sink) (string, error) {
 	switch p := c.plan.(type) {
@@ -36,10 +43,16 @@ func (s *session) runUtility(ctx context.Context, c *compiled, st *pgsql.Stateme
 	case *pgsql.Explain:
 		return "EXPLAIN", s.explain(ctx, p, c, st, out)
 	case *pgsql.NoOp:
-		if p.Tag == "VACUUM" && s.tran != nil {
-			return "", pgerror.New(pgerror.ActiveSQLTransaction, "VACUUM cannot run inside a transaction block")
+		return p.Tag, s.mayVacuum(p.Tag)
+	case *pgsql.Analyze:
+		if err := s.mayVacuum(p.Tag); err != nil {
+			return "", err
 		}
-		return p.Tag, nil
+		ids := make([]catalog.ID, len(p.Tables))
+		for i, t := range p.Tables {
+			ids[i] = t.ID
+		}
+		return p.Tag, s.node.store.Analyze(ctx, ids)
 	case *pgsql.Discard:
 		return s.discard(p)
 	case *pgsql.LockTable:

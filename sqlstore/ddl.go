@@ -315,6 +315,7 @@ func (tx *Tx) retype(l *layout, t *catalog.Table, old *space) error {
 // rebuild copies a table into one that is declared as next is; old has the indexes so far. They are gone then, and
 // buildIndexes makes them again.
 func (tx *Tx) rebuild(l *layout, old, next *space) error {
+	tx.w.s.statistics.forget(old.id)
 	for name := range old.indexes {
 		if err := tx.w.conn.StoreExec("DROP INDEX IF EXISTS " + name); err != nil {
 			return err

@@ -51,6 +51,7 @@ type Store struct {
 	checkpointer  *sqlite.Conn // protected by pass
 	loads         chan struct{}
 	carries       chan struct{} // see Carries
+	statistics    statistics
 	shrinkWAL     atomic.Bool
 
 	// memMu stands in for SQLite's snapshots in memory, where a reader would keep the writer from committing.
@@ -195,9 +196,10 @@ func (s *Store) start() {
 	s.done.Add(1)
 	go func() { defer s.done.Done(); s.w.loop() }()
 	if !s.memory {
-		s.done.Add(2)
+		s.done.Add(3)
 		go func() { defer s.done.Done(); s.checkpointLoop() }()
 		go func() { defer s.done.Done(); s.tidyLoop() }()
+		go func() { defer s.done.Done(); s.analyzeLoop() }()
 	}
 }
 

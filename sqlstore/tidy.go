@@ -22,6 +22,7 @@ const (
 func (w *writer) watchBulk() {
 	changes := w.conn.TotalChanges()
 	many := changes-w.changes >= bulky
+	w.s.statistics.modify(w.touched, changes-w.changes)
 	w.changes = changes
 	if w.s.memory || !many && !w.ddl {
 		return

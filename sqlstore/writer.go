@@ -458,6 +458,9 @@ func (w *writer) load() error {
 		if w.layout, err = s.loadLayout(w.conn); err != nil {
 			return err
 		}
+		if err := w.loadStatistics(); err != nil {
+			return err
+		}
 	}
 	if _, known := w.origins.num[w.self]; !known {
 		w.self = crdt.Origin{} // taken in a transaction that was lost: a new one then
