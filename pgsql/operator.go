@@ -197,7 +197,7 @@ func (c *compiler) applyOperator(op *catalog.Operator, l, r *expr, loc int32) *e
 	if op.Impl == "$1 || $2" {
 		return c.concat(e, args[0], args[1])
 	}
-	return e
+	return c.prefixed(e, op.Impl, args[0], args[len(args)-1], loc)
 }
 
 func argTypeOr(e *expr) uint32 {

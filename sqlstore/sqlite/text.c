@@ -308,6 +308,90 @@ static void ilike(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   lc_buf_free(&p);
 }
 
+// fixed_prefix writes to out what every text begins with that a pattern matches: one of LIKE ('l'), a regular expression
+// ('r'), or the argument of ^@ ('s').
+static int64_t fixed_prefix(str p, int kind, uint8_t *out) {
+  int64_t i = 0, n = 0, last = 0;
+  if (kind == 's') {
+    memcpy(out, p.p, (size_t)p.n);
+    return p.n;
+  }
+  if (kind == 'l') {
+    for (; i < p.n && p.p[i] != '%' && p.p[i] != '_'; i++) {
+      if (p.p[i] == '\\' && ++i == p.n) break;
+      out[n++] = p.p[i];
+    }
+    return n;
+  }
+  // Of a regular expression only what needs no understanding: ^, then letters, digits and the like.
+  if (!p.n || p.p[0] != '^' || memchr(p.p, '|', (size_t)p.n)) return 0;
+  for (i = 1; i < p.n; i++) {
+    uint8_t c = p.p[i];
+    if (!(c >= 0x80 || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || (c && strchr(" _-@/:,", c)))) break;
+    if (!continuation(c)) last = n;
+    out[n++] = c;
+  }
+  if (i < p.n && memchr("*?{", p.p[i], 3)) n = last;  // the last character may be missing
+  return n;
+}
+
+// after makes of a text the least one that is greater than all that begin with it. It returns 0 if there is none.
+static int64_t after(uint8_t *t, int64_t n) {
+  while (n > 0) {
+    int64_t at = n - 1;
+    while (at > 0 && continuation(t[at])) at--;
+    // The bytes of UTF-8 are in the order of the characters: count the last one up, past the surrogates.
+    uint32_t c = t[at];
+    int64_t more = n - at - 1;
+    if (more) {
+      c &= 0x3f >> more;
+      for (int64_t i = 1; i <= more; i++) c = c << 6 | (t[at + i] & 0x3f);
+    }
+    if (++c == 0xd800) c = 0xe000;
+    if (c > 0x10ffff) {
+      n = at;
+      continue;
+    }
+    uint8_t *q = t + at;
+    if (c < 0x80) {
+      *q++ = (uint8_t)c;
+    } else if (c < 0x800) {
+      *q++ = (uint8_t)(0xc0 | c >> 6);
+      *q++ = (uint8_t)(0x80 | (c & 0x3f));
+    } else if (c < 0x10000) {
+      *q++ = (uint8_t)(0xe0 | c >> 12);
+      *q++ = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+      *q++ = (uint8_t)(0x80 | (c & 0x3f));
+    } else {
+      *q++ = (uint8_t)(0xf0 | c >> 18);
+      *q++ = (uint8_t)(0x80 | (c >> 12 & 0x3f));
+      *q++ = (uint8_t)(0x80 | (c >> 6 & 0x3f));
+      *q++ = (uint8_t)(0x80 | (c & 0x3f));
+    }
+    return q - t;
+  }
+  return 0;
+}
+
+// lc_…_from and lc_…_to(pattern): what a pattern matches is not less than the one and less than the other. A BLOB, which
+// is greater than all texts, says that there is no end.
+static void prefix_bound(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
+  if (lc_null(argc, argv)) return;
+  str p = str_arg(argv[0]);
+  int kind = (int)lc_arg(ctx), to = kind < 'a';
+  uint8_t *out = malloc((size_t)p.n + 4);
+  if (!out) {
+    sqlite3_result_error_nomem(ctx);
+    return;
+  }
+  int64_t n = fixed_prefix(p, kind | 0x20, out);
+  if (to && !(n = after(out, n)))
+    give_blob(ctx, (const uint8_t *)"", 0);
+  else
+    give(ctx, out, n);
+  free(out);
+}
+
 static void blob_cat(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   if (lc_null(argc, argv)) return;
   str a = str_arg(argv[0]), b = str_arg(argv[1]);
@@ -391,6 +475,12 @@ const lc_def lc_text_functions[] = {
     {"lc_repeat", 2, 2, repeat, 0, 0},
     {"lc_like", 2, 3, like, 0, 0},
     {"lc_blike", 2, 3, like, 1, 0},
+    {"lc_like_from", 1, 1, prefix_bound, 'l', 0},
+    {"lc_like_to", 1, 1, prefix_bound, 'L', 0},
+    {"lc_starts_from", 1, 1, prefix_bound, 's', 0},
+    {"lc_starts_to", 1, 1, prefix_bound, 'S', 0},
+    {"lc_regex_from", 1, 1, prefix_bound, 'r', 0},
+    {"lc_regex_to", 1, 1, prefix_bound, 'R', 0},
     {"lc_bcat", 2, 2, blob_cat, 0, 0},
     {"lc_bppad", 2, 2, pad, 0, 0},
     {"lc_varchar_typmod", 3, 3, limit_length, 0, 0},
