@@ -11,11 +11,16 @@ extern void lcGoCall(lc_gocall *call);
 typedef struct go_func {
   lc_conn *conn;
   int id;
+  int (*fails)(sqlite3_value **argv);  // says of most arguments, none of them NULL, that the result is false
 } go_func;
 
 static void trampoline(sqlite3_context *ctx, int argc, sqlite3_value **argv) {
   go_func *f = sqlite3_user_data(ctx);
   lc_conn *c = f->conn;
+  if (f->fails && !lc_null(argc, argv) && f->fails(argv)) {
+    sqlite3_result_int64(ctx, 0);
+    return;
+  }
   uint8_t small[256];
   // The scratch buffer is taken off the connection for the call: the Go function may run statements that call others.
   lc_buf args = c->scratch;
@@ -57,6 +62,7 @@ int lc_register_go(lc_conn *c, const char *name, int nargs, int flags, int id) {
   if (!f) return SQLITE_NOMEM;
   f->conn = c;
   f->id = id;
+  f->fails = strcmp(name, "lc_jsonb_contains") == 0 ? lc_jsonb_lacks : strcmp(name, "lc_jsonb_exists") == 0 ? lc_jsonb_keyless : NULL;
   return sqlite3_create_function_v2(c->db, name, nargs, SQLITE_UTF8 | flags, f, trampoline, NULL, NULL, free);
 }
 

@@ -1,6 +1,8 @@
 // The order of jsonb (compareJsonbContainers in src/backend/utils/adt/jsonb_util.c), over its text: the collation LCJSON. The
 // text is what jsonb_out shows, so that numbers have no exponent and no zeros in front, and strings only the escapes
 // that it needs.
+#define _GNU_SOURCE  // memmem
+#include <stdlib.h>
 #include <string.h>
 
 #include "lc.h"
@@ -189,4 +191,64 @@ static int compare(cursor a, cursor b) {
 int lc_jsonb_collation(void *arg, int na, const void *a, int nb, const void *b) {
   (void)arg;
   return compare((cursor){a, (const uint8_t *)a + na}, (cursor){b, (const uint8_t *)b + nb});
+}
+
+// past_string returns what follows the string that begins at p, its quotes included.
+static const uint8_t *past_string(const uint8_t *p, const uint8_t *end) {
+  for (p++; p < end && *p != '"'; p++)
+    if (*p == '\\') p++;
+  return p < end ? p + 1 : end;
+}
+
+// past_scalar returns what follows the string, number or word that begins at p. *stop is where what all its equals have
+// in common ends: a number may have more zeros after its point, or fewer.
+static const uint8_t *past_scalar(const uint8_t *p, const uint8_t *end, const uint8_t **stop) {
+  if (*p == '"') return *stop = past_string(p, end);
+  const uint8_t *q = p, *point = NULL;
+  for (; q < end && *q != ',' && *q != ']' && *q != '}'; q++)
+    if (*q == '.') point = q;
+  *stop = q;
+  if (point) {
+    while ((*stop)[-1] == '0') --*stop;
+    if (*stop == point + 1) *stop = point;
+  }
+  return q;
+}
+
+// lc_jsonb_lacks says whether a jsonb cannot contain another one, since its text lacks what the other one's scalars and keys
+// look like: for most rows of a table that is all that there is to find out.
+int lc_jsonb_lacks(sqlite3_value **argv) {
+  const uint8_t *doc = sqlite3_value_blob(argv[0]), *p = sqlite3_value_blob(argv[1]);
+  size_t n = (size_t)sqlite3_value_bytes(argv[0]);
+  if (!doc || !p) return 0;
+  const uint8_t *end = p + sqlite3_value_bytes(argv[1]);
+  while (p < end) {
+    if (*p == '{' || *p == '}' || *p == '[' || *p == ']' || *p == ',' || *p == ' ') {
+      p++;
+      continue;
+    }
+    const uint8_t *begin = p, *stop;
+    p = past_scalar(p, end, &stop);
+    if (*begin == '"' && end - p > 2 && p[0] == ':' && p[1] == ' ') {  // a key: with its value, if that is a scalar
+      p += 2;
+      if (p < end && *p != '{' && *p != '[') p = past_scalar(p, end, &stop);
+    }
+    if (!memmem(doc, n, begin, (size_t)(stop - begin))) return 1;
+  }
+  return 0;
+}
+
+// lc_jsonb_keyless says whether a jsonb has no such key, since its text has no such string.
+int lc_jsonb_keyless(sqlite3_value **argv) {
+  const uint8_t *doc = sqlite3_value_blob(argv[0]), *key = sqlite3_value_blob(argv[1]);
+  size_t n = (size_t)sqlite3_value_bytes(argv[0]), k = (size_t)sqlite3_value_bytes(argv[1]);
+  uint8_t quoted[256];
+  if (!doc || !key || k > sizeof quoted - 2) return 0;
+  quoted[0] = '"';
+  for (size_t i = 0; i < k; i++) {
+    if (key[i] < ' ' || key[i] == '"' || key[i] == '\\') return 0;  // it stands there in another form
+    quoted[i + 1] = key[i];
+  }
+  quoted[k + 1] = '"';
+  return !memmem(doc, n, quoted, k + 2);
 }

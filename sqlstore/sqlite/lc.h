@@ -119,6 +119,8 @@ extern const lc_def lc_integer_functions[], lc_float_functions[], lc_math_functi
     lc_numeric_functions[], lc_numeric_casts[], lc_array_functions[], lc_array_searches[], lc_text_functions[];
 extern const lc_agg lc_row_aggregates[], lc_numeric_aggregates[], lc_float_aggregates[], lc_other_aggregates[];
 
+int lc_jsonb_lacks(sqlite3_value **argv);
+int lc_jsonb_keyless(sqlite3_value **argv);
 int lc_jsonb_collation(void *arg, int na, const void *a, int nb, const void *b);
 int lc_register_all(lc_conn *c);
 int lc_register_tables(lc_conn *c);
