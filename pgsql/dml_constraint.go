@@ -3,6 +3,7 @@ package pgsql
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"layercake/catalog"
 	"layercake/pgerror"
@@ -188,11 +189,11 @@ func (c *compiler) referentialAction(t, child *catalog.Table, con *catalog.Const
 		return nil
 	}
 	env := c.env
-	return func() (m *Modify, err error) {
+	return sync.OnceValues(func() (m *Modify, err error) {
 		c := newCompiler(env, "", nil)
 		defer c.rescue(&err)
 		return c.action(t, child, con, action, update), nil
-	}
+	})
 }
 
 // action compiles CASCADE, SET NULL and SET DEFAULT.
