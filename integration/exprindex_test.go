@@ -252,3 +252,19 @@ func TestIndexesAreUsed(t *testing.T) {
 	exec(t, conn, "DELETE FROM p WHERE j ->> 'a' = 'v17'")
 	wantOne(t, conn, "0", ask, "v17")
 }
+
+// TestRowLists: a list of rows is kept as PostgreSQL keeps it, as comparisons of the rows' parts, and holds.
+func TestRowLists(t *testing.T) {
+	c := start(t, "dc1")
+	conn := c.conn(0)
+	exec(t, conn, `CREATE TABLE r (a int, b text, CHECK ((a, b) IN ((1, 'x'), (2, 'y'), (9, 'z'))), CHECK ((a, b) NOT IN ((9, 'z'), (8, 'z'))))`)
+	exec(t, conn, "CREATE INDEX i ON r (b) WHERE (a, b) IN ((1, 'x'))")
+	wantOne(t, conn, "CHECK (((((a = 1) AND (b = 'x'::text)) OR ((a = 2) AND (b = 'y'::text))) OR ((a = 9) AND (b = 'z'::text))))"+
+		" CHECK ((((a <> 9) OR (b <> 'z'::text)) AND ((a <> 8) OR (b <> 'z'::text))))",
+		"SELECT string_agg(pg_get_constraintdef(oid), ' ' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'r'::regclass")
+	wantOne(t, conn, "CREATE INDEX i ON public.r USING btree (b) WHERE ((a = 1) AND (b = 'x'::text))", "SELECT pg_get_indexdef('i'::regclass)")
+	exec(t, conn, "INSERT INTO r VALUES (1, 'x'), (2, 'y'), (1, NULL)")
+	for _, row := range []string{"(1, 'y')", "(3, 'x')", "(9, 'z')", "(3, NULL)"} {
+		fails(t, conn, "23514", "INSERT INTO r VALUES "+row)
+	}
+}

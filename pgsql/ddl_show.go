@@ -365,7 +365,8 @@ func (w *shower) anyText(l shown, name, word string, array shown) shown {
 func (w *shower) in(n *pg.A_Expr, name string) shown {
 	items := n.GetRexpr().GetList().GetItems()
 	l, lt := w.operand(n.GetLexpr())
-	plainItems := len(items) > 1
+	row := n.GetLexpr().GetRowExpr()
+	plainItems := len(items) > 1 && row == nil
 	for _, it := range items {
 		plainItems = plainItems && len(columnNamesIn(it)) == 0
 	}
@@ -388,17 +389,22 @@ func (w *shower) in(n *pg.A_Expr, name string) shown {
 	}
 	parts := make([]string, len(items))
 	for i, it := range items {
+		if of := it.GetRowExpr(); row != nil && of != nil {
+			parts[i] = w.rows(name, row, of).text
+			continue
+		}
 		r, rt := w.operand(it)
 		parts[i] = w.binaryText(name, l, r, lt, rt).text
-	}
-	if len(parts) == 1 {
-		return other(parts[0], catalog.BoolOID)
 	}
 	word := " OR "
 	if name == "<>" {
 		word = " AND "
 	}
-	return other("("+strings.Join(parts, word)+")", catalog.BoolOID)
+	text := parts[0]
+	for _, p := range parts[1:] { // two by two, as transformAExprIn in src/backend/parser/parse_expr.c
+		text = "(" + text + word + p + ")"
+	}
+	return other(text, catalog.BoolOID)
 }
 
 func (w *shower) between(n *pg.A_Expr) shown {
