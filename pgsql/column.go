@@ -302,7 +302,7 @@ const firstViewOID = 10000
 func (c *compiler) systemColumn(it *rangeItem, name string, loc int32) *expr {
 	switch name {
 	case "tableoid":
-		present := it.alias + ".rowid"
+		present := it.system("rowid")
 		if it.derived {
 			// A few of PostgreSQL's tables are views here. Its own views have OIDs above all of its tables.
 			if !it.table.System || it.table.OID >= firstViewOID {
@@ -337,8 +337,8 @@ func (c *compiler) wholeRow(it *rangeItem, level *scope, loc int32) *expr {
 		e.row = append(e.row, c.columnExpr(it, i, level, it.name+".*", loc))
 		e.rowNames = append(e.rowNames, it.cols[i].name)
 	}
-	if it.nullable && it.alias != "" && it.table != nil && !it.derived && it.table.Kind == catalog.KindTable {
-		e.presence = it.alias + ".rowid IS NOT NULL"
+	if it.nullable && it.stored() {
+		e.presence = it.system("rowid") + " IS NOT NULL"
 	}
 	if it.nullable && it.key != "" {
 		e.presence = it.key + " IS NOT NULL"

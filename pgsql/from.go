@@ -15,6 +15,7 @@ type fromItem struct {
 	sql   string
 	items []*rangeItem // what it adds to the namespace
 	top   *rangeItem   // the item itself: of a join, its result
+	alias string       // of a join that was made a subquery
 	join  bool         // sql is a join without parentheses
 	outer bool         // … with RIGHT or FULL in it
 	count int          // tables joined in it
@@ -358,7 +359,7 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	nullL := n.Jointype == pg.JoinType_JOIN_RIGHT || n.Jointype == pg.JoinType_JOIN_FULL
 	nullR := n.Jointype == pg.JoinType_JOIN_LEFT || n.Jointype == pg.JoinType_JOIN_FULL
 	nullable := s.nullable
-	recursions := len(c.recursions)
+	recursions, volatiles := len(c.recursions), c.volatiles
 	s.nullable = nullable || nullL
 	l := c.fromItem(n.Larg, s)
 	if nullL {
@@ -391,14 +392,16 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 		}
 	}
 
-	word, lnull, rnull := " JOIN ", false, false
-	switch n.Jointype {
-	case pg.JoinType_JOIN_LEFT:
-		word, rnull = " LEFT JOIN ", true
-	case pg.JoinType_JOIN_RIGHT:
-		word, lnull = " RIGHT JOIN ", true
-	case pg.JoinType_JOIN_FULL:
-		word, lnull, rnull = " FULL JOIN ", true, true
+	var full *fullJoin
+	switch {
+	case n.Jointype == pg.JoinType_JOIN_RIGHT:
+		c.nest(l)
+	case n.Jointype != pg.JoinType_JOIN_FULL:
+		c.nest(r)
+	case c.volatiles == volatiles && !mentions(l.sql+r.sql, saved):
+		full = &fullJoin{l: c.fullOperand(l), r: c.fullOperand(r)}
+	default:
+		c.nest(r)
 	}
 	var using []string
 	if n.IsNatural {
@@ -412,32 +415,34 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	} else {
 		using = stringList(n.UsingClause)
 	}
-	f := &fromItem{join: true, outer: l.outer || r.outer || lnull, count: l.count + r.count}
-	on := ""
+	f := &fromItem{join: true, outer: l.outer || r.outer, count: l.count + r.count}
+	var conds []string
 	var merged []rangeCol
 	var lskip, rskip []bool
 	if len(using) > 0 {
-		on, merged, lskip, rskip = c.usingColumns(using, l.top, r.top, n.Jointype)
+		conds, merged, lskip, rskip = c.usingColumns(using, l.top, r.top, n.Jointype)
 	} else if n.Quals != nil {
 		s.items = append(append([]*rangeItem(nil), l.items...), r.items...)
-		on = c.condition(n.Quals, s, ctxJoin, "JOIN/ON")
+		conds = c.conjuncts(n.Quals, s, full != nil)
 		s.items = saved
 	}
-	if lnull {
+	if nullL {
 		setNullable(l.items)
 	}
-	if rnull {
+	if nullR {
 		setNullable(r.items)
 	}
-	rsql := r.sql
-	if r.join {
-		rsql = "(" + rsql + ")"
+	switch on := strings.Join(conds, " AND "); n.Jointype {
+	case pg.JoinType_JOIN_RIGHT: // which SQLite makes no index for
+		f.sql = joinText(r, " LEFT JOIN ", l, on)
+	case pg.JoinType_JOIN_LEFT:
+		f.sql = joinText(l, " LEFT JOIN ", r, on)
+	case pg.JoinType_JOIN_FULL:
+		f.sql, f.outer = joinText(l, " FULL JOIN ", r, on), true
+	default:
+		f.sql = joinText(l, " JOIN ", r, on)
 	}
-	f.sql = l.sql + word + rsql
-	if on != "" {
-		f.sql += " ON " + on
-	}
-	f.top = c.joinResult(n, l, r, merged, lskip, rskip, lnull, rnull)
+	f.top = c.joinResult(n, l, r, merged, lskip, rskip, nullL, nullR)
 	for _, it := range append(l.items, r.items...) {
 		it.colsHidden = true
 		if n.Alias != nil {
@@ -449,7 +454,19 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	if n.JoinUsingAlias != nil {
 		f.items = append(f.items, &rangeItem{name: n.JoinUsingAlias.Aliasname, cols: merged, colsHidden: true})
 	}
+	if full != nil && c.volatiles == volatiles {
+		c.uniteFull(f, full, conds)
+	}
 	return f
+}
+
+// joinText joins two items.
+func joinText(l *fromItem, word string, r *fromItem, on string) string {
+	sql := l.sql + word + r.sql
+	if on != "" {
+		sql += " ON " + on
+	}
+	return sql
 }
 
 // joinResult is the range item of a join: merged columns, then the left's others, then the right's.
@@ -474,10 +491,22 @@ func (c *compiler) joinResult(n *pg.JoinExpr, l, r *fromItem, merged []rangeCol,
 	return it
 }
 
-// usingColumns makes the condition and the merged columns of USING.
-func (c *compiler) usingColumns(using []string, l, r *rangeItem, kind pg.JoinType) (on string, merged []rangeCol, lskip, rskip []bool) {
+// conjuncts compiles the condition of a join; apart, what is joined in it by AND.
+func (c *compiler) conjuncts(n *pg.Node, s *scope, apart bool) []string {
+	b := n.GetBoolExpr()
+	if !apart || b == nil || b.Boolop != pg.BoolExprType_AND_EXPR {
+		return []string{c.condition(n, s, ctxJoin, "JOIN/ON")}
+	}
+	conds := make([]string, len(b.Args))
+	for i, a := range b.Args {
+		conds[i] = c.condition(a, s, ctxJoin, "AND")
+	}
+	return conds
+}
+
+// usingColumns makes the conditions and the merged columns of USING.
+func (c *compiler) usingColumns(using []string, l, r *rangeItem, kind pg.JoinType) (conds []string, merged []rangeCol, lskip, rskip []bool) {
 	lskip, rskip = make([]bool, len(l.cols)), make([]bool, len(r.cols))
-	var conds []string
 	for _, name := range using {
 		li, ri := c.usingColumn(l, name, "left"), c.usingColumn(r, name, "right")
 		lskip[li], rskip[ri] = true, true
@@ -507,7 +536,7 @@ func (c *compiler) usingColumns(using []string, l, r *rangeItem, kind pg.JoinTyp
 		}
 		merged = append(merged, m)
 	}
-	return strings.Join(conds, " AND "), merged, lskip, rskip
+	return conds, merged, lskip, rskip
 }
 
 func (c *compiler) usingColumn(it *rangeItem, name, side string) int {

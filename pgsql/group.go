@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -234,12 +235,8 @@ func (s *scope) groupsSQL(sql string) bool {
 
 // owner finds the table that a column's SQL belongs to.
 func (s *scope) owner(sql string) *rangeItem {
-	alias, _, ok := strings.Cut(sql, ".")
-	if !ok {
-		return nil
-	}
 	for _, it := range s.items {
-		if it.alias != "" && it.alias == alias {
+		if it.parts == nil && slices.ContainsFunc(it.cols, func(col rangeCol) bool { return col.sql == sql }) {
 			return it
 		}
 	}
@@ -258,9 +255,9 @@ func (s *scope) determined(sql string) bool {
 		}
 		for _, id := range con.Columns {
 			found := false
-			for _, col := range it.table.Columns {
+			for i, col := range it.table.Columns {
 				if col.ID == id {
-					found = s.groupsSQL(it.alias + "." + quoteIdent(col.Phys))
+					found = s.groupsSQL(it.cols[i].sql)
 				}
 			}
 			if !found {

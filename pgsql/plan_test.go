@@ -174,3 +174,46 @@ func TestLimits(t *testing.T) {
 		})
 	}
 }
+
+// TestJoinPlans asks SQLite for its plan of joins by columns without an index: of what is joined, one may be scanned.
+func TestJoinPlans(t *testing.T) {
+	d := newDB(t)
+	d.run("CREATE TABLE a (id int PRIMARY KEY, n int, k text); CREATE TABLE b (id int PRIMARY KEY, n int, k text); CREATE TABLE c (n int, k text)")
+	for _, sql := range []string{
+		"SELECT * FROM a RIGHT JOIN b ON a.n = b.n",
+		"SELECT * FROM (a JOIN b ON a.n = b.n) RIGHT JOIN c ON a.k = c.k",
+		"SELECT * FROM (SELECT n, count(*) FROM a GROUP BY n) x RIGHT JOIN (SELECT n, sum(id) FROM b GROUP BY n) y USING (n)",
+		"SELECT * FROM a FULL JOIN b ON a.n = b.n",
+		"SELECT * FROM a FULL JOIN b USING (k, n)",
+		"SELECT * FROM a FULL JOIN b ON a.id = b.id AND a.n > 5",
+		"SELECT * FROM a FULL JOIN b ON lower(a.k) = lower(b.k)",
+		"SELECT * FROM a FULL JOIN b USING (n) FULL JOIN c USING (n)",
+		"SELECT * FROM a FULL JOIN b ON a.n = b.n FULL JOIN c ON c.n = coalesce(a.n, b.n)",
+		"SELECT * FROM (SELECT n, count(*) FROM a GROUP BY n) x FULL JOIN (SELECT n, sum(id) FROM b GROUP BY n) y USING (n)",
+		"SELECT * FROM (SELECT count(*) AS n FROM a GROUP BY k) x FULL JOIN (SELECT n + 1 AS n FROM b) y ON x.n = y.n",
+		"SELECT * FROM c LEFT JOIN (a FULL JOIN b ON a.n = b.n) ON c.n = a.n",
+		"SELECT * FROM a FULL JOIN generate_series(1, 9) g ON g = a.n",
+	} {
+		plan, err := d.compile(sql)
+		if err != nil {
+			t.Errorf("%s: %v", sql, err)
+			continue
+		}
+		explain := *plan.(*pgsql.Query)
+		explain.SQL = "EXPLAIN QUERY PLAN " + explain.SQL
+		rows, err := d.query(&explain, nil)
+		if err != nil {
+			t.Errorf("%s: %v", sql, err)
+			continue
+		}
+		scans := map[int64]string{}
+		for _, r := range rows {
+			if line := string(r[3].Bytes); strings.HasPrefix(line, "SCAN ") {
+				scans[r[1].Int()] += line + "\n"
+				if strings.Count(scans[r[1].Int()], "SCAN ") > 1 {
+					t.Errorf("%s\n%s\none below the other:\n%s", sql, explain.SQL, scans[r[1].Int()])
+				}
+			}
+		}
+	}
+}

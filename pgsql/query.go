@@ -96,8 +96,8 @@ type lockedItem struct {
 }
 
 func (l *lockedItem) columns() string {
-	a := l.item.alias
-	return ", " + a + ".rowid, " + a + "._h, " + a + "._o, " + a + "._c"
+	it := l.item
+	return ", " + it.system("rowid") + ", " + it.system("_h") + ", " + it.system("_o") + ", " + it.system("_c")
 }
 
 // locking compiles FOR UPDATE and its kin.
@@ -153,9 +153,9 @@ func (q *selecting) locking(list []*pg.Node) {
 	}
 	for _, l := range q.locks {
 		if l.lock.SkipLocked { // before LIMIT counts: SQLite asks who holds the row
-			cond := "lc_unlocked(" + c.konst(l.lock.Table.ID.Value()) + ", " + l.item.alias + ".rowid)"
+			cond := "lc_unlocked(" + c.konst(l.lock.Table.ID.Value()) + ", " + l.item.system("rowid") + ")"
 			if l.item.nullable {
-				cond = "(" + l.item.alias + ".rowid IS NULL OR " + cond + ")"
+				cond = "(" + l.item.system("rowid") + " IS NULL OR " + cond + ")"
 			}
 			if q.where != "" {
 				cond = "(" + q.where + ") AND " + cond

@@ -129,6 +129,21 @@ type rangeItem struct {
 	query    *rel         // of a subquery or CTE
 	changed  bool         // the table that a statement changes: reading its columns takes SELECT
 	physical bool         // has rowid, _h, _o, _c (a replicated table read directly)
+
+	within map[string]string // of a table in a subquery made of a join: where its rowid, _h, _o and _c are found
+}
+
+// stored says whether the item is a table read directly, whose rows have a rowid.
+func (it *rangeItem) stored() bool {
+	return it.table != nil && !it.derived && it.table.Kind == catalog.KindTable && (it.alias != "" || it.within != nil)
+}
+
+// system is the SQL of a table's rowid, _h, _o or _c.
+func (it *rangeItem) system(name string) string {
+	if it.within != nil {
+		return it.within[name]
+	}
+	return it.alias + "." + name
 }
 
 // rangeCol is a column of a range item.

@@ -20,34 +20,72 @@ const maxArgs = 900
 // maxViews is how deep views may stand in views.
 const maxViews = 300
 
-// enclose makes a subquery of a join that has grown too wide for SQLite. LIMIT keeps SQLite from taking it apart again.
+// enclose makes a subquery of a join. LIMIT keeps SQLite from taking it apart again.
 func (c *compiler) enclose(f *fromItem) {
-	alias := c.alias()
+	f.alias = c.alias()
+	f.sql = "(SELECT " + c.project(f.items, f.alias) + " FROM " + f.sql + " LIMIT -1) AS " + f.alias
+	f.join, f.outer, f.count = false, false, 1
+}
+
+// nest makes a join the right operand of another. Parentheses would do, but for the rowids of tables further in.
+func (c *compiler) nest(f *fromItem) {
+	if f.join {
+		f.alias = c.alias()
+		f.sql = "(SELECT " + c.project(f.items, f.alias) + " FROM " + f.sql + ") AS " + f.alias
+		f.join, f.outer = false, false
+	}
+}
+
+// project is the list of all that a query may read of items, for a subquery called alias, in which the items are then
+// to be found. SQLite leaves out what nobody reads.
+func (c *compiler) project(items []*rangeItem, alias string) string {
+	c.ranged(items)
 	var list []string
 	names := map[string]string{}
-	for _, it := range f.items {
-		for i := range it.cols {
-			sql := c.colSQL(it, i)
-			if it.cols[i].lit != nil {
-				sql = c.text(it.cols[i].lit)
-				it.cols[i].lit = nil
-			}
-			name, ok := names[sql]
-			if !ok {
-				name = "x" + itoa(len(names)+1)
-				names[sql] = name
-				list = append(list, sql+" AS "+name)
-			}
-			it.cols[i].sql, it.cols[i].arg = alias+"."+name, nil
+	add := func(sql string) string {
+		name, ok := names[sql]
+		if !ok {
+			name = "x" + itoa(len(names)+1)
+			names[sql] = name
+			list = append(list, sql+" AS "+name)
 		}
-		it.physical = false
+		return alias + "." + name
+	}
+	for _, it := range items {
+		for i := range it.cols {
+			col := &it.cols[i]
+			sql := c.colSQL(it, i)
+			if col.lit != nil {
+				sql = c.text(col.lit)
+				col.lit = nil
+			}
+			col.sql, col.arg = add(sql), nil
+			fields := make([]*expr, len(col.row))
+			for j, field := range col.row {
+				e := *field
+				e.sql = add(c.text(field))
+				fields[j] = &e
+			}
+			col.row = fields
+		}
+		if it.key != "" {
+			it.key = add(it.key)
+		}
+		if it.stored() {
+			within := map[string]string{"rowid": add(it.system("rowid"))}
+			if it.physical {
+				for _, name := range []string{"_h", "_o", "_c"} {
+					within[name] = add(it.system(name))
+				}
+			}
+			it.within = within
+		}
 		it.alias = ""
 	}
 	if len(list) == 0 {
-		list = []string{"1"}
+		return "1"
 	}
-	f.sql = "(SELECT " + strings.Join(list, ", ") + " FROM " + f.sql + " LIMIT -1) AS " + alias
-	f.join, f.outer, f.count = false, false, 1
+	return strings.Join(list, ", ")
 }
 
 // encloseNarrowed is enclose of what only the conditions of joins and s's WHERE narrow: WHERE's part for f goes with it.
