@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -150,44 +151,64 @@ func (c *compiler) numbered(sql string, it *rangeItem, s *scope) (string, string
 	return out, it.alias + "." + rowsColumn(n)
 }
 
-// unnestMany compiles unnest of several arrays side by side: joined by ordinality.
+// unnestMany compiles unnest of several arrays.
 func (c *compiler) unnestMany(args []*expr, name string, ordinality bool) *fromItem {
 	alias := c.alias()
 	it := &rangeItem{name: name, alias: alias}
 	if name == "" {
 		it.name = "unnest"
 	}
-	var from strings.Builder
-	ord := ""
-	var cols []string
+	n := len(args)
+	sets := make([]string, n)
 	for i, a := range args {
 		elem := catalog.ElemOf(a.typ)
 		if elem == 0 {
 			c.failAt(a.loc, pgerror.UndefinedFunction, "function unnest(%s) does not exist", typeDisplay(argType(a)))
 		}
-		u := c.alias()
-		if i == 0 {
-			from.WriteString("lc_unnest(" + c.text(a) + ") AS " + u)
-			ord = u + ".ordinality"
-		} else {
-			from.WriteString(" FULL JOIN lc_unnest(" + c.text(a) + ") AS " + u + " ON " + u + ".ordinality = " + ord)
-			ord = "coalesce(" + ord + ", " + u + ".ordinality)"
-		}
-		cols = append(cols, u+".value AS c"+itoa(i))
+		sets[i] = "lc_unnest(" + c.text(a) + ")"
 		it.cols = append(it.cols, rangeCol{name: "unnest", typ: elem, typmod: -1, sql: alias + "." + rowsColumn(i)})
 	}
-	n := len(args)
-	cols = append(cols, ord+" AS c"+itoa(n))
 	if ordinality {
 		it.cols = append(it.cols, rangeCol{name: "ordinality", typ: catalog.Int8OID, typmod: -1, sql: alias + "." + rowsColumn(n)})
 	}
-	names := make([]string, n+1)
-	for i := range names {
-		names[i] = "c" + itoa(i)
+	return &fromItem{sql: sideBySide(sets, slices.Repeat([]int{1}, n)) + " AS " + alias, items: []*rangeItem{it}, top: it, count: 1}
+}
+
+// sideBySide puts the rows of table-valued functions side by side, the shorter ones filled up with NULL, and at last their
+// number. widths says how many columns they have. Such a function's rowid counts its rows.
+func sideBySide(sets []string, widths []int) string {
+	n := 0
+	for _, w := range widths {
+		n += w
 	}
-	sql := "lc_rows((SELECT lc_pack(" + strings.Join(names, ", ") + ") FROM (SELECT " + strings.Join(cols, ", ") +
-		" FROM " + from.String() + " ORDER BY " + itoa(n+1) + ")), " + itoa(n+1) + ") AS " + alias
-	return &fromItem{sql: sql, items: []*rangeItem{it}, top: it, count: 1}
+	names, maxima := make([]string, n+1), make([]string, n+1)
+	for i := range names {
+		names[i] = rowsColumn(i)
+		maxima[i] = "max(" + names[i] + ") AS " + names[i] // of one value: in the others' rows it is NULL
+	}
+	maxima[n] = names[n]
+	var all strings.Builder
+	base := 0
+	for i, set := range sets {
+		cols := make([]string, n+1)
+		for j := range cols {
+			cols[j] = "NULL AS " + names[j]
+		}
+		cols[n] = "rowid AS " + names[n]
+		for j := range widths[i] {
+			cols[base+j] = rowsColumn(j) + " AS " + names[base+j]
+			if strings.HasPrefix(set, "lc_series(") || strings.HasPrefix(set, "lc_unnest(") {
+				cols[base+j] = "value AS " + names[base+j]
+			}
+		}
+		base += widths[i]
+		if i > 0 {
+			all.WriteString(" UNION ALL ")
+		}
+		all.WriteString("SELECT " + strings.Join(cols, ", ") + " FROM " + set)
+	}
+	return "lc_rows((SELECT lc_pack(" + strings.Join(names, ", ") + ") FROM (SELECT " + strings.Join(maxima, ", ") + " FROM (" + all.String() +
+		") GROUP BY " + names[n] + " ORDER BY " + names[n] + ")), " + itoa(n+1) + ")"
 }
 
 // isRecordFunction tells the functions whose columns the call describes.

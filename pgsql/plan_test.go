@@ -193,6 +193,9 @@ func TestJoinPlans(t *testing.T) {
 		"SELECT * FROM (SELECT count(*) AS n FROM a GROUP BY k) x FULL JOIN (SELECT n + 1 AS n FROM b) y ON x.n = y.n",
 		"SELECT * FROM c LEFT JOIN (a FULL JOIN b ON a.n = b.n) ON c.n = a.n",
 		"SELECT * FROM a FULL JOIN generate_series(1, 9) g ON g = a.n",
+		"SELECT * FROM unnest($1::int[], $2::text[]) u",
+		"SELECT * FROM a JOIN unnest($1::int[], $2::text[], $3::int[]) WITH ORDINALITY u(id, k, n, o) ON a.id = u.id",
+		"SELECT generate_series(1, 9), unnest($1::text[])",
 	} {
 		plan, err := d.compile(sql)
 		if err != nil {

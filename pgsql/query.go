@@ -303,33 +303,11 @@ func (c *compiler) srfFrom(s *scope) string {
 	if len(list) == 1 {
 		return list[0].sql + " AS " + list[0].alias
 	}
-	var from strings.Builder
-	ord := ""
-	var vals, names []string
+	sets, widths := make([]string, len(list)), make([]int, len(list))
 	for i, f := range list {
-		if i > 0 {
-			from.WriteString(" FULL JOIN ")
-		}
-		cols := make([]string, f.n)
-		for j := range cols {
-			name := "v" + itoa(f.base+j)
-			cols[j] = rowsColumn(j) + " AS " + name
-			if strings.HasPrefix(f.sql, "lc_series(") || strings.HasPrefix(f.sql, "lc_unnest(") {
-				cols[j] = "value AS " + name
-			}
-			names = append(names, name)
-			vals = append(vals, f.alias+"."+name)
-		}
-		from.WriteString("(SELECT " + strings.Join(cols, ", ") + ", row_number() OVER () AS o FROM " + f.sql + ") AS " + f.alias)
-		if i > 0 {
-			from.WriteString(" ON " + f.alias + ".o = " + ord)
-			ord = "coalesce(" + ord + ", " + f.alias + ".o)"
-		} else {
-			ord = f.alias + ".o"
-		}
+		sets[i], widths[i] = f.sql, f.n
 	}
-	return "lc_rows((SELECT lc_pack(" + strings.Join(names, ", ") + ") FROM (SELECT " + strings.Join(vals, ", ") + " FROM " +
-		from.String() + " ORDER BY " + ord + ")), " + itoa(len(names)) + ") AS " + s.srfMany
+	return sideBySide(sets, widths) + " AS " + s.srfMany
 }
 
 // srfText writes a SELECT with aggregates and a set-returning function over them: the aggregation inside, the function
