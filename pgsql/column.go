@@ -263,6 +263,7 @@ func (c *compiler) columnExpr(it *rangeItem, i int, level *scope, name string, l
 	}
 	col := &it.cols[i]
 	level.lateralUse = level.lateralUse || level.inFrom
+	c.uses.note(level, col.arg != nil)
 	if c.agg != nil {
 		c.agg.note(level)
 	}

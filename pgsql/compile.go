@@ -69,6 +69,7 @@ type shared struct {
 	innerLocks bool                // FOR UPDATE in a subquery is accepted: the statement changes rows
 	within     bool                // a data-modifying WITH query is compiled: what it returns goes to other queries
 	agg        *aggArgs            // the aggregate whose arguments are being compiled
+	uses       *uses               // the query of an EXISTS whose conditions are being compiled
 	macro      [][]*expr           // arguments of the SQL-bodied functions being expanded
 }
 

@@ -200,10 +200,15 @@ func (c *compiler) opExpr(n *pg.A_Expr, s *scope) *expr {
 	}
 	l := c.expr(n.Lexpr, s)
 	r := c.expr(n.Rexpr, s)
+	return c.operation(name, l, r, n.Location)
+}
+
+// operation applies a binary operator to operands as they were written.
+func (c *compiler) operation(name string, l, r *expr, loc int32) *expr {
 	if name != "||" && (l.kind == exprRow) != (r.kind == exprRow) {
-		c.unsupported(n.Location, "comparison of a row with a value of type %s", typeDisplay(argType(r)))
+		c.unsupported(loc, "comparison of a row with a value of type %s", typeDisplay(argType(r)))
 	}
-	return c.binary(name, l, r, n.Location)
+	return c.binary(name, l, r, loc)
 }
 
 // negated folds the sign of a numeric literal, as PostgreSQL's grammar does.

@@ -423,7 +423,7 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 		conds, merged, lskip, rskip = c.usingColumns(using, l.top, r.top, n.Jointype)
 	} else if n.Quals != nil {
 		s.items = append(append([]*rangeItem(nil), l.items...), r.items...)
-		conds = c.conjuncts(n.Quals, s, full != nil)
+		conds = c.joinConditions(n.Quals, s, full != nil)
 		s.items = saved
 	}
 	if nullL {
@@ -491,8 +491,8 @@ func (c *compiler) joinResult(n *pg.JoinExpr, l, r *fromItem, merged []rangeCol,
 	return it
 }
 
-// conjuncts compiles the condition of a join; apart, what is joined in it by AND.
-func (c *compiler) conjuncts(n *pg.Node, s *scope, apart bool) []string {
+// joinConditions compiles the condition of a join; apart, what is joined in it by AND.
+func (c *compiler) joinConditions(n *pg.Node, s *scope, apart bool) []string {
 	b := n.GetBoolExpr()
 	if !apart || b == nil || b.Boolop != pg.BoolExprType_AND_EXPR {
 		return []string{c.condition(n, s, ctxJoin, "JOIN/ON")}

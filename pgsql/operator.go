@@ -283,6 +283,15 @@ func (c *compiler) leftOperand(name string, l, r *expr) *expr {
 	return l
 }
 
+// splits says whether comparable takes the operands.
+func (c *compiler) splits(name string, l, r *expr) bool {
+	if l.kind == exprRow || r.kind == exprRow {
+		return false
+	}
+	op, _ := findOperator(name, argType(l), argType(r))
+	return op != nil && op.Left != catalog.RecordOID && (isComparison(op.Impl) || strings.Contains(op.Impl, " "+op.Name+" "))
+}
+
 // comparable converts two operands for a comparison that SQLite makes itself: their stored forms then compare as the
 // operator does.
 func (c *compiler) comparable(name string, l, r *expr, loc int32) (*expr, *expr) {

@@ -220,3 +220,65 @@ func TestJoinPlans(t *testing.T) {
 		}
 	}
 }
+
+// TestLists asks SQLite which queries of EXISTS it runs anew for each row around them: only those that have an index to
+// find rows by, or can't be a list.
+func TestLists(t *testing.T) {
+	d := newDB(t)
+	d.run(`CREATE TABLE t (id int PRIMARY KEY, n int, k text, m int); CREATE TABLE u (id int PRIMARY KEY, n bigint, k text, m int, s text);
+		CREATE INDEX ON u (m, n); CREATE INDEX ON u (k) WHERE m > 0; CREATE TABLE w (id int PRIMARY KEY, k text); CREATE INDEX ON w (lower(k));
+		CREATE VIEW v AS SELECT * FROM u; CREATE VIEW both_of AS SELECT id, n, s FROM u UNION ALL SELECT id, n, k FROM t`)
+	for _, c := range []struct {
+		sql  string
+		list bool
+	}{
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.n = t.n)", true},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE t.n = u.n AND u.s = t.k AND u.id > 5)", true},
+		{"SELECT EXISTS (SELECT 1 FROM u WHERE u.n = t.n LIMIT 1) FROM t", true},
+		{"SELECT * FROM t WHERE t.id = 1 OR EXISTS (SELECT 1 FROM (SELECT * FROM u WHERE s > '') v WHERE v.n = t.n)", true},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u JOIN w ON w.id = u.id WHERE u.n = t.n)", true},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM generate_series(1, 9) g WHERE g = t.n)", true},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE lower(u.s) = t.k)", true},
+		{"DELETE FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.n = t.n)", true},
+		{"UPDATE t SET n = 0 WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.n = t.n)", true},
+		{"INSERT INTO w SELECT id, k FROM t WHERE NOT EXISTS (SELECT 1 FROM w WHERE w.k = t.k)", true},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM w WHERE upper(w.k) = t.k)", false}, // it may be the index's expression
+		{"INSERT INTO w SELECT id, k FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.s = t.k)", true},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.id = t.n)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.n = t.n AND u.m = t.m)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.k = t.k)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM v WHERE v.id = t.n)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM w WHERE lower(w.k) = t.k)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM both_of x WHERE x.id = t.n)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u, w WHERE u.n = t.n AND upper(w.k) = t.k)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.n = t.n AND u.id < t.id)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u, LATERAL (SELECT t.m + u.m AS z) l WHERE u.n = t.n)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.n = t.n AND random() > 0.5)", false},
+		{"SELECT * FROM t WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.n = t.n OFFSET 1)", false},
+		{"SELECT * FROM t WHERE EXISTS (SELECT count(*) FROM u WHERE u.n = t.n)", false},
+	} {
+		plan, err := d.compile(c.sql)
+		if err != nil {
+			t.Errorf("%s: %v", c.sql, err)
+			continue
+		}
+		sql := querySQL(plan)
+		if got := !strings.Contains(sql, "EXISTS ("); got != c.list {
+			t.Errorf("%s\n%s\ngot a list: %v, want %v", c.sql, sql, got, c.list)
+			continue
+		}
+		if q, ok := plan.(*pgsql.Query); ok && c.list {
+			explain := *q
+			explain.SQL = "EXPLAIN QUERY PLAN " + q.SQL
+			rows, err := d.query(&explain, nil)
+			if err != nil {
+				t.Errorf("%s: %v", c.sql, err)
+			}
+			for _, r := range rows {
+				if strings.Contains(string(r[3].Bytes), "CORRELATED") {
+					t.Errorf("%s\n%s\ngot %s", c.sql, q.SQL, r[3].Bytes)
+				}
+			}
+		}
+	}
+}

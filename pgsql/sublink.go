@@ -19,8 +19,7 @@ func (c *compiler) subLink(n *pg.SubLink, s *scope) *expr {
 	}
 	switch n.SubLinkType {
 	case pg.SubLinkType_EXISTS_SUBLINK:
-		r := c.nested(func() *rel { return c.selectQuery(sel, s) })
-		return &expr{sql: "EXISTS (" + r.sql() + ")", typ: catalog.BoolOID, typmod: -1, loc: n.Location, atomic: true, depth: 2}
+		return c.exists(sel, s, filter, n.Location)
 	case pg.SubLinkType_EXPR_SUBLINK:
 		outside := c.deepest
 		c.deepest = 0
