@@ -42,18 +42,18 @@ const compareOperators = `
 1096 <= date date bool >= > $1 <= $2
 1097 > date date bool < <= $1 > $2
 1098 >= date date bool <= < $1 >= $2
-2345 < date timestamp bool > >= lc_date_ts($1) < $2
-2346 <= date timestamp bool >= > lc_date_ts($1) <= $2
-2347 = date timestamp bool = <> lc_date_ts($1) = $2
-2348 >= date timestamp bool <= < lc_date_ts($1) >= $2
-2349 > date timestamp bool < <= lc_date_ts($1) > $2
-2350 <> date timestamp bool <> = lc_date_ts($1) <> $2
-2358 < date timestamptz bool > >= lc_ts_tstz(lc_date_ts($1), $tz) < $2
-2359 <= date timestamptz bool >= > lc_ts_tstz(lc_date_ts($1), $tz) <= $2
-2360 = date timestamptz bool = <> lc_ts_tstz(lc_date_ts($1), $tz) = $2
-2361 >= date timestamptz bool <= < lc_ts_tstz(lc_date_ts($1), $tz) >= $2
-2362 > date timestamptz bool < <= lc_ts_tstz(lc_date_ts($1), $tz) > $2
-2363 <> date timestamptz bool <> = lc_ts_tstz(lc_date_ts($1), $tz) <> $2
+2345 < date timestamp bool > >= lc_cmp_date($1) < $2
+2346 <= date timestamp bool >= > lc_cmp_date($1) <= $2
+2347 = date timestamp bool = <> lc_cmp_date($1) = $2
+2348 >= date timestamp bool <= < lc_cmp_date($1) >= $2
+2349 > date timestamp bool < <= lc_cmp_date($1) > $2
+2350 <> date timestamp bool <> = lc_cmp_date($1) <> $2
+2358 < date timestamptz bool > >= lc_cmp_ts(lc_cmp_date($1), $tz) < $2
+2359 <= date timestamptz bool >= > lc_cmp_ts(lc_cmp_date($1), $tz) <= $2
+2360 = date timestamptz bool = <> lc_cmp_ts(lc_cmp_date($1), $tz) = $2
+2361 >= date timestamptz bool <= < lc_cmp_ts(lc_cmp_date($1), $tz) >= $2
+2362 > date timestamptz bool < <= lc_cmp_ts(lc_cmp_date($1), $tz) > $2
+2363 <> date timestamptz bool <> = lc_cmp_ts(lc_cmp_date($1), $tz) <> $2
 620 = float4 float4 bool = <> $1 = $2
 621 <> float4 float4 bool <> = $1 <> $2
 622 < float4 float4 bool > >= $1 < $2
@@ -198,36 +198,36 @@ const compareOperators = `
 1111 <= time time bool >= > $1 <= $2
 1112 > time time bool < <= $1 > $2
 1113 >= time time bool <= < $1 >= $2
-2371 < timestamp date bool > >= $1 < lc_date_ts($2)
-2372 <= timestamp date bool >= > $1 <= lc_date_ts($2)
-2373 = timestamp date bool = <> $1 = lc_date_ts($2)
-2374 >= timestamp date bool <= < $1 >= lc_date_ts($2)
-2375 > timestamp date bool < <= $1 > lc_date_ts($2)
-2376 <> timestamp date bool <> = $1 <> lc_date_ts($2)
+2371 < timestamp date bool > >= $1 < lc_cmp_date($2)
+2372 <= timestamp date bool >= > $1 <= lc_cmp_date($2)
+2373 = timestamp date bool = <> $1 = lc_cmp_date($2)
+2374 >= timestamp date bool <= < $1 >= lc_cmp_date($2)
+2375 > timestamp date bool < <= $1 > lc_cmp_date($2)
+2376 <> timestamp date bool <> = $1 <> lc_cmp_date($2)
 2060 = timestamp timestamp bool = <> $1 = $2
 2061 <> timestamp timestamp bool <> = $1 <> $2
 2062 < timestamp timestamp bool > >= $1 < $2
 2063 <= timestamp timestamp bool >= > $1 <= $2
 2064 > timestamp timestamp bool < <= $1 > $2
 2065 >= timestamp timestamp bool <= < $1 >= $2
-2534 < timestamp timestamptz bool > >= lc_ts_tstz($1, $tz) < $2
-2535 <= timestamp timestamptz bool >= > lc_ts_tstz($1, $tz) <= $2
-2536 = timestamp timestamptz bool = <> lc_ts_tstz($1, $tz) = $2
-2537 >= timestamp timestamptz bool <= < lc_ts_tstz($1, $tz) >= $2
-2538 > timestamp timestamptz bool < <= lc_ts_tstz($1, $tz) > $2
-2539 <> timestamp timestamptz bool <> = lc_ts_tstz($1, $tz) <> $2
-2384 < timestamptz date bool > >= $1 < lc_ts_tstz(lc_date_ts($2), $tz)
-2385 <= timestamptz date bool >= > $1 <= lc_ts_tstz(lc_date_ts($2), $tz)
-2386 = timestamptz date bool = <> $1 = lc_ts_tstz(lc_date_ts($2), $tz)
-2387 >= timestamptz date bool <= < $1 >= lc_ts_tstz(lc_date_ts($2), $tz)
-2388 > timestamptz date bool < <= $1 > lc_ts_tstz(lc_date_ts($2), $tz)
-2389 <> timestamptz date bool <> = $1 <> lc_ts_tstz(lc_date_ts($2), $tz)
-2540 < timestamptz timestamp bool > >= $1 < lc_ts_tstz($2, $tz)
-2541 <= timestamptz timestamp bool >= > $1 <= lc_ts_tstz($2, $tz)
-2542 = timestamptz timestamp bool = <> $1 = lc_ts_tstz($2, $tz)
-2543 >= timestamptz timestamp bool <= < $1 >= lc_ts_tstz($2, $tz)
-2544 > timestamptz timestamp bool < <= $1 > lc_ts_tstz($2, $tz)
-2545 <> timestamptz timestamp bool <> = $1 <> lc_ts_tstz($2, $tz)
+2534 < timestamp timestamptz bool > >= lc_cmp_ts($1, $tz) < $2
+2535 <= timestamp timestamptz bool >= > lc_cmp_ts($1, $tz) <= $2
+2536 = timestamp timestamptz bool = <> lc_cmp_ts($1, $tz) = $2
+2537 >= timestamp timestamptz bool <= < lc_cmp_ts($1, $tz) >= $2
+2538 > timestamp timestamptz bool < <= lc_cmp_ts($1, $tz) > $2
+2539 <> timestamp timestamptz bool <> = lc_cmp_ts($1, $tz) <> $2
+2384 < timestamptz date bool > >= $1 < lc_cmp_ts(lc_cmp_date($2), $tz)
+2385 <= timestamptz date bool >= > $1 <= lc_cmp_ts(lc_cmp_date($2), $tz)
+2386 = timestamptz date bool = <> $1 = lc_cmp_ts(lc_cmp_date($2), $tz)
+2387 >= timestamptz date bool <= < $1 >= lc_cmp_ts(lc_cmp_date($2), $tz)
+2388 > timestamptz date bool < <= $1 > lc_cmp_ts(lc_cmp_date($2), $tz)
+2389 <> timestamptz date bool <> = $1 <> lc_cmp_ts(lc_cmp_date($2), $tz)
+2540 < timestamptz timestamp bool > >= $1 < lc_cmp_ts($2, $tz)
+2541 <= timestamptz timestamp bool >= > $1 <= lc_cmp_ts($2, $tz)
+2542 = timestamptz timestamp bool = <> $1 = lc_cmp_ts($2, $tz)
+2543 >= timestamptz timestamp bool <= < $1 >= lc_cmp_ts($2, $tz)
+2544 > timestamptz timestamp bool < <= $1 > lc_cmp_ts($2, $tz)
+2545 <> timestamptz timestamp bool <> = $1 <> lc_cmp_ts($2, $tz)
 1320 = timestamptz timestamptz bool = <> $1 = $2
 1321 <> timestamptz timestamptz bool <> = $1 <> $2
 1322 < timestamptz timestamptz bool > >= $1 < $2

@@ -288,7 +288,7 @@ func (c *compiler) between(n *pg.A_Expr, s *scope) *expr {
 		if x.kind != exprRow && lo.kind != exprRow && hi.kind != exprRow {
 			x1, a := c.comparable(">=", x, lo, n.Location)
 			x2, b := c.comparable("<=", x, hi, n.Location)
-			if x1.typ == x2.typ && c.text(x1) == c.text(x2) {
+			if x1.typ == x2.typ && c.text(x1) == c.text(x2) && !c.narrows(x, lo) && !c.narrows(x, hi) {
 				return plain("("+c.collated(x1)+" BETWEEN "+c.operand(a)+" AND "+c.operand(b)+")", catalog.BoolOID, true, n.Location, x1, a, b)
 			}
 		}

@@ -189,11 +189,18 @@ func (c *compiler) applyOperator(op *catalog.Operator, l, r *expr, loc int32) *e
 		return c.special(&call{name: op.Impl[1:], args: args, ret: ret, loc: loc})
 	}
 	c.searchable(op.Impl, actual[0], loc)
-	t := template{impl: keyedImpl(op.Impl, actual[0]), args: args, ret: ret, typmod: -1}
-	if isComparison(op.Impl) {
-		t.impl, t.collate = bareImpl(op.Impl), true
+	impl := op.Impl
+	if l != nil {
+		impl = comparisonImpl(op, args[0], args[1])
+	}
+	t := template{impl: keyedImpl(impl, actual[0]), args: args, ret: ret, typmod: -1}
+	if isComparison(impl) {
+		t.impl, t.collate = bareImpl(impl), true
 	}
 	e := c.emit(&t, loc)
+	if l != nil {
+		e = c.narrowed(op, e, args[0], args[1])
+	}
 	if op.Impl == "$1 || $2" {
 		return c.concat(e, args[0], args[1])
 	}
@@ -310,7 +317,7 @@ func (c *compiler) comparable(name string, l, r *expr, loc int32) (*expr, *expr)
 		return args[0], args[1]
 	}
 	// "f($1) < g($2)": take the sides apart
-	sides := strings.SplitN(keyedImpl(op.Impl, actual[0]), " "+op.Name+" ", 2)
+	sides := strings.SplitN(keyedImpl(comparisonImpl(op, args[0], args[1]), actual[0]), " "+op.Name+" ", 2)
 	if len(sides) != 2 || op.Left == catalog.RecordOID {
 		c.unsupported(loc, "comparison of %s and %s here", typeDisplay(op.Left), typeDisplay(op.Right))
 	}

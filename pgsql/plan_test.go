@@ -12,7 +12,7 @@ import (
 // TestIndexUse asks SQLite for its plan: look-ups must not scan.
 func TestIndexUse(t *testing.T) {
 	d := newDB(t)
-	d.run(`CREATE TABLE t (id int PRIMARY KEY, name text, n numeric, ts timestamptz, big int8);
+	d.run(`CREATE TABLE t (id int PRIMARY KEY, name text, n numeric, ts timestamptz, big int8, d date, at timestamp);
 		CREATE TABLE u (k text PRIMARY KEY, t_id int, v float8)`)
 	tab, u := d.env.Schema.Relation("public", "t"), d.env.Schema.Relation("public", "u")
 	for i, c := range tab.Columns[1:] {
@@ -47,6 +47,19 @@ func TestIndexUse(t *testing.T) {
 		{"SELECT (SELECT max(v) FROM u WHERE t_id = t.id) FROM t", "SEARCH t2 USING INDEX uy"},
 		{"SELECT * FROM t, LATERAL (SELECT v FROM u WHERE u.t_id = t.id LIMIT 2) x", "SEARCH t2 USING INDEX uy"},
 		{"SELECT * FROM t WHERE (id, name) = (1, 'a')", "SEARCH t1 USING INTEGER PRIMARY KEY"},
+		{"SELECT * FROM t WHERE d >= date '2023-03-01' + interval '1 day'", "SEARCH t1 USING INDEX ix4"},
+		{"SELECT * FROM t WHERE timestamp '2023-02-01' = d", "SEARCH t1 USING INDEX ix4"},
+		{"SELECT * FROM t WHERE d > now() - interval '7 days'", "SEARCH t1 USING INDEX ix4"},
+		{"SELECT * FROM t WHERE now() >= d", "SEARCH t1 USING INDEX ix4"},
+		{"SELECT * FROM t WHERE d BETWEEN $1::timestamp AND now()", "SEARCH t1 USING INDEX ix4"},
+		{"SELECT * FROM t WHERE d IN (timestamp '2023-02-01', timestamp '2023-02-01 12:00')", "SEARCH t1 USING INDEX ix4"},
+		{"SELECT * FROM generate_series(timestamp '2023-02-01', '2023-03-01', '1 day') g JOIN t ON t.d = g", "SEARCH t2 USING INDEX ix4"},
+		{"SELECT * FROM t WHERE at > now() - interval '1 day'", "SEARCH t1 USING INDEX ix5"},
+		{"SELECT * FROM t WHERE $1::timestamptz >= at", "SEARCH t1 USING INDEX ix5"},
+		{"SELECT * FROM t WHERE at = timestamptz '2023-02-01 12:00+00'", "SEARCH t1 USING INDEX ix5"},
+		{"SELECT * FROM t WHERE at BETWEEN now() - interval '1 day' AND now()", "SEARCH t1 USING INDEX ix5"},
+		{"SELECT * FROM t WHERE at > date '2023-02-01'", "SEARCH t1 USING INDEX ix5"},
+		{"SELECT * FROM t WHERE ts > date '2023-02-01'", "SEARCH t1 USING INDEX ix2"},
 		{"SELECT * FROM t WHERE id = 1::bigint", "SEARCH t1 USING INTEGER PRIMARY KEY"},
 		{"SELECT * FROM t WHERE id = $1::text::int", "SEARCH t1 USING INTEGER PRIMARY KEY"},
 	} {

@@ -56,7 +56,7 @@ func nullIn(c call) call {
 
 // tables returns every table of functions.
 func tables() [][]def {
-	return [][]def{codecFuncs, sessionFuncs, textFuncs, bytesFuncs, regexpFuncs, datetimeFuncs, intervalFuncs, extractFuncs, truncFuncs,
+	return [][]def{codecFuncs, sessionFuncs, textFuncs, bytesFuncs, regexpFuncs, datetimeFuncs, momentFuncs, intervalFuncs, extractFuncs, truncFuncs,
 		numberFuncs, seriesFuncs, toCharFuncs, recordFuncs, regFuncs, jsonFuncs, jsonAccessFuncs, jsonbFuncs}
 }
 

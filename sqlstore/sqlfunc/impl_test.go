@@ -89,7 +89,7 @@ func TestEveryFunctionIsUsed(t *testing.T) {
 	}
 	text += "lc_in lc_out lc_array_cast lc_json_row lc_to_json_null lc_text lc_record lc_record_out" +
 		" lc_format_type lc_array_typmod lc_json_array_text" +
-		" lc_reg_name lc_reg_text lc_reg_result lc_reg_results lc_record_array_key lc_named_record lc_jsonb_array_key lc_record_key lc_jsonb_cmp" // what FindCast and pgsql emit
+		" lc_reg_name lc_reg_text lc_reg_result lc_reg_results lc_record_array_key lc_named_record lc_jsonb_array_key lc_record_key lc_jsonb_cmp lc_ts_days lc_tstz_first lc_tstz_last lc_tstz_near" // what FindCast and pgsql emit
 	for _, n := range regexp.MustCompile(`lc_[a-z0-9_]+`).FindAllString(text, -1) {
 		used[n] = true
 	}
