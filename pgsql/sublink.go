@@ -38,8 +38,13 @@ func (c *compiler) subLink(n *pg.SubLink, s *scope) *expr {
 		if len(n.OperName) > 0 {
 			name = c.operatorName(n.OperName, n.Location)
 		}
+		volatiles := c.volatiles
 		l := c.expr(n.Testexpr, s)
-		return c.quantified(name, l, c.nested(func() *rel { return c.query(sel, s) }), n.SubLinkType == pg.SubLinkType_ALL_SUBLINK, filter, n.Location)
+		fixed := c.volatiles == volatiles
+		r, once := c.independent(s, func() *rel { return c.nested(func() *rel { return c.query(sel, s) }) })
+		return c.quantified(&quantifier{
+			name: name, l: l, r: r, all: n.SubLinkType == pg.SubLinkType_ALL_SUBLINK, filter: filter, once: once && fixed, loc: n.Location,
+		})
 	}
 	c.unsupported(n.Location, "subquery of this kind")
 	return nil
@@ -91,8 +96,34 @@ func (c *compiler) arraySubquery(sel *pg.SelectStmt, s *scope, loc int32) *expr 
 	return &expr{sql: sql, typ: arr, typmod: r.cols[0].typmod, loc: loc, atomic: true, depth: 4}
 }
 
-// quantified compiles x op ANY (SELECT …) and ALL, IN and NOT IN among them.
-func (c *compiler) quantified(name string, l *expr, r *rel, all, filter bool, loc int32) *expr {
+// independent says of a query in s whether it gives the same each time: it names nothing that is around it and calls no
+// volatile function.
+func (c *compiler) independent(s *scope, compile func() *rel) (r *rel, is bool) {
+	volatiles := c.volatiles
+	c.uses = &uses{outer: s, around: c.uses}
+	r = compile()
+	is = !c.uses.others && c.volatiles == volatiles
+	c.uses = c.uses.around
+	return r, is
+}
+
+// quantifier is x op ANY (SELECT …) or ALL, IN and NOT IN among them.
+type quantifier struct {
+	name   string
+	l      *expr
+	r      *rel
+	all    bool
+	filter bool // FALSE and NULL are the same
+	once   bool // r is independent, and l calls no volatile function
+	loc    int32
+}
+
+// maxRepeated is the length of a query's text that may be written more than once.
+const maxRepeated = 4000
+
+// quantified compiles a quantifier.
+func (c *compiler) quantified(q *quantifier) *expr {
+	name, l, r, all, loc := q.name, q.l, q.r, q.all, q.loc
 	left := []*expr{l}
 	if l.kind == exprRow {
 		left = l.row
@@ -122,12 +153,22 @@ func (c *compiler) quantified(name string, l *expr, r *rel, all, filter bool, lo
 		outer := &expr{kind: exprColumn, sql: alias + ".c" + itoa(i+1), typ: y.typ, typmod: y.typmod, loc: y.loc, atomic: true}
 		a, b := c.comparable(name, x, outer, loc)
 		ls[i], rs[i] = c.collated(a), c.text(b)
+		if !in {
+			rs[i] = c.collated(b)
+		}
 		same = same && b == outer
 		depth = max(depth, a.depth+1)
 		right.row = append(right.row, outer)
 	}
 	inner := r.sql()
+	repeatable := q.once && len(inner) < maxRepeated
 	if in {
+		if !same {
+			for i := range rs {
+				rs[i] += " AS c" + itoa(i+1)
+			}
+			inner = "SELECT " + strings.Join(rs, ", ") + " FROM (" + inner + ") AS " + alias
+		}
 		op := " IN ("
 		if all {
 			op = " NOT IN ("
@@ -135,11 +176,26 @@ func (c *compiler) quantified(name string, l *expr, r *rel, all, filter bool, lo
 		lhs := ls[0]
 		if len(ls) > 1 {
 			lhs = "(" + strings.Join(ls, ", ") + ")"
-		}
-		if !same {
-			inner = "SELECT " + strings.Join(rs, ", ") + " FROM (" + inner + ") AS " + alias
+			if repeatable && (all || !q.filter) && !strings.Contains(lhs, "SELECT ") {
+				return &expr{sql: rowIn(ls, inner, all), typ: catalog.BoolOID, typmod: -1, loc: loc, atomic: true, depth: depth + 3}
+			}
 		}
 		return &expr{sql: lhs + op + inner + ")", typ: catalog.BoolOID, typmod: -1, loc: loc, depth: depth}
+	}
+	if x := extremes[name]; x.fn != "" && len(ls) == 1 && repeatable {
+		y, from := rs[0], " FROM ("+inner+") AS "+alias
+		if q.filter && !all {
+			return &expr{sql: ls[0] + " " + name + " (SELECT " + x.fn + "(" + y + ")" + from + ")", typ: catalog.BoolOID, typmod: -1, loc: loc, depth: depth + 4}
+		}
+		hit, miss := "1", "0"
+		if all {
+			x = extremes[x.not]
+			hit, miss, name = "0", "1", extremes[name].not
+		}
+		sql := "CASE " + ls[0] + " " + name + " (SELECT " + x.fn + "(" + y + ")" + from + ") WHEN 1 THEN " + hit +
+			" WHEN 0 THEN CASE WHEN EXISTS (SELECT 1" + from + " WHERE " + y + " IS NULL) THEN NULL ELSE " + miss +
+			" END ELSE CASE WHEN EXISTS (" + inner + ") THEN NULL ELSE " + miss + " END END"
+		return &expr{sql: sql, typ: catalog.BoolOID, typmod: -1, loc: loc, atomic: true, depth: depth + 6}
 	}
 	var cmp *expr
 	if len(left) > 1 {
@@ -154,6 +210,26 @@ func (c *compiler) quantified(name string, l *expr, r *rel, all, filter bool, lo
 	sql := "(SELECT CASE WHEN max(r = " + hit + ") = 1 THEN " + hit + " WHEN count(*) > count(r) THEN NULL ELSE " + miss +
 		" END FROM (SELECT (" + c.text(cmp) + ") AS r FROM (" + inner + ") AS " + alias + "))"
 	return &expr{sql: sql, typ: catalog.BoolOID, typmod: -1, loc: loc, atomic: true, depth: depth + 4}
+}
+
+// extremes says by which value of a set x op ANY (set) is decided, and what is not op.
+var extremes = map[string]struct{ fn, not string }{
+	"<": {"max", ">="}, "<=": {"max", ">"}, ">": {"min", "<="}, ">=": {"min", "<"},
+}
+
+// rowIn is (x, y) IN (query) or NOT IN where NULL and FALSE differ. SQLite then goes through the whole list for each row that
+// it does not find in it, in search of NULLs. Only those of its rows that have some need be gone through, unless x or y is NULL.
+func rowIn(left []string, query string, not bool) string {
+	lhs, op, hit := "("+strings.Join(left, ", ")+")", " IN (", "1"
+	if not {
+		op, hit = " NOT IN (", "0"
+	}
+	known, unknown := make([]string, len(left)), make([]string, len(left))
+	for i, x := range left {
+		known[i], unknown[i] = x+" IS NOT NULL", "c"+itoa(i+1)+" IS NULL"
+	}
+	return "CASE WHEN " + lhs + " IN (" + query + ") THEN " + hit + " WHEN " + strings.Join(known, " AND ") + " THEN " + lhs + op +
+		"SELECT " + columnNames(len(left)) + " FROM (" + query + ") WHERE " + strings.Join(unknown, " OR ") + ") ELSE " + lhs + op + query + ") END"
 }
 
 // rowSubquery compiles (a, b) op (SELECT x, y …).
