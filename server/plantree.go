@@ -172,7 +172,7 @@ func (t *planTree) scan(r planRow) *planNode {
 		alias, _, _ := strings.Cut(rest, " ")
 		return &planNode{Type: "Function Scan", Alias: t.ranges[alias].Name}
 	}
-	m := scanLine.FindStringSubmatch(r.line)
+	m := scanLine.FindStringSubmatch(strings.Replace(r.line, " EXISTS ", " ", 1)) // the table of an EXISTS that was made a join
 	if m == nil {
 		return &planNode{Type: r.line}
 	}

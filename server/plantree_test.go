@@ -33,6 +33,11 @@ Sort
 		"index": {[]row{{1, 0, "SEARCH t2 USING COVERING INDEX i1 (c2=? AND rowid>?) LEFT-JOIN"}}, `
 Index Only Scan using users_name_key on users
   Index Cond: (name = ? AND id > ?)`},
+		"exists": {[]row{{1, 0, "SCAN t1"}, {2, 0, "SEARCH t2 EXISTS USING INDEX i1 (c2=?)"}}, `
+Nested Loop
+  ->  Seq Scan on posts p
+  ->  Index Scan using users_name_key on users
+        Index Cond: (name = ?)`},
 		"automatic": {[]row{{1, 0, "SEARCH t1 USING AUTOMATIC COVERING INDEX (c2=?)"}}, `
 Seq Scan on posts p`},
 		"subqueries": {[]row{{1, 0, "SCAN t2"}, {2, 0, "CORRELATED SCALAR SUBQUERY 1"}, {3, 2, "SCAN t1"}, {4, 0, "SCALAR SUBQUERY 2"}, {5, 4, "SCAN CONSTANT ROW"}}, `
