@@ -36,6 +36,15 @@ func TestStatistics(t *testing.T) {
 	if !good("t") {
 		t.Error("after a restart the worse index is used")
 	}
+	exec(t, conn, "PREPARE p (int) AS SELECT * FROM t WHERE a = $1 AND b = 1")
+	if plan := fmt.Sprint(query(t, conn, "EXPLAIN EXECUTE p (3)")); !strings.Contains(plan, "t_good") {
+		t.Errorf("the plan of a prepared statement is %s", plan)
+	}
+	if plan := fmt.Sprint(query(t, conn, "EXPLAIN ANALYZE EXECUTE p (3)")); !strings.Contains(plan, "actual rows=4 ") {
+		t.Errorf("a prepared statement runs as %s", plan)
+	}
+	fails(t, conn, "42601", "EXPLAIN EXECUTE p")
+	fails(t, conn, "26000", "EXPLAIN EXECUTE nosuch (1)")
 	for _, sql := range []string{"ANALYZE", "ANALYZE VERBOSE t (a, b)", "VACUUM ANALYZE t", "VACUUM (ANALYZE) t", "VACUUM (ANALYZE off) t", "BEGIN; ANALYZE t; COMMIT", "ANALYZE pg_class"} {
 		exec(t, conn, sql)
 	}

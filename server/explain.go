@@ -58,8 +58,19 @@ func (s *session) planOf(ctx context.Context, c *compiled, q *pgsql.Query) (*pla
 
 // explain shows how SQLite will run a statement; with ANALYZE the statement is run, and its rows and time are shown.
 func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st *pgsql.Statement, out sink) error {
+	of, made := p.Of, c
+	var params []catalog.Value
+	if x, ok := of.(*pgsql.Execute); ok {
+		ps, vals, err := s.executed(ctx, x)
+		if err != nil {
+			return err
+		}
+		if params = vals; ps.stmt != nil {
+			of, made = ps.plan.plan, ps.plan
+		}
+	}
 	var q *pgsql.Query
-	switch of := p.Of.(type) {
+	switch of := of.(type) {
 	case *pgsql.Query:
 		q = of
 	case *pgsql.Modify:
@@ -67,12 +78,12 @@ func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st
 	default:
 		return pgerror.New(pgerror.FeatureNotSupported, "EXPLAIN of this statement is not supported")
 	}
-	tree, err := s.planOf(ctx, c, q)
+	tree, err := s.planOf(ctx, made, q)
 	if err != nil {
 		return err
 	}
 	top := tree.node(0)
-	if m, ok := p.Of.(*pgsql.Modify); ok {
+	if m, ok := of.(*pgsql.Modify); ok {
 		op := map[pgsql.ModifyOp]string{pgsql.Insert: "Insert", pgsql.Update: "Update", pgsql.Delete: "Delete"}[m.Op]
 		top = &planNode{Type: "ModifyTable", Operation: op, Relation: m.Table.Name, Alias: m.Table.Name, Plans: []*planNode{top}}
 	}
@@ -81,11 +92,11 @@ func (s *session) explain(ctx context.Context, p *pgsql.Explain, c *compiled, st
 		began := time.Now()
 		buf := &bufferSink{buf: &rowBuffer{}}
 		var n int64
-		switch of := p.Of.(type) {
+		switch of := of.(type) {
 		case *pgsql.Query:
-			n, err = s.runQuery(ctx, &compiled{plan: of, schema: c.schema, cols: of.Columns}, of, nil, buf)
+			n, err = s.runQuery(ctx, &compiled{plan: of, schema: made.schema, cols: of.Columns}, of, params, buf)
 		case *pgsql.Modify:
-			n, err = s.runModify(ctx, &compiled{plan: of, schema: c.schema, cols: of.Returning}, of, nil, buf)
+			n, err = s.runModify(ctx, &compiled{plan: of, schema: made.schema, cols: of.Returning}, of, params, buf)
 		}
 		if err != nil {
 			return err

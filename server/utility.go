@@ -320,37 +320,38 @@ func (s *session) prepare(ctx context.Context, p *pgsql.Prepare) error {
 }
 
 func (s *session) runExecute(ctx context.Context, p *pgsql.Execute, out sink) (string, error) {
-	ps, err := s.statement(p.Name)
-	if err != nil {
+	ps, params, err := s.executed(ctx, p)
+	if err != nil || ps.stmt == nil {
 		return "", err
-	}
-	if ps.stmt == nil {
-		return "", nil
-	}
-	if err := s.refresh(ctx, ps); err != nil {
-		return "", err
-	}
-	if len(ps.plan.params) != p.NArgs {
-		return "", pgerror.New(pgerror.SyntaxError, "wrong number of parameters for prepared statement \"%s\"", p.Name).
-			WithDetail("Expected %d parameters but got %d.", len(ps.plan.params), p.NArgs)
-	}
-	var params []catalog.Value
-	if p.NArgs > 0 {
-		q, err := p.Bind(ps.plan.params)
-		if err != nil {
-			return "", err
-		}
-		buf := &bufferSink{buf: &rowBuffer{}}
-		if _, err := s.runQuery(ctx, &compiled{plan: q, schema: s.schema()}, q, nil, buf); err != nil {
-			return "", err
-		}
-		row, _, err := buf.buf.cursor().next()
-		if err != nil {
-			return "", err
-		}
-		params = row
 	}
 	return s.execute(ctx, ps.plan, ps.stmt, params, out)
+}
+
+// executed finds the statement that EXECUTE names, and works out its parameters.
+func (s *session) executed(ctx context.Context, p *pgsql.Execute) (ps *prepared, params []catalog.Value, err error) {
+	if ps, err = s.statement(p.Name); err != nil || ps.stmt == nil {
+		return ps, nil, err
+	}
+	if err := s.refresh(ctx, ps); err != nil {
+		return nil, nil, err
+	}
+	if len(ps.plan.params) != p.NArgs {
+		return nil, nil, pgerror.New(pgerror.SyntaxError, "wrong number of parameters for prepared statement \"%s\"", p.Name).
+			WithDetail("Expected %d parameters but got %d.", len(ps.plan.params), p.NArgs)
+	}
+	if p.NArgs == 0 {
+		return ps, nil, nil
+	}
+	q, err := p.Bind(ps.plan.params)
+	if err != nil {
+		return nil, nil, err
+	}
+	buf := &bufferSink{buf: &rowBuffer{}}
+	if _, err := s.runQuery(ctx, &compiled{plan: q, schema: s.schema()}, q, nil, buf); err != nil {
+		return nil, nil, err
+	}
+	params, _, err = buf.buf.cursor().next()
+	return ps, params, err
 }
 
 func (s *session) deallocate(p *pgsql.Deallocate) (string, error) {
