@@ -26,7 +26,7 @@ type fromItem struct {
 func (c *compiler) from(nodes []*pg.Node, s *scope) string {
 	var b strings.Builder
 	inFrom := s.inFrom
-	s.inFrom = true
+	s.inFrom, s.reduced = true, c.reduceJoins(nodes, s)
 	first := len(s.items)
 	count := first
 	for i, n := range nodes {
@@ -379,6 +379,12 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	}
 	setIllegal(l.items, false)
 	s.items = saved
+	kind := n.Jointype
+	if reduced, ok := s.reduced[n]; ok {
+		kind = reduced
+		nullL = kind == pg.JoinType_JOIN_RIGHT || kind == pg.JoinType_JOIN_FULL
+		nullR = kind == pg.JoinType_JOIN_LEFT || kind == pg.JoinType_JOIN_FULL
+	}
 	c.checkConflicts(l.items, r.items)
 	if l.count+r.count > maxTables {
 		for i, f := range []*fromItem{l, r} {
@@ -394,9 +400,9 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 
 	var full *fullJoin
 	switch {
-	case n.Jointype == pg.JoinType_JOIN_RIGHT:
+	case kind == pg.JoinType_JOIN_RIGHT:
 		c.nest(l)
-	case n.Jointype != pg.JoinType_JOIN_FULL:
+	case kind != pg.JoinType_JOIN_FULL:
 		c.nest(r)
 	case c.volatiles == volatiles && !mentions(l.sql+r.sql, saved):
 		full = &fullJoin{l: c.fullOperand(l), r: c.fullOperand(r)}
@@ -432,7 +438,7 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	if nullR {
 		setNullable(r.items)
 	}
-	switch on := strings.Join(conds, " AND "); n.Jointype {
+	switch on := strings.Join(conds, " AND "); kind {
 	case pg.JoinType_JOIN_RIGHT: // which SQLite makes no index for
 		f.sql = joinText(r, " LEFT JOIN ", l, on)
 	case pg.JoinType_JOIN_LEFT:

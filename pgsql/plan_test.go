@@ -2,6 +2,7 @@ package pgsql_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -292,6 +293,57 @@ func TestLists(t *testing.T) {
 					t.Errorf("%s\n%s\ngot %s", c.sql, q.SQL, r[3].Bytes)
 				}
 			}
+		}
+	}
+}
+
+// TestOuterJoins looks at what becomes of outer joins: inner ones, where conditions reject what they add.
+func TestOuterJoins(t *testing.T) {
+	d := newDB(t)
+	d.run("CREATE TABLE o (id int PRIMARY KEY, n int); CREATE TABLE i (id int PRIMARY KEY, o_id int, p_id int); CREATE TABLE p (id int PRIMARY KEY, sku text, ok bool)")
+	const chain = "SELECT o.id FROM o LEFT JOIN i ON i.o_id = o.id LEFT JOIN p ON p.id = i.p_id"
+	joins := regexp.MustCompile(`(LEFT )?JOIN|UNION ALL`)
+	for _, c := range []struct{ sql, want string }{
+		{chain + " WHERE p.sku = 'x'", "JOIN, JOIN"},
+		{chain + " WHERE sku > $1 AND n = 1", "JOIN, JOIN"},
+		{chain + " WHERE p.sku IN ('x', 'y')", "JOIN, JOIN"},
+		{chain + " WHERE sku LIKE 'x%'", "JOIN, JOIN"},
+		{chain + " WHERE p.id BETWEEN 1 AND 2", "JOIN, JOIN"},
+		{chain + " WHERE p.id = ANY ('{1,2}')", "JOIN, JOIN"},
+		{chain + " WHERE NOT p.ok", "JOIN, JOIN"},
+		{chain + " WHERE NOT (p.id = 1) IS TRUE", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE (p.id = 1) IS FALSE", "JOIN, JOIN"},
+		{chain + " WHERE p.sku IS NOT NULL", "JOIN, JOIN"},
+		{chain + " WHERE i.p_id = 7", "JOIN, LEFT JOIN"},
+		{chain + " WHERE o.n = 7", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE p.sku IS NULL", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE p.sku = 'x' OR o.n = 1", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE NOT (p.sku = 'x' AND o.n = 1)", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE coalesce(p.sku, 'x') = 'x'", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE p.sku IS DISTINCT FROM 'x'", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE CASE WHEN p.id = 1 THEN true END", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE p.id <> ALL ('{}')", "LEFT JOIN, LEFT JOIN"},
+		{chain + " WHERE NOT p.id = ANY ('{}')", "LEFT JOIN, LEFT JOIN"},
+		{chain + " JOIN p q ON q.id = p.id", "JOIN, JOIN, JOIN"},
+		{chain + " LEFT JOIN p q ON q.id = p.id", "LEFT JOIN, LEFT JOIN, LEFT JOIN"},
+		{"SELECT 1 FROM o LEFT JOIN (i LEFT JOIN p ON p.id = i.p_id) ON p.sku = o.n::text", "LEFT JOIN, JOIN"},
+		{"SELECT 1 FROM p RIGHT JOIN i ON p.id = i.p_id RIGHT JOIN o ON i.o_id = o.id WHERE p.sku = 'x'", "JOIN, JOIN"},
+		{"SELECT 1 FROM o FULL JOIN i ON i.o_id = o.id WHERE o.n = 1", "LEFT JOIN"},
+		{"SELECT 1 FROM o FULL JOIN i ON i.o_id = o.id WHERE i.p_id = 1", "LEFT JOIN"},
+		{"SELECT 1 FROM o FULL JOIN i ON i.o_id = o.id WHERE i.p_id = o.n", "JOIN"},
+		{"SELECT 1 FROM o FULL JOIN (SELECT * FROM i) i USING (id) WHERE id = 1", "LEFT JOIN, UNION ALL, LEFT JOIN"},
+		{"SELECT 1 FROM o NATURAL FULL JOIN (SELECT * FROM i) i WHERE id = 1", "LEFT JOIN, UNION ALL, LEFT JOIN"},
+		{"SELECT 1 FROM (o LEFT JOIN i ON i.o_id = o.id) j(a, b) WHERE j.p_id = 1", "LEFT JOIN"},
+		{"SELECT (SELECT count(*) FROM o LEFT JOIN i ON i.o_id = o.id WHERE p.id = 1) FROM p", "LEFT JOIN"},
+		{"UPDATE p SET sku = 'x' FROM o LEFT JOIN i ON i.o_id = o.id WHERE i.p_id = p.id", "JOIN, JOIN"},
+	} {
+		plan, err := d.compile(c.sql)
+		if err != nil {
+			t.Errorf("%s: %v", c.sql, err)
+			continue
+		}
+		if got := strings.Join(joins.FindAllString(querySQL(plan), -1), ", "); got != c.want {
+			t.Errorf("%s: got %s, want %s\n%s", c.sql, got, c.want, querySQL(plan))
 		}
 	}
 }

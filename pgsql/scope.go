@@ -75,12 +75,13 @@ type scope struct {
 	srfMany   string     // the alias that several of them share
 	noSRF     bool       // set-returning functions may not stand here
 
-	joins      int      // tables that FROM joins
-	bound      []string // the query's windows, and its aggregates that name no column: see flatten
-	inFrom     bool     // FROM is being compiled
-	condition  *pg.Node // … and this is WHERE
-	nullable   bool     // … and what is compiled may be all NULL in it: WHERE must not narrow it
-	lateralUse bool     // … and something in it names what stands to its left
+	joins      int                          // tables that FROM joins
+	bound      []string                     // the query's windows, and its aggregates that name no column: see flatten
+	inFrom     bool                         // FROM is being compiled
+	condition  *pg.Node                     // … and this is WHERE
+	reduced    map[*pg.JoinExpr]pg.JoinType // … and these outer joins of it are to be others
+	nullable   bool                         // … and what is compiled may be all NULL in it: WHERE must not narrow it
+	lateralUse bool                         // … and something in it names what stands to its left
 
 	filter bool // FALSE and NULL are the same here (WHERE, at its top)
 }
