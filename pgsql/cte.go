@@ -93,6 +93,7 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 				s.ctes = append(s.ctes, q)
 			}
 			q.rel = c.selectQuery(sel, s)
+			c.affine(q.rel)
 			q.cols = q.rel.cols
 			if q.volatile = c.volatiles > before; q.volatile {
 				q.hint = " MATERIALIZED" // whatever was asked for: PostgreSQL too works it out once

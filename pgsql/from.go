@@ -266,6 +266,7 @@ func (c *compiler) relItem(r *rel, name string) *fromItem {
 			it.cols[i].rowNames = col.rowNames
 		}
 	}
+	c.affine(r)
 	sql := r.sql()
 	if r.once {
 		// SQLite leaves out the columns of a subquery that nobody reads, but not those of a common table expression.

@@ -206,6 +206,8 @@ func TestJoinPlans(t *testing.T) {
 		"SELECT * FROM (SELECT n, count(*) FROM a GROUP BY n) x FULL JOIN (SELECT n, sum(id) FROM b GROUP BY n) y USING (n)",
 		"SELECT * FROM (SELECT count(*) AS n FROM a GROUP BY k) x FULL JOIN (SELECT n + 1 AS n FROM b) y ON x.n = y.n",
 		"SELECT * FROM c LEFT JOIN (a FULL JOIN b ON a.n = b.n) ON c.n = a.n",
+		"SELECT * FROM a LEFT JOIN (SELECT n, max(id) AS last FROM b GROUP BY n) s ON s.last = a.id",
+		"WITH s AS (SELECT k, row_number() OVER (ORDER BY k) AS i FROM b) SELECT * FROM a LEFT JOIN s ON s.i = a.n",
 		"SELECT * FROM a FULL JOIN generate_series(1, 9) g ON g = a.n",
 		"SELECT * FROM unnest($1::int[], $2::text[]) u",
 		"SELECT * FROM a JOIN unnest($1::int[], $2::text[], $3::int[]) WITH ORDINALITY u(id, k, n, o) ON a.id = u.id",

@@ -1,6 +1,7 @@
 package pgsql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -25,6 +26,9 @@ type rel struct {
 
 	bare   bool // neither grouped nor distinct, no windows, ORDER BY or LIMIT, one column:
 	single bool // lc_one is to be put around that column
+
+	apart bool     // grouped into several rows, or with windows: SQLite does not merge it into the query around it
+	group []string // what it is grouped by
 
 	rows   bool // some columns are rows, whose fields can be had as columns of their own:
 	fields bool // c1_1, c1_2 … are to follow
@@ -75,6 +79,26 @@ func (r *rel) column(i int) *expr {
 	}
 	col := &r.cols[i]
 	return &expr{kind: exprColumn, sql: "c" + itoa(i+1), typ: col.typ, typmod: col.typmod, loc: col.loc, atomic: true, notNull: col.notNull}
+}
+
+// affine gives the integers that a query in FROM makes by aggregates and window functions the affinity that those of tables
+// have: SQLite makes no index of a column without it to look up one with it.
+func (c *compiler) affine(r *rel) {
+	if !r.apart || r.exprs == nil {
+		return
+	}
+	for i, e := range r.exprs {
+		switch e.typ {
+		case catalog.Int2OID, catalog.Int4OID, catalog.Int8OID:
+			sql := c.text(e)
+			if e.kind == exprColumn || slices.Contains(r.group, sql) { // conditions on those may go into it, and find an index
+				continue
+			}
+			f := *e
+			f.sql, f.kind, f.atomic = "CAST("+sql+" AS INTEGER)", exprPlain, true
+			r.exprs[i] = &f
+		}
+	}
 }
 
 // setColumn replaces a column by what it was converted to.

@@ -122,6 +122,7 @@ func (q *selecting) run() {
 	r.one = q.grouped && len(q.group) == 0 && len(s.srfs) == 0 || q.limit == "1" || len(sel.FromClause) == 0 && len(s.srfs) == 0
 	q.point(r)
 	q.rel = r
+	r.apart, r.group = len(q.group) > 0 || s.hasWindow, q.group
 	r.bare = r.plain && len(q.targets) == 1 && !q.grouped && !q.distinct && q.distinctOn == nil && !s.hasWindow && len(s.srfs) == 0
 	if q.distinct || q.distinctOn != nil {
 		c.resolve(r)
