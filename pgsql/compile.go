@@ -56,6 +56,7 @@ type shared struct {
 	src        string // locations are byte offsets into it; "" while a view or a stored expression is compiled
 	params     []uint32
 	fixed      int // params[:fixed] were given by the client
+	doubled    int // FULL JOINs within each other, as deep as in what has been compiled: see maxDoubled
 	volatiles  int // calls of volatile functions compiled so far
 	deepest    int // depth of the deepest expression of the query at hand
 	recursions []recursion

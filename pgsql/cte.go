@@ -17,6 +17,7 @@ type cte struct {
 	sqlName  string // unique within the statement
 	cols     []relCol
 	rel      *rel
+	doubled  int
 	hint     string // " MATERIALIZED", " NOT MATERIALIZED"
 	used     bool
 	volatile bool  // calls volatile functions
@@ -79,8 +80,8 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 		}
 		names := stringList(x.Aliascolnames)
 		sel := x.Ctequery.GetSelectStmt()
-		asked := c.asked
-		c.asked = nil
+		asked, doubled := c.asked, c.doubled
+		c.asked, c.doubled = nil, 0
 		switch {
 		case sel == nil:
 			c.modifyingCTE(q, x, s)
@@ -99,6 +100,7 @@ func (c *compiler) withClause(w *pg.WithClause, s *scope) {
 				q.hint = " MATERIALIZED" // whatever was asked for: PostgreSQL too works it out once
 			}
 		}
+		q.doubled, c.doubled = c.doubled, max(c.doubled, doubled)
 		q.asked, c.asked = append(q.asked, c.asked...), asked
 		q.cols = append([]relCol(nil), q.cols...)
 		if len(names) > len(q.cols) {
@@ -345,6 +347,7 @@ func (c *compiler) cteItem(q *cte, rv *pg.RangeVar, name string, names []string,
 		c.recursiveUse(q, s, rv.Location)
 	}
 	q.used = true
+	c.doubled = max(c.doubled, q.doubled)
 	c.asked = append(c.asked, q.asked...)
 	sql := q.sqlName + " AS " + alias
 	it.cols = relColumns(&rel{cols: q.cols}, alias)

@@ -361,6 +361,9 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	nullR := n.Jointype == pg.JoinType_JOIN_LEFT || n.Jointype == pg.JoinType_JOIN_FULL
 	nullable := s.nullable
 	recursions, volatiles := len(c.recursions), c.volatiles
+	doubled := c.doubled
+	defer func() { c.doubled = max(c.doubled, doubled) }()
+	c.doubled = 0
 	s.nullable = nullable || nullL
 	l := c.fromItem(n.Larg, s)
 	if nullL {
@@ -405,7 +408,7 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 		c.nest(l)
 	case kind != pg.JoinType_JOIN_FULL:
 		c.nest(r)
-	case c.volatiles == volatiles && !mentions(l.sql+r.sql, saved):
+	case c.volatiles == volatiles && c.doubled < maxDoubled && !mentions(l.sql+r.sql, saved):
 		full = &fullJoin{l: c.fullOperand(l), r: c.fullOperand(r)}
 	default:
 		c.nest(r)

@@ -21,6 +21,10 @@ type fullSide struct {
 	keys  []string // expressions that are joined by, worked out with it: SQLite makes indexes of columns only
 }
 
+// maxDoubled is how deep FULL JOINs within each other are taken apart. Operands are read twice, and SQLite reads the text of
+// a common table expression for each use.
+const maxDoubled = 5
+
 // fullOperand makes f ready to be an operand.
 func (c *compiler) fullOperand(f *fromItem) *fullSide {
 	if f.join {
@@ -85,6 +89,7 @@ func (side *fullSide) column(sql string) string {
 // uniteFull makes f, a FULL JOIN on conds, a subquery.
 func (c *compiler) uniteFull(f *fromItem, full *fullJoin, conds []string) {
 	f.alias = c.alias()
+	c.doubled++
 	l, r := full.l, full.r
 	var there, back []string // the conditions of the LEFT JOIN, and of the one the other way
 	for _, cond := range conds {

@@ -164,6 +164,11 @@ func TestLimits(t *testing.T) {
 		{"subqueries with many tables", "SELECT count(*) FROM (SELECT x0.id FROM " + chain + ") a, (SELECT x0.id FROM " + chain + ") b WHERE a.id = b.id", "2"},
 		{"WITH with many tables", "WITH c AS (SELECT x0.id FROM " + chain + ") SELECT count(*) FROM c a, c b WHERE a.id = b.id", "2"},
 		{"left joins", "SELECT count(*) FROM t x0 " + repeat(90, " ", func(i int) string { return fmt.Sprintf("LEFT JOIN t x%d ON x%d.id = x%d.n", i+1, i+1, i) }), "0"},
+		{"right joins", "SELECT count(*) FROM u x0 " + repeat(90, " ", func(i int) string { return fmt.Sprintf("RIGHT JOIN u x%d ON x%d.id = x%d.id", i+1, i+1, i) }), "2"},
+		{"full joins", "SELECT count(*) FROM u x0 " + repeat(90, " ", func(i int) string { return fmt.Sprintf("FULL JOIN u x%d ON x%d.id = x%d.id", i+1, i+1, i) }), "2"},
+		{"full joins in WITH", "WITH c0 AS (SELECT id FROM u), " + repeat(12, ", ", func(i int) string {
+			return fmt.Sprintf("c%d AS (SELECT id FROM c%d FULL JOIN u USING (id))", i+1, i)
+		}) + " SELECT count(*) FROM c12", "2"},
 		{"case", "SELECT " + strings.Repeat("CASE WHEN true THEN ", 800) + "1" + strings.Repeat(" END", 800), "1"},
 		{"array", "SELECT array_length(ARRAY[" + repeat(3000, ",", itoa) + "], 1)", "3000"},
 		{"coalesce", "SELECT coalesce(" + repeat(3000, ",", func(int) string { return "NULL" }) + ", 7)", "7"},
