@@ -73,6 +73,7 @@ func (c *compiler) simpleSelect(sel *pg.SelectStmt, s *scope) *rel {
 	q.from = c.from(sel.FromClause, s)
 	s.condition = nil
 	q.where = c.where(sel.WhereClause, s)
+	c.joinKeys(q)
 	if len(sel.GroupClause) > 0 && hasGroupingSets(sel.GroupClause) {
 		return c.groupingSets(sel, s, q)
 	}
