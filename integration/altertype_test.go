@@ -141,6 +141,7 @@ func TestAlterTypeCarriesOver(t *testing.T) {
 				eventually(t, c.conn(i), tc.want, values)
 			}
 			c.converged()
+			c.everywhere("[["+tc.want+"]]", values) // it is not only so for a moment
 			// Nothing is carried over once more.
 			exec(t, c.conn(2, "consistency=all"), "UPDATE t SET v = NULL")
 			for i := range c.nodes {

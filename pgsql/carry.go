@@ -25,9 +25,9 @@ func (x *command) retype(t *catalog.Table, old *catalog.Column, typ uint32, typm
 		f := ref.GetFields()
 		alone = alone && f[len(f)-1].GetString_().GetSval() == old.Name
 	})
-	c := x.sub()
+	c, volatiles := x.sub(), x.volatiles
 	c.text(c.coerce(c.exprIn(ctxUpdate, value, x.tableScope(t)), typ, typmod, 'a'))
-	if !alone || c.volatile {
+	if !alone || x.volatiles > volatiles {
 		return nil
 	}
 	step := catalog.Retype{From: old.ID, Name: old.Name, Type: old.Type, Typmod: old.Typmod, Using: x.showExpr(value, t, true),
