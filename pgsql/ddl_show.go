@@ -44,7 +44,11 @@ func (x *command) showDefault(n *pg.Node, col *catalog.Column) string {
 
 // showExpr is the text of an expression over t.
 func (x *command) showExpr(n *pg.Node, t *catalog.Table, outer bool) string {
-	w := &shower{x.sub(), x.tableScope(t)}
+	return (&shower{x.sub(), x.tableScope(t)}).stored(n)
+}
+
+// stored writes an expression as it is kept with a table or an index.
+func (w *shower) stored(n *pg.Node) string {
 	e := w.show(n)
 	if e.literal != nil {
 		e = w.convert(e, catalog.TextOID)

@@ -139,15 +139,13 @@ func (c *compiler) arbiters(m *Modify, inf *pg.InferClause, rv *pg.RangeVar) []i
 			}
 			continue
 		}
-		sub := c.sub()
-		if sql := sub.inlined(sub.text(sub.resolveUnknown(sub.exprIn(ctxIndexExpr, e.GetExpr(), s)))); !slices.Contains(exprs, sql) {
+		if sql := c.asStored(t, e.GetExpr(), ctxIndexExpr, s); !slices.Contains(exprs, sql) {
 			exprs = append(exprs, sql)
 		}
 	}
 	where := ""
-	if inf.GetWhereClause() != nil {
-		sub := c.sub()
-		where = sub.inlined(sub.text(sub.coerceBool(sub.exprIn(ctxIndexPredicate, inf.GetWhereClause(), s), "WHERE")))
+	if w := inf.GetWhereClause(); w != nil {
+		where = c.asStored(t, w, ctxIndexPredicate, s)
 	}
 	var out []int
 	for i, u := range m.Uniques {
@@ -163,12 +161,6 @@ func (c *compiler) arbiters(m *Modify, inf *pg.InferClause, rv *pg.RangeVar) []i
 
 // infers says whether an index has exactly these columns and expressions as keys, and its predicate is the one given.
 func (c *compiler) infers(t *catalog.Table, idx *catalog.Index, cols []catalog.ID, exprs []string, where string) bool {
-	sub := c.sub()
-	s := newScope(nil)
-	s.items = append(s.items, sub.bareItem(t))
-	text := func(stored string, ctx exprContext) string {
-		return sub.inlined(sub.text(sub.storedExpr(stored, ctx, s)))
-	}
 	haveCols, haveExprs := map[catalog.ID]bool{}, map[string]bool{}
 	for _, k := range idx.Keys {
 		if k.Expr == "" {
@@ -178,7 +170,7 @@ func (c *compiler) infers(t *catalog.Table, idx *catalog.Index, cols []catalog.I
 			}
 			continue
 		}
-		sql := text(k.Expr, ctxIndexExpr)
+		sql := c.storedText(t, k.Expr, ctxIndexExpr)
 		haveExprs[sql] = true
 		if !slices.Contains(exprs, sql) {
 			return false
@@ -187,7 +179,20 @@ func (c *compiler) infers(t *catalog.Table, idx *catalog.Index, cols []catalog.I
 	if len(haveCols) != len(cols) || len(haveExprs) != len(exprs) {
 		return false
 	}
-	return idx.Where == "" || where != "" && impliedBy(text(idx.Where, ctxIndexPredicate), where)
+	return idx.Where == "" || where != "" && impliedBy(c.storedText(t, idx.Where, ctxIndexPredicate), where)
+}
+
+// storedText is the SQL of an index's expression or predicate.
+func (c *compiler) storedText(t *catalog.Table, stored string, ctx exprContext) string {
+	sub, s := c.sub(), newScope(nil)
+	s.items = append(s.items, sub.bareItem(t))
+	return sub.inlined(sub.text(sub.storedExpr(stored, ctx, s)))
+}
+
+// asStored is the SQL of an expression over t, in s, if it were an index's.
+func (c *compiler) asStored(t *catalog.Table, n *pg.Node, ctx exprContext, s *scope) string {
+	c.sub().exprIn(ctx, n, s) // for errors with their positions
+	return c.storedText(t, (&shower{c.sub(), s}).stored(n), ctx)
 }
 
 // impliedBy says whether a predicate is one of the terms of an AND, or all of it.

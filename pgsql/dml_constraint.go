@@ -81,7 +81,7 @@ func (c *compiler) unique(t *catalog.Table, i *catalog.Index) UniqueCheck {
 	u.Detail = strings.Join(names, ", ")
 	keyQuery := "SELECT " + strings.Join(keys, ", ")
 	if i.Where != "" {
-		conds = append(conds, c.inlined(c.text(c.coerceBool(c.storedExpr(i.Where, ctxIndexPredicate, table), "WHERE"))))
+		conds = append(conds, c.inlined(c.operand(c.coerceBool(c.storedExpr(i.Where, ctxIndexPredicate, table), "WHERE"))))
 		holds := c.operand(c.coerceBool(c.storedExpr(i.Where, ctxIndexPredicate, row), "WHERE"))
 		conds = append(conds, holds)
 		keyQuery += " WHERE " + holds

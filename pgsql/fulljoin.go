@@ -92,7 +92,7 @@ func (c *compiler) uniteFull(f *fromItem, full *fullJoin, conds []string) {
 	c.doubled++
 	l, r := full.l, full.r
 	var there, back []string // the conditions of the LEFT JOIN, and of the one the other way
-	for _, cond := range conds {
+	for _, cond := range equalities(conds) {
 		a, b, ok := cutEquality(cond)
 		if ok && r.names(a) && l.names(b) {
 			a, b = b, a
@@ -129,6 +129,56 @@ func (c *compiler) uniteFull(f *fromItem, full *fullJoin, conds []string) {
 		" UNION ALL SELECT " + list + " FROM " + rsql + " LEFT JOIN " + lsql + " ON " + balance(back, " AND ") +
 		" WHERE " + marker + " IS NULL) AS " + f.alias
 	f.join, f.outer = false, false
+}
+
+// equalities takes equalities of rows apart into those of their parts.
+func equalities(conds []string) (out []string) {
+	for _, cond := range conds {
+		a, b, ok := cutEquality(cond)
+		as, bs := rowParts(a), rowParts(b)
+		if !ok || len(as) < 2 || len(as) != len(bs) {
+			out = append(out, cond)
+			continue
+		}
+		for i := range as {
+			out = append(out, as[i]+" = "+bs[i])
+		}
+	}
+	return out
+}
+
+// rowParts are the parts of "(a, b)", nil of what is no row.
+func rowParts(sql string) (parts []string) {
+	if !strings.HasPrefix(sql, "(") {
+		return nil
+	}
+	depth, begin := 0, 1
+	for i := 0; i < len(sql); i++ {
+		switch sql[i] {
+		case '\'', '"':
+			n := strings.IndexByte(sql[i+1:], sql[i])
+			if n < 0 {
+				return nil
+			}
+			i += n + 1
+		case '(':
+			depth++
+		case ',':
+			if depth == 1 {
+				parts = append(parts, strings.TrimSpace(sql[begin:i]))
+				begin = i + 1
+			}
+		case ')':
+			if depth--; depth > 0 {
+				break
+			}
+			if i < len(sql)-1 || parts == nil {
+				return nil
+			}
+			return append(parts, strings.TrimSpace(sql[begin:i]))
+		}
+	}
+	return nil
 }
 
 // cutEquality takes "a = b" apart.

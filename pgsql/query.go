@@ -269,6 +269,9 @@ func (c *compiler) setReturning(x *call) *expr {
 	}
 	it := &rangeItem{alias: c.alias()}
 	f := &srfCall{sql: c.setFunction(x, it, ""), alias: it.alias, n: len(it.cols)}
+	if s.srfMany != "" && strings.Contains(f.sql, s.srfMany+".") {
+		c.unsupported(x.loc, "a set-returning function among the arguments of another one")
+	}
 	for _, g := range s.srfs {
 		f.base += g.n
 	}

@@ -163,6 +163,14 @@ func (c *compiler) quantified(q *quantifier) *expr {
 	inner := r.sql()
 	repeatable := q.once && len(inner) < maxRepeated
 	if in {
+		if len(ls) > 1 && (all || !q.filter) {
+			// SQLite looks rows up in an index of these columns, if there is one; but of one that begins with a descending
+			// column it does not see NULLs.
+			same = false
+			for i := range rs {
+				rs[i] = "+" + rs[i]
+			}
+		}
 		if !same {
 			for i := range rs {
 				rs[i] += " AS c" + itoa(i+1)
