@@ -48,4 +48,18 @@ func TestRewrites(t *testing.T) {
 		wantOne(t, conn, "1 a 1 a, 2 - - -, - - 2 b", "SELECT string_agg(concat_ws(' ', coalesce(x.n::text, '-'), coalesce(x.k, '-'), coalesce(y.n::text, '-'), coalesce(y.k, '-')), ', ' ORDER BY x.n, y.n) FROM x FULL JOIN y ON "+cond)
 	}
 	fails(t, conn, "0A000", "SELECT generate_series(1, unnest(ARRAY[1, 2]))")
+
+	// What an outer join leaves out is NULL as a whole, and no row of NULLs.
+	for _, tt := range []struct{ want, sql string }{
+		{"0 2", "SELECT count(s) || ' ' || count(*) FROM x LEFT JOIN (SELECT n, k FROM y WHERE n = 9) s ON s.n = x.n"},
+		{"[null, null]", "SELECT json_agg(s) FROM x LEFT JOIN (SELECT n, k FROM y WHERE n = 9) s ON s.n = x.n"},
+		{"1 2", "WITH s AS (SELECT n, k FROM y WHERE n = 1) SELECT count(s) || ' ' || count(*) FROM s RIGHT JOIN x ON s.n = x.n"},
+		{"2 3", "SELECT count(s) || ' ' || count(*) FROM x FULL JOIN (SELECT k, count(*) AS c FROM y GROUP BY k) s ON s.k = x.k"},
+		{"0 2", "SELECT count(v) || ' ' || count(*) FROM x LEFT JOIN (VALUES (9, 1)) v (a, b) ON a = n"},
+		{"0 2", "SELECT count(v) || ' ' || count(*) FROM x LEFT JOIN LATERAL (SELECT n WHERE false) v ON true"},
+		{"1 2", "SELECT count(v) || ' ' || count(*) FROM x LEFT JOIN LATERAL unnest(ARRAY[n], ARRAY[k]) v (a, b) ON a = 1"},
+		{"2 2", "SELECT count(v) || ' ' || count(*) FROM x LEFT JOIN (SELECT NULL::int, NULL::text) v ON true"},
+	} {
+		wantOne(t, conn, tt.want, tt.sql)
+	}
 }

@@ -366,6 +366,9 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	c.doubled = 0
 	s.nullable = nullable || nullL
 	l := c.fromItem(n.Larg, s)
+	if s.nullable {
+		c.present(l)
+	}
 	if nullL {
 		c.refuseRecursion(recursions, "an outer join")
 	}
@@ -377,6 +380,9 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	}
 	s.nullable = nullable || nullR
 	r := c.fromItem(n.Rarg, s)
+	if s.nullable {
+		c.present(r)
+	}
 	s.nullable = nullable
 	if nullR {
 		c.refuseRecursion(recursions, "an outer join")
@@ -468,6 +474,20 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 		c.uniteFull(f, full, conds)
 	}
 	return f
+}
+
+// present gives what an outer join may leave out, and of which no column is known to be never NULL, one that is not: else its
+// row as a whole could not be told from a row of NULLs.
+func (c *compiler) present(f *fromItem) {
+	it := f.top
+	switch {
+	case it.parts != nil || it.alias == "" || it.key != "" || it.stored():
+	case strings.HasPrefix(f.sql, "lc_"):
+		it.key = it.alias + ".rowid"
+	default:
+		f.sql = "(SELECT *, 1 AS m FROM " + f.sql + ") AS " + it.alias
+		it.key = it.alias + ".m"
+	}
 }
 
 // joinText joins two items.

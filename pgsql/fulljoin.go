@@ -113,7 +113,7 @@ func (c *compiler) uniteFull(f *fromItem, full *fullJoin, conds []string) {
 	for _, side := range []*fullSide{l, r} {
 		if part := side.withPart(); part != "" {
 			with = append(with, part)
-			if side.item.parts == nil && side.item.key == "" {
+			if side.item.parts == nil {
 				side.item.key = side.alias + ".m"
 			}
 		}
