@@ -476,29 +476,6 @@ func (c *compiler) joinItem(n *pg.JoinExpr, s *scope) *fromItem {
 	return f
 }
 
-// present gives what an outer join may leave out, and of which no column is known to be never NULL, one that is not: else its
-// row as a whole could not be told from a row of NULLs.
-func (c *compiler) present(f *fromItem) {
-	it := f.top
-	switch {
-	case it.parts != nil || it.alias == "" || it.key != "" || it.stored():
-	case strings.HasPrefix(f.sql, "lc_"):
-		it.key = it.alias + ".rowid"
-	default:
-		f.sql = "(SELECT *, 1 AS m FROM " + f.sql + ") AS " + it.alias
-		it.key = it.alias + ".m"
-	}
-}
-
-// joinText joins two items.
-func joinText(l *fromItem, word string, r *fromItem, on string) string {
-	sql := l.sql + word + r.sql
-	if on != "" {
-		sql += " ON " + on
-	}
-	return sql
-}
-
 // joinResult is the range item of a join: merged columns, then the left's others, then the right's.
 func (c *compiler) joinResult(n *pg.JoinExpr, l, r *fromItem, merged []rangeCol, lskip, rskip []bool, lnull, rnull bool) *rangeItem {
 	it := &rangeItem{relHidden: true, parts: []*rangeItem{l.top, r.top}}
@@ -519,19 +496,6 @@ func (c *compiler) joinResult(n *pg.JoinExpr, l, r *fromItem, merged []rangeCol,
 		c.renameColumns(it, names, -1)
 	}
 	return it
-}
-
-// joinConditions compiles the condition of a join; apart, what is joined in it by AND.
-func (c *compiler) joinConditions(n *pg.Node, s *scope, apart bool) []string {
-	b := n.GetBoolExpr()
-	if !apart || b == nil || b.Boolop != pg.BoolExprType_AND_EXPR {
-		return []string{c.condition(n, s, ctxJoin, "JOIN/ON")}
-	}
-	conds := make([]string, len(b.Args))
-	for i, a := range b.Args {
-		conds[i] = c.condition(a, s, ctxJoin, "AND")
-	}
-	return conds
 }
 
 // usingColumns makes the conditions and the merged columns of USING.

@@ -2,14 +2,15 @@ package pgsql
 
 import (
 	"slices"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
-// This file turns outer joins into inner ones, as reduce_outer_joins in PostgreSQL's prepjointree.c does: where a condition
-// above a join rejects the rows of which one side is NULL, they need not be made; and the condition of the join that has
-// become an inner one then rejects rows of the joins below it. SQLite takes the first step only, and an outer join ties it
-// to the order of the tables.
+// Outer joins become inner ones, as reduce_outer_joins in PostgreSQL's prepjointree.c has them: where a condition above a join
+// rejects the rows of which one side is NULL, they need not be made; and the condition of the join that has become an inner
+// one then rejects rows of the joins below it. SQLite takes the first step only, and an outer join ties it to the order of
+// the tables.
 
 // leaf is what a FROM clause joins: a table, a subquery or a function.
 type leaf struct {
@@ -251,4 +252,40 @@ func (o *outerJoins) leafOf(ref *pg.ColumnRef) *leaf {
 		}
 	}
 	return found
+}
+
+// joinText joins two items.
+func joinText(l *fromItem, word string, r *fromItem, on string) string {
+	sql := l.sql + word + r.sql
+	if on != "" {
+		sql += " ON " + on
+	}
+	return sql
+}
+
+// present gives what an outer join may leave out, and of which no column is known to be never NULL, one that is not: else its
+// row as a whole could not be told from a row of NULLs.
+func (c *compiler) present(f *fromItem) {
+	it := f.top
+	switch {
+	case it.parts != nil || it.alias == "" || it.key != "" || it.stored():
+	case strings.HasPrefix(f.sql, "lc_"):
+		it.key = it.alias + ".rowid"
+	default:
+		f.sql = "(SELECT *, 1 AS m FROM " + f.sql + ") AS " + it.alias
+		it.key = it.alias + ".m"
+	}
+}
+
+// joinConditions compiles the condition of a join; apart, what is joined in it by AND.
+func (c *compiler) joinConditions(n *pg.Node, s *scope, apart bool) []string {
+	b := n.GetBoolExpr()
+	if !apart || b == nil || b.Boolop != pg.BoolExprType_AND_EXPR {
+		return []string{c.condition(n, s, ctxJoin, "JOIN/ON")}
+	}
+	conds := make([]string, len(b.Args))
+	for i, a := range b.Args {
+		conds[i] = c.condition(a, s, ctxJoin, "AND")
+	}
+	return conds
 }

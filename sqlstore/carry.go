@@ -95,6 +95,13 @@ func (tx *Tx) noteCarries(old *layout, schema *catalog.Schema) error {
 	return nil
 }
 
+// watchCarries has what a change of the schema has left to be carried over looked for, once it is committed.
+func (w *writer) watchCarries() {
+	if w.ddl {
+		w.s.wakeCarry()
+	}
+}
+
 func (s *Store) wakeCarry() {
 	select {
 	case s.carries <- struct{}{}:

@@ -331,9 +331,7 @@ func (w *writer) commit() {
 	w.publish()
 	w.watchWAL()
 	w.watchBulk()
-	if w.ddl {
-		w.s.wakeCarry()
-	}
+	w.watchCarries()
 }
 
 // flush writes what is kept once a group.
