@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"context"
+	"encoding/hex"
 	"testing"
 
 	"layercake/catalog"
@@ -18,7 +19,7 @@ func upperCase(s *catalog.Schema, t *catalog.Table, c *catalog.Column, phys func
 }
 
 // retype puts a new column in the place of the table's second, as ALTER COLUMN TYPE does.
-func retype(n *storetest.Node, table catalog.ID) {
+func retype(n *storetest.Node, table catalog.ID, more ...func(*sqlstore.Tx, *catalog.Table) error) {
 	n.Helper()
 	id := n.NewID()
 	n.MustWrite(func(tx *sqlstore.Tx) error {
@@ -44,8 +45,14 @@ func retype(n *storetest.Node, table catalog.ID) {
 			}
 		}
 		steps := append(old.Retyped, catalog.Retype{From: old.ID, Name: old.Name, Type: old.Type, Typmod: old.Typmod})
-		return tx.Alter([]catalog.Change{{Op: catalog.Drop, ID: old.ID}, {Op: catalog.Alter, ID: id, Attrs: map[catalog.Attr]catalog.Value{
+		err = tx.Alter([]catalog.Change{{Op: catalog.Drop, ID: old.ID}, {Op: catalog.Alter, ID: id, Attrs: map[catalog.Attr]catalog.Value{
 			catalog.AttrName: catalog.Str(old.Name), catalog.AttrOrder: catalog.Int(2), catalog.AttrDef: catalog.EncodeDef(catalog.ColumnDef{Retyped: steps})}}})
+		for _, f := range more {
+			if err == nil {
+				err = f(tx, tx.Schema().RelationByID(table))
+			}
+		}
+		return err
 	})
 }
 
@@ -139,12 +146,41 @@ func TestCarryBeforeOwnChange(t *testing.T) {
 	b.Insert(table, catalog.Int(2), catalog.Str("b"))
 	retype(a, table)
 	b.Pull(a)
-	retype(b, table)
+	retype(b, table, func(tx *sqlstore.Tx, t *catalog.Table) error {
+		_, err := tx.Insert(t, []catalog.Value{catalog.Int(4), catalog.Str("with it")})
+		return err
+	})
 	b.Insert(table, catalog.Int(3), catalog.Str("after"))
 	carry(b)
 	a.Pull(b)
 	for _, n := range []*storetest.Node{a, b} {
-		n.Want(table, "1 B", "2 B", "3 after")
+		n.Want(table, "1 B", "2 B", "3 after", "4 with it")
+	}
+	storetest.Same(t, a, b)
+}
+
+// TestCarryOthers: what a third node wrote is left to it.
+func TestCarryOthers(t *testing.T) {
+	a, b, z := open(t), open(t), open(t)
+	table := a.MustCreate(words)
+	a.Insert(table, catalog.Int(1), catalog.Str("a"))
+	z.Pull(a)
+	z.Update(table, catalog.Int(1), map[int]catalog.Value{1: catalog.Str("z")})
+	z.Insert(table, catalog.Int(2), catalog.Str("z"))
+	b.Pull(a)
+	b.Pull(z)
+	retype(a, table)
+	b.Pull(a)
+	at := b.Vector()
+	carry(b)
+	if !at.Equal(b.Vector()) {
+		t.Error("what another node wrote was carried over")
+	}
+	z.Pull(a)
+	carry(z)
+	for _, n := range []*storetest.Node{a, b} {
+		n.Pull(z)
+		n.Want(table, "1 Z", "2 Z")
 	}
 	storetest.Same(t, a, b)
 }
@@ -156,9 +192,17 @@ func TestCarryDropped(t *testing.T) {
 	b.Pull(a)
 	b.Insert(table, catalog.Int(1), catalog.Str("b"))
 	retype(a, table)
-	a.MustAlter(catalog.Change{Op: catalog.Drop, ID: a.Schema().RelationByID(table).Columns[1].ID})
+	gone := a.Schema().RelationByID(table).Columns[1].ID
+	a.MustAlter(catalog.Change{Op: catalog.Drop, ID: gone})
 	b.Pull(a)
+	key := "carry/" + hex.EncodeToString(gone.Bytes())
+	if note, err := b.GetLocal(key); err != nil || note == nil {
+		t.Fatalf("the note is %q, %v", note, err)
+	}
 	carry(b)
+	if note, err := b.GetLocal(key); err != nil || note != nil {
+		t.Errorf("the note stays: %q, %v", note, err)
+	}
 	a.Pull(b)
 	storetest.Same(t, a, b)
 	b.Want(table, "1")
