@@ -17,7 +17,7 @@ type fromItem struct {
 	top   *rangeItem   // the item itself: of a join, its result
 	alias string       // of a join that was made a subquery
 	join  bool         // sql is a join without parentheses
-	outer bool         // … with RIGHT or FULL in it
+	outer bool         // … with FULL in it
 	count int          // tables joined in it
 }
 

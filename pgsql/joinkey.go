@@ -31,6 +31,9 @@ func (c *compiler) joinKeys(q *selecting) {
 	}
 	for i := range terms {
 		t := &terms[i]
+		if !t.left && t.n.Lexpr.GetColumnRef() != nil && t.n.Rexpr.GetColumnRef() != nil {
+			continue // SQLite makes indexes of those itself
+		}
 		if !s.knows(t.n.Lexpr) || !s.knows(t.n.Rexpr) {
 			continue
 		}
