@@ -12,6 +12,7 @@ import (
 	"layercake/pgwire"
 )
 
+// mayVacuum refuses VACUUM, though not ANALYZE, in a transaction.
 func (s *session) mayVacuum(tag string) error {
 	if tag == "VACUUM" && s.tran != nil {
 		return pgerror.New(pgerror.ActiveSQLTransaction, "VACUUM cannot run inside a transaction block")

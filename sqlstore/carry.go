@@ -69,8 +69,8 @@ func retypedColumns(old *layout, schema *catalog.Schema) (out []*catalog.Column)
 	return out
 }
 
-// noteCarries notes, within a watched change, the columns that an entry has brought in the place of others. A change of this node's own has filled the
-// new column with all that is here, but for what was to be carried over to the one before it.
+// noteCarries notes, within a watched change, the columns that an entry has brought in the place of others. A change of this
+// node's own has filled the new column with all that is here, but for what was to be carried over to the one before it.
 func (tx *Tx) noteCarries(old *layout, schema *catalog.Schema) error {
 	for _, c := range retypedColumns(old, schema) {
 		note := carryNote{Until: tx.w.s.clock.Last(), Filled: tx.stamp}
@@ -122,7 +122,7 @@ func (s *Store) Carry(ctx context.Context) error {
 	settled := map[catalog.ID]bool{}
 	for _, t := range schema.Relations {
 		for _, c := range t.Columns {
-			var of []catalog.ID // the noted ones of the columns that c has been, itself the last
+			var of []catalog.ID // the columns that c has been, itself the last
 			for _, r := range c.Retyped {
 				of = append(of, r.From)
 			}
